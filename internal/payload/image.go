@@ -1,0 +1,56 @@
+package payload
+
+import "strings"
+
+// Labels of the images. The deps image carries those of the payload, a
+// runtime image all of them.
+const (
+	LabelVersion    = "dev.openhands.version"     // of OpenHands
+	LabelServer     = "dev.openhands.server"      // server profile
+	LabelComponents = "dev.openhands.components"  // names, comma-separated, in layer order
+	LabelKind       = "dev.openhands.kind"        // KindDeps or KindRuntime
+	LabelDepsTag    = "dev.openhands.deps.tag"    // oh_deps_v{version}_{hash}
+	LabelDepsDigest = "dev.openhands.deps.digest" // image ID of the deps image
+	LabelBaseName   = "dev.openhands.base.name"   // reference as the user wrote it
+	LabelBaseDigest = "dev.openhands.base.digest" // image ID of the base; empty for scratch
+	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, layer order, extra deps
+	KindDeps        = "deps"
+	KindRuntime     = "runtime"
+)
+
+// SystemPath is the PATH of a base that sets none.
+const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Var is one environment variable.
+type Var struct{ Name, Value string }
+
+// Path returns the PATH of a runtime image over a base whose PATH is base:
+// the payload's launchers first, its fallback programs last. An empty base
+// means SystemPath. Elements that are the payload's own are not repeated.
+func Path(base string) string {
+	if base == "" {
+		base = SystemPath
+	}
+	kept := []string{Bin}
+	for _, element := range strings.Split(base, ":") {
+		if element != Bin && element != FallbackBin && element != CompatBin {
+			kept = append(kept, element)
+		}
+	}
+	return strings.Join(append(kept, FallbackBin), ":")
+}
+
+// Environ returns what a runtime image sets beside PATH, in a fixed order.
+func Environ() []Var {
+	return []Var{
+		{"POETRY_VIRTUALENVS_PATH", Poetry},
+		{"MAMBA_ROOT_PREFIX", MicromambaRoot},
+		{"PLAYWRIGHT_BROWSERS_PATH", Browsers},
+		{"OPENVSCODE_SERVER_ROOT", VSCodeServer},
+		{"LANG", "C.UTF-8"},
+		{"LC_ALL", "C.UTF-8"},
+		{"EDITOR", "code"},
+		{"VISUAL", "code"},
+		{"GIT_EDITOR", "code --wait"},
+	}
+}

@@ -1,0 +1,43 @@
+package payload
+
+// Manifest describes a sealed payload; it is the file ManifestFile, JSON.
+type Manifest struct {
+	SchemaVersion    int         `json:"schemaVersion"`    // SchemaVersion of this package
+	OpenHandsVersion string      `json:"openhandsVersion"` // for example "0.62.0"
+	Server           string      `json:"server"`           // server profile, for example "action-execution-server"
+	Architecture     string      `json:"architecture"`     // GOARCH form: amd64, arm64
+	Libc             string      `json:"libc"`             // for example "glibc 2.41"
+	Components       []Component `json:"components"`       // in layer order, rarest change first
+}
+
+// SchemaVersion is raised when a reader of an older Manifest would go wrong.
+const SchemaVersion = 1
+
+// Component is what one component put into the payload; each component's
+// build writes it to ComponentsDir/NAME.json and the manifest gathers them.
+type Component struct {
+	Name        string    `json:"name"`
+	Description string    `json:"description,omitempty"`
+	Proof       []string  `json:"proof,omitempty"` // argv that shows that the component works; exit status 0
+	Packages    []Package `json:"packages,omitempty"`
+	Files       int       `json:"files"` // regular files
+	Bytes       int64     `json:"bytes"` // sum of their sizes, hard links once
+}
+
+// Package is an upstream package that a component was made from.
+type Package struct {
+	Type    string `json:"type"` // package URL type: deb, pypi, npm
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Launcher says how a program of the payload is started: the multi-call
+// binary Wrappers, called as NAME, reads Launchers/NAME.json and executes Path.
+type Launcher struct {
+	Path  string            `json:"path"`            // absolute path of the real program
+	Argv0 string            `json:"argv0,omitempty"` // argv[0] for it; empty: Path
+	Args  []string          `json:"args,omitempty"`  // put before the caller's arguments
+	Env   map[string]string `json:"env,omitempty"`   // set, replacing the caller's value
+	Unset []string          `json:"unset,omitempty"` // removed; an entry ending in * is a prefix
+	Dir   string            `json:"dir,omitempty"`   // working directory; empty: the caller's
+}

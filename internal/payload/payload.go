@@ -1,0 +1,49 @@
+// Package payload is the contract of the sealed tree under /openhands as code.
+//
+// Every path, environment variable and label that more than one part of the
+// project must agree on is spelled here and nowhere else. The package imports
+// nothing but the standard library, so that the small static binaries that run
+// inside containers can use it.
+package payload
+
+// Prefix is the one folder that the payload occupies. It is compiled into the
+// sealed programs (PT_INTERP, DT_RPATH) and therefore cannot be moved.
+const Prefix = "/openhands"
+
+// The folders of the payload. See docs/architecture.md for who reads them.
+const (
+	Bin            = Prefix + "/bin"                     // oh-* and uv: first on PATH
+	FallbackBin    = Prefix + "/fallback/bin"            // tmux, bash, git, coreutils...: last on PATH
+	Lib            = Prefix + "/lib"                     // the private loader, C library and shared libraries
+	Interp         = Lib + "/ld.so"                      // PT_INTERP of every sealed program
+	Libexec        = Prefix + "/libexec"                 // real programs behind launchers
+	Launchers      = Libexec + "/launchers"              // one JSON file a launcher, see Launcher
+	CompatBin      = Libexec + "/compat/bin"             // su, sudo, useradd, id...: first on the server's own PATH only
+	Wrappers       = Bin + "/oh-wrappers"                // the multi-call binary that launchers link to
+	Init           = Bin + "/oh-init"                    // PID 1 and user set-up
+	Code           = Prefix + "/code"                    // OpenHands' sources, working directory of the server
+	Poetry         = Prefix + "/poetry"                  // POETRY_VIRTUALENVS_PATH
+	Venv           = Poetry + "/" + VenvName             // the server's virtual environment
+	Python         = Prefix + "/python"                  // the Python installation that the venv is made from
+	MicromambaRoot = Prefix + "/micromamba"              // MAMBA_ROOT_PREFIX
+	Micromamba     = MicromambaRoot + "/bin/micromamba"  // the entry point that unmodified OpenHands calls
+	Browsers       = Prefix + "/browser/ms-playwright"   // PLAYWRIGHT_BROWSERS_PATH
+	VSCodeServer   = Prefix + "/.openvscode-server"      // OPENVSCODE_SERVER_ROOT
+	Certificates   = Prefix + "/ssl/ca-certificates.crt" // Mozilla's roots, used where the base brings none
+	ManifestFile   = Prefix + "/manifest.json"           // see Manifest
+	ComponentsDir  = Prefix + "/share/components"        // one JSON file a component, see Component
+)
+
+// VenvName is the folder that Poetry itself would choose for a project
+// "openhands-ai" at Code on Python 3.13 (name, hash of the path, version).
+const VenvName = "openhands-ai-5O4_aCHf-py3.13"
+
+// Workspace is the working directory of a runtime image.
+const Workspace = "/workspace"
+
+// User is the account that the set-up layer creates; DefaultID is its user and
+// group ID unless another account of the base has it already.
+const (
+	User      = "openhands"
+	DefaultID = 1000
+)
