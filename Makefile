@@ -1,0 +1,65 @@
+# make quickstart   from a machine with Go and make to a running server
+# make test         every test, on a real engine with real bases
+# make install      the plugin, into the user's own docker plugins
+
+GO         ?= go
+LAB        := $(GO) run ./integration/cmd/oh-lab
+PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
+HELPERS    := ./oh-init ./oh-wrappers ./bundler/cmd/oh-bundle
+STATIC     := -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ARTIFACTS  := $(CURDIR)/artifacts
+LIVE       := ./integration/live/...
+
+.PHONY: build helpers install lint unit live test matrix-docs bench quickstart engine bases deps clean
+
+build: helpers
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
+
+# The programs that run inside containers; the plugin embeds them.
+helpers:
+	for arch in amd64 arm64; do \
+		mkdir -p cli-plugin/helpers/bin/$$arch && \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build $(STATIC) -o cli-plugin/helpers/bin/$$arch/ $(HELPERS) || exit 1; \
+	done
+
+install: build
+	mkdir -p $(PLUGINS)
+	install -m 755 bin/docker-openhands $(PLUGINS)/docker-openhands
+
+engine:
+	$(LAB) engine
+
+bases: engine
+	$(LAB) bases
+
+deps: install bases
+	docker openhands deps build --load
+
+quickstart: engine install
+	$(LAB) bases debian:trixie-slim alpine:3.20
+	$(LAB) quickstart
+
+lint: helpers
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+		if [ -n "$$unformatted" ]; then echo "gofmt -l names:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+unit: helpers
+	$(GO) test $$($(GO) list ./... | grep -v /integration/live)
+
+# The live tests share one engine and its images: one package at a time.
+live: deps
+	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -timeout 45m $(LIVE)
+
+test: unit live
+
+matrix-docs: live
+	cp $(ARTIFACTS)/matrix.md docs/matrix.md
+
+bench: deps
+	$(GO) run ./integration/bench -o docs/benchmarks.md
+
+clean:
+	rm -rf bin cli-plugin/helpers/bin $(ARTIFACTS)

@@ -1,0 +1,47 @@
+// oh-lab prepares a machine for the tests and the quickstart.
+//
+//	oh-lab engine                 a Docker Engine and buildx, installed where there is none
+//	oh-lab bases [NAME...]        base images, made here where they cannot be pulled
+//	oh-lab second-engine start|stop
+//	oh-lab quickstart             from a base to a running server and its first action
+//
+// The folder with root file systems for bases that cannot be pulled is named
+// by the environment variable OH_SHARED (its subfolder bases); without it,
+// ../shared is used.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "oh-lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: oh-lab engine | bases [NAME...] | second-engine start|stop | quickstart")
+	}
+	switch command, rest := args[0], args[1:]; command {
+	case "engine":
+		return lab.EnsureEngine(ctx, os.Stdout)
+	case "bases":
+		if len(rest) == 0 {
+			rest = lab.BaseNames()
+		}
+		return lab.EnsureBases(ctx, lab.Archives(), os.Stdout, rest...)
+	default:
+		return fmt.Errorf("unknown command %q", command)
+	}
+}
