@@ -5,8 +5,6 @@
 GO         ?= go
 LAB        := $(GO) run ./integration/cmd/oh-lab
 PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
-HELPERS    := ./oh-init ./oh-wrappers ./bundler/cmd/oh-bundle
-STATIC     := -trimpath -buildvcs=false -ldflags "-s -w -buildid="
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
@@ -18,10 +16,7 @@ build: helpers
 
 # The programs that run inside containers; the plugin embeds them.
 helpers:
-	for arch in amd64 arm64; do \
-		mkdir -p cli-plugin/helpers/bin/$$arch && \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build $(STATIC) -o cli-plugin/helpers/bin/$$arch/ $(HELPERS) || exit 1; \
-	done
+	$(GO) generate ./cli-plugin/helpers
 
 install: build
 	mkdir -p $(PLUGINS)
@@ -62,4 +57,4 @@ bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
 
 clean:
-	rm -rf bin cli-plugin/helpers/bin $(ARTIFACTS)
+	rm -rf bin cli-plugin/helpers/bin/*/* $(ARTIFACTS)
