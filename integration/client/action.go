@@ -1,0 +1,153 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// defaultTimeout is how long an action may take that sets no limit.
+const defaultTimeout = 2 * time.Minute
+
+// action is the wire form of an event that asks for something.
+type action struct {
+	Action  string  `json:"action"`
+	Args    any     `json:"args"`
+	Timeout float64 `json:"timeout"` // seconds
+}
+
+// observation is the wire form of an event that tells what came of an action.
+type observation struct {
+	Observation string          `json:"observation"`
+	Content     string          `json:"content"`
+	Extras      json.RawMessage `json:"extras"`
+}
+
+// ActionError is an observation of the kind "error": the server understood
+// the action, but it failed.
+type ActionError struct{ Action, Content string }
+
+func (e *ActionError) Error() string { return e.Action + ": " + e.Content }
+
+func (c *Client) execute(ctx context.Context, a action, extras any) (string, error) {
+	if a.Timeout == 0 {
+		a.Timeout = defaultTimeout.Seconds()
+	}
+	var o observation
+	if err := c.post(ctx, "/execute_action", map[string]action{"action": a}, &o); err != nil {
+		return "", fmt.Errorf("action %s: %w", a.Action, err)
+	}
+	if o.Observation == "error" {
+		return "", &ActionError{a.Action, o.Content}
+	}
+	if extras != nil {
+		if err := json.Unmarshal(o.Extras, extras); err != nil {
+			return "", fmt.Errorf("decoding the observation %s: %w", o.Observation, err)
+		}
+	}
+	return o.Content, nil
+}
+
+// Command is a line for the sandbox's shell, one session for all of them.
+type Command struct {
+	Line    string
+	Input   bool          // input for the program that still runs, not a new line
+	Timeout time.Duration // the shell stops waiting after it; 0 means two minutes
+}
+
+// CommandResult is what a shell printed, and its prompt's view of the session.
+type CommandResult struct {
+	Output      string
+	ExitCode    int    // -1 while the command still runs
+	Username    string // of the shell
+	WorkingDir  string
+	Interpreter string // what "python" means in the shell
+	Remark      string // the server's own words, for example about a time-out
+}
+
+// Run executes a command. Unlike OpenHands' default it does not return early
+// when a command is silent, only when it ends or at its time-out.
+func (c *Client) Run(ctx context.Context, command Command) (CommandResult, error) {
+	args := map[string]any{"command": command.Line, "is_input": command.Input, "blocking": true}
+	var extras struct {
+		Metadata struct {
+			ExitCode    int    `json:"exit_code"`
+			Username    string `json:"username"`
+			WorkingDir  string `json:"working_dir"`
+			Interpreter string `json:"py_interpreter_path"`
+			Suffix      string `json:"suffix"`
+		} `json:"metadata"`
+	}
+	content, err := c.execute(ctx, action{"run", args, command.Timeout.Seconds()}, &extras)
+	m := extras.Metadata
+	return CommandResult{content, m.ExitCode, m.Username, m.WorkingDir, m.Interpreter, strings.TrimSpace(m.Suffix)}, err
+}
+
+// RunCell executes Python code in the sandbox's notebook kernel and returns
+// what the cell printed.
+func (c *Client) RunCell(ctx context.Context, code string) (string, error) {
+	args := map[string]any{"code": code, "include_extra": false}
+	return c.execute(ctx, action{Action: "run_ipython", Args: args}, nil)
+}
+
+// Write makes or replaces a file of the sandbox.
+func (c *Client) Write(ctx context.Context, path, content string) error {
+	args := map[string]any{"path": path, "content": content}
+	_, err := c.execute(ctx, action{Action: "write", Args: args}, nil)
+	return err
+}
+
+// Read returns a text file of the sandbox.
+func (c *Client) Read(ctx context.Context, path string) (string, error) {
+	return c.execute(ctx, action{Action: "read", Args: map[string]any{"path": path}}, nil)
+}
+
+// Replace replaces the one occurrence of old in a file of the sandbox and
+// returns the editor's report.
+func (c *Client) Replace(ctx context.Context, path, old, replacement string) (string, error) {
+	args := map[string]any{
+		"path": path, "command": "str_replace", "old_str": old, "new_str": replacement, "impl_source": "oh_aci",
+	}
+	return c.execute(ctx, action{Action: "edit", Args: args}, nil)
+}
+
+// Page is what the browser shows.
+type Page struct {
+	Text           string // readable text of the page
+	URL            string
+	Screenshot     []byte // an encoded picture
+	ScreenshotPath string // where the server saved it in the sandbox
+}
+
+// Browse carries out browser actions such as goto("http://...").
+func (c *Client) Browse(ctx context.Context, actions string) (Page, error) {
+	var extras struct {
+		URL            string `json:"url"`
+		Screenshot     string `json:"screenshot"`
+		ScreenshotPath string `json:"screenshot_path"`
+		Error          bool   `json:"error"`
+		LastError      string `json:"last_browser_action_error"`
+	}
+	args := map[string]any{"browser_actions": actions}
+	content, err := c.execute(ctx, action{Action: "browse_interactive", Args: args}, &extras)
+	if err != nil {
+		return Page{}, err
+	}
+	if extras.Error {
+		return Page{}, &ActionError{"browse_interactive", extras.LastError}
+	}
+	picture, err := decodeDataURL(extras.Screenshot)
+	return Page{content, extras.URL, picture, extras.ScreenshotPath}, err
+}
+
+// decodeDataURL decodes the data of a base64 data URL, see RFC 2397.
+func decodeDataURL(text string) ([]byte, error) {
+	_, data, ok := strings.Cut(text, ";base64,")
+	if !ok || !strings.HasPrefix(text, "data:") {
+		return nil, fmt.Errorf("not a base64 data URL: %.40q", text)
+	}
+	return base64.StdEncoding.DecodeString(data)
+}
