@@ -1,0 +1,142 @@
+//go:build unix
+
+package setup
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+)
+
+// Dir is a directory seen as a root file system.
+type Dir struct{ root *os.Root }
+
+// DirView opens the directory root as a View. No path leads out of it, even
+// while its links change.
+func DirView(root string) (*Dir, error) {
+	opened, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, fmt.Errorf("opening root file system: %w", err)
+	}
+	return &Dir{opened}, nil
+}
+
+// Close releases the directory.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Lstat implements View.
+func (d *Dir) Lstat(path string) (Entry, error) {
+	name := local(path)
+	info, err := d.root.Lstat(name)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Mode: info.Mode(), Size: info.Size()}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		e.UID, e.GID = int(stat.Uid), int(stat.Gid)
+	}
+	if e.Mode&fs.ModeSymlink != 0 {
+		e.Target, err = d.root.Readlink(name)
+	}
+	return e, err
+}
+
+// ReadFile implements View.
+func (d *Dir) ReadFile(path string) ([]byte, error) { return d.root.ReadFile(local(path)) }
+
+// ReadDir implements View.
+func (d *Dir) ReadDir(path string) ([]string, error) {
+	f, err := d.root.Open(local(path))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// local turns an absolute path into one relative to the root.
+func local(path string) string { return cmp.Or(path[1:], ".") }
+
+// Apply makes changes, as Plan returned them, below the directory root. Each
+// file and link appears in its final state by a rename; what is already so is
+// not touched.
+func Apply(root string, changes []Change) error {
+	d, err := DirView(root)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for _, c := range changes {
+		if err := d.apply(c); err != nil {
+			return fmt.Errorf("setting up %s: %w", c.Path, err)
+		}
+	}
+	return nil
+}
+
+func (d *Dir) apply(c Change) error {
+	name := local(c.Path)
+	if c.Mode.IsDir() {
+		return d.applyDir(name, c)
+	}
+	temporary := path.Join(path.Dir(name), "."+path.Base(name)+"."+rand.Text())
+	if err := d.write(temporary, c); err != nil {
+		return errors.Join(err, ignoreMissing(d.root.Remove(temporary)))
+	}
+	if err := d.root.Rename(temporary, name); err != nil {
+		return errors.Join(err, d.root.Remove(temporary))
+	}
+	return nil
+}
+
+func (d *Dir) applyDir(name string, c Change) error {
+	if err := d.root.Mkdir(name, c.Mode.Perm()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	e, err := d.Lstat(c.Path)
+	if err != nil {
+		return err
+	}
+	if e.UID != c.UID || e.GID != c.GID {
+		if err := d.root.Lchown(name, c.UID, c.GID); err != nil {
+			return err
+		}
+	}
+	if e.Mode == c.Mode {
+		return nil
+	}
+	return d.root.Chmod(name, c.Mode)
+}
+
+func (d *Dir) write(name string, c Change) error {
+	if c.Mode&fs.ModeSymlink != 0 {
+		if err := d.root.Symlink(c.Target, name); err != nil {
+			return err
+		}
+		return d.root.Lchown(name, c.UID, c.GID)
+	}
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(c.Content)
+	if err == nil {
+		err = f.Chown(c.UID, c.GID)
+	}
+	if err == nil { // after chown, which clears the setuid bit
+		err = f.Chmod(c.Mode)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

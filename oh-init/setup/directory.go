@@ -1,0 +1,156 @@
+package setup
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// systemDirectories makes what every program takes for granted.
+func (s *stage) systemDirectories() error {
+	for _, dir := range []string{"/etc", "/home", "/run", "/var"} {
+		if _, _, err := s.mkdir(dir, 0o755, 0, 0); err != nil {
+			return err
+		}
+	}
+	return s.temporary()
+}
+
+// temporary sees to it that everybody can write to /tmp and /var/tmp.
+func (s *stage) temporary() error {
+	for _, dir := range []string{"/tmp", "/var/tmp"} {
+		const mode = fs.ModeSticky | 0o777
+		resolved, made, err := s.mkdir(dir, mode, 0, 0)
+		if err != nil || made {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		e, _, err := s.lstat(resolved)
+		if err != nil {
+			return err
+		}
+		if e.Mode.Perm() != 0o777 {
+			s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeDir | mode, UID: e.UID, GID: e.GID}
+		}
+	}
+	return nil
+}
+
+// userDirectories makes the user's home and the workspace. The workspace
+// belongs to group root, and what is made in it too, so that a container that
+// runs as an arbitrary user ID in group 0 can write there.
+func (s *stage) userDirectories(user account) error {
+	if err := s.home(user, 0o755); err != nil {
+		return err
+	}
+	_, _, err := s.mkdir(payload.Workspace, fs.ModeSetgid|0o775, user.uid, 0)
+	return err
+}
+
+// rootHome sees to the home of root, wherever the base has it.
+func (s *stage) rootHome() error {
+	root, ok, err := s.lookup("root")
+	if err != nil || !ok {
+		return err
+	}
+	return s.home(root, 0o700)
+}
+
+const skeleton = "/etc/skel"
+
+// home makes an account's home folder from the base's skeleton, and sees to it
+// that a login bash reads .bashrc there: OpenHands keeps environment variables
+// in that file and expects each new session to have them.
+func (s *stage) home(a account, mode fs.FileMode) error {
+	if a.home == "/" {
+		return nil
+	}
+	_, made, err := s.mkdir(a.home, mode, a.uid, a.gid)
+	if err != nil {
+		return err
+	}
+	if made {
+		if err := s.copyTree(skeleton, a.home, a); err != nil {
+			return err
+		}
+	}
+	if _, _, ok, err := s.resolve(path.Join(a.home, ".bashrc")); err != nil {
+		return err
+	} else if !ok {
+		if err := s.write(path.Join(a.home, ".bashrc"), bashrc, 0o644, a.uid, a.gid); err != nil {
+			return err
+		}
+	}
+	return s.readsBashrc(a)
+}
+
+// readsBashrc changes the one file that a login bash reads in a.home, unless
+// that file has .bashrc read already.
+func (s *stage) readsBashrc(a account) error {
+	for _, name := range []string{".bash_profile", ".bash_login", ".profile"} {
+		file := path.Join(a.home, name)
+		content, _, ok, err := s.read(file)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if strings.Contains(string(content), ".bashrc") {
+			return nil
+		}
+		return s.write(file, endLine(string(content))+readBashrc, 0o644, a.uid, a.gid)
+	}
+	return s.write(path.Join(a.home, ".profile"), profile, 0o644, a.uid, a.gid)
+}
+
+// copyTree copies what is in the directory from, if there is one, into the
+// directory to, for owner.
+func (s *stage) copyTree(from, to string, owner account) error {
+	dir, e, ok, err := s.resolve(from)
+	if err != nil || !ok || !e.Mode.IsDir() {
+		return err
+	}
+	names, err := s.root.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		source, target := path.Join(dir, name), path.Join(to, name)
+		e, _, err := s.lstat(source)
+		if err != nil {
+			return err
+		}
+		switch e.Mode.Type() {
+		case 0:
+			var content []byte
+			if content, _, _, err = s.read(source); err == nil {
+				err = s.write(target, string(content), e.Mode, owner.uid, owner.gid)
+			}
+		case fs.ModeSymlink:
+			err = s.symlink(target, e.Target, owner.uid, owner.gid)
+		case fs.ModeDir:
+			if _, _, err = s.mkdir(target, e.Mode&^fs.ModeDir, owner.uid, owner.gid); err == nil {
+				err = s.copyTree(source, target, owner)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endLine returns text with a line feed at its end unless it is empty.
+func endLine(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return text + "\n"
+}

@@ -1,0 +1,116 @@
+// Package setup decides what a base image lacks to host the payload: an
+// account, its home, a shell at /bin/bash, a writable /tmp, root certificates,
+// sudo. It is a pure function from a view of a root file system to a list of
+// changes, so that a layer made from a base's tar streams, a RUN instruction
+// in a Dockerfile and the start of a container all come to the same result.
+//
+// What the base has stays as it is. A second Plan over the result of the first
+// is empty.
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Options says for whom a root file system is set up. The zero value means
+// the payload's default account without sudo.
+type Options struct {
+	User string // account name; empty: payload.User
+	UID  int    // wanted user ID; 0: payload.DefaultID
+	GID  int    // wanted group ID; 0: UID
+	Sudo bool   // the account may become root without a password
+	Arch string // amd64 or arm64 (GOARCH); needed with Sudo where the base has none
+}
+
+// accountName is what shadow-utils accepts in its default configuration. It
+// also keeps separators of passwd and sudoers out of both files.
+var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.User == "" {
+		o.User = payload.User
+	}
+	if !accountName.MatchString(o.User) {
+		return o, fmt.Errorf("user name %q: want a lower-case letter or _, then at most 31 of a-z 0-9 _ -", o.User)
+	}
+	if o.UID == 0 {
+		o.UID = payload.DefaultID
+	}
+	if o.GID == 0 {
+		o.GID = o.UID
+	}
+	if o.UID < 0 || o.GID < 0 {
+		return o, errors.New("user and group ID must be positive")
+	}
+	return o, nil
+}
+
+// Change is one path of the set-up layer in its final state: never an addition
+// to what the base has.
+type Change struct {
+	Path    string      // absolute and free of symbolic links of the base, apart from its last element when Mode is a link
+	Mode    fs.FileMode // permissions, setuid, setgid, sticky; type 0, ModeDir or ModeSymlink
+	UID     int
+	GID     int
+	Content []byte // of a regular file
+	Target  string // of a symbolic link
+}
+
+// Plan returns what root lacks, sorted by path, each directory before what
+// is in it.
+//
+// Directories that lead to a change are part of the result, with the mode and
+// owner that they have in the base: a layer's entry for a directory replaces
+// the base's, and an engine that unpacks a layer without such an entry makes
+// the directory up.
+func Plan(root View, o Options) ([]Change, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := newStage(root)
+	var user account
+	for _, step := range []func() error{
+		s.systemDirectories,
+		func() (err error) { user, err = s.accounts(o); return err },
+		s.programs,
+		s.loginPath,
+		s.certificates,
+		func() error { return s.userDirectories(user) },
+		s.rootHome,
+		func() error {
+			if !o.Sudo {
+				return nil
+			}
+			return s.sudo(user.name, o.Arch)
+		},
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return s.changes()
+}
+
+// PlanDirectories returns the part of Plan that a volume mounted over the root
+// file system can hide: the home of user, the workspace and /tmp. It is nil if
+// root knows no such user.
+func PlanDirectories(root View, user string) ([]Change, error) {
+	s := newStage(root)
+	account, ok, err := s.lookup(user)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if err := s.temporary(); err != nil {
+		return nil, err
+	}
+	if err := s.userDirectories(account); err != nil {
+		return nil, err
+	}
+	return s.changes()
+}

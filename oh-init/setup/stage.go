@@ -1,0 +1,177 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// stage is a root file system with changes laid over it.
+type stage struct {
+	root   View
+	staged map[string]Change // by Path
+}
+
+func newStage(root View) *stage {
+	return &stage{root: root, staged: make(map[string]Change)}
+}
+
+// lstat describes a resolved path; ok tells whether there is one.
+func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
+	if c, ok := s.staged[path]; ok {
+		return Entry{Mode: c.Mode, UID: c.UID, GID: c.GID, Size: int64(len(c.Content)), Target: c.Target}, true, nil
+	}
+	if path == "/" {
+		return Entry{Mode: fs.ModeDir | 0o755}, true, nil
+	}
+	e, err = s.root.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, false, nil
+	}
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("reading the metadata of %s in the base: %w", path, err)
+	}
+	return e, true, nil
+}
+
+// maxLinks is the kernel's limit for one path, see path_resolution(7).
+const maxLinks = 40
+
+// resolve follows every link of name, inside the root. What does not exist, at
+// the end of name or behind a link, is part of the resolved path all the same.
+func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err error) {
+	resolved, rest := "/", strings.Split(path.Clean(name), "/")
+	e, ok = Entry{Mode: fs.ModeDir}, true
+	for links := 0; len(rest) > 0; {
+		element := rest[0]
+		rest = rest[1:]
+		switch element {
+		case "", ".":
+			continue
+		case "..":
+			resolved, e.Mode, ok = path.Dir(resolved), fs.ModeDir, true
+			continue
+		}
+		if ok && !e.Mode.IsDir() {
+			return "", Entry{}, false, fmt.Errorf("%s: the base has a file at %s, where a directory is needed", name, resolved)
+		}
+		next := path.Join(resolved, element)
+		if e, ok, err = s.lstat(next); err != nil {
+			return "", Entry{}, false, err
+		}
+		if !ok || e.Mode&fs.ModeSymlink == 0 {
+			resolved = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", Entry{}, false, fmt.Errorf("%s: too many symbolic links in the base, the last one at %s", name, next)
+		}
+		if path.IsAbs(e.Target) {
+			resolved = "/"
+		}
+		rest = append(strings.Split(e.Target, "/"), rest...)
+		e, ok = Entry{Mode: fs.ModeDir}, true
+	}
+	if resolved == "/" {
+		return "/", Entry{Mode: fs.ModeDir | 0o755}, true, nil
+	}
+	e, ok, err = s.lstat(resolved)
+	return resolved, e, ok, err
+}
+
+// read returns the content of the file that name leads to, and its metadata;
+// ok tells whether there is one.
+func (s *stage) read(name string) (content []byte, e Entry, ok bool, err error) {
+	resolved, e, ok, err := s.resolve(name)
+	if err != nil || !ok {
+		return nil, Entry{}, false, err
+	}
+	if !e.Mode.IsRegular() {
+		return nil, Entry{}, false, fmt.Errorf("the base's %s is not a regular file", name)
+	}
+	if c, ok := s.staged[resolved]; ok {
+		return c.Content, e, true, nil
+	}
+	if e.Size > MaxFile {
+		return nil, Entry{}, false, fmt.Errorf("the base's %s has %d bytes, more than the %d that set-up reads", name, e.Size, MaxFile)
+	}
+	content, err = s.root.ReadFile(resolved)
+	if err != nil {
+		return nil, Entry{}, false, fmt.Errorf("reading %s of the base: %w", name, err)
+	}
+	return content, e, true, nil
+}
+
+// mkdir makes the directory name if there is none, and those that lead to it
+// as 0755 root:root. It returns the resolved path and whether it is new.
+func (s *stage) mkdir(name string, mode fs.FileMode, uid, gid int) (resolved string, made bool, err error) {
+	resolved, e, ok, err := s.resolve(name)
+	switch {
+	case err != nil:
+		return "", false, err
+	case ok && !e.Mode.IsDir():
+		return "", false, fmt.Errorf("%s: the base has a file, where a directory is needed", name)
+	case ok:
+		return resolved, false, nil
+	}
+	if _, _, err := s.mkdir(path.Dir(resolved), 0o755, 0, 0); err != nil {
+		return "", false, err
+	}
+	s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeDir | mode, UID: uid, GID: gid}
+	return resolved, true, nil
+}
+
+// write gives the file that name leads to a new content; where there is one
+// already it keeps its mode and owner.
+func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) error {
+	resolved, e, ok, err := s.resolve(name)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if !e.Mode.IsRegular() {
+			return fmt.Errorf("the base's %s is not a regular file", name)
+		}
+		mode, uid, gid = e.Mode, e.UID, e.GID
+	}
+	if _, _, err := s.mkdir(path.Dir(resolved), 0o755, 0, 0); err != nil {
+		return err
+	}
+	s.staged[resolved] = Change{Path: resolved, Mode: mode, UID: uid, GID: gid, Content: []byte(content)}
+	return nil
+}
+
+// symlink puts a link at name, replacing what is there.
+func (s *stage) symlink(name, target string, uid, gid int) error {
+	dir, _, err := s.mkdir(path.Dir(name), 0o755, 0, 0)
+	if err != nil {
+		return err
+	}
+	resolved := path.Join(dir, path.Base(name))
+	s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeSymlink | 0o777, UID: uid, GID: gid, Target: target}
+	return nil
+}
+
+// changes returns what is staged, sorted, with the directories that lead there.
+func (s *stage) changes() ([]Change, error) {
+	all := maps.Clone(s.staged)
+	for name := range s.staged {
+		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
+			if _, ok := all[dir]; ok {
+				continue
+			}
+			e, _, err := s.lstat(dir)
+			if err != nil {
+				return nil, err
+			}
+			all[dir] = Change{Path: dir, Mode: e.Mode, UID: e.UID, GID: e.GID}
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b Change) int {
+		return strings.Compare(a.Path, b.Path)
+	}), nil
+}
