@@ -2,7 +2,8 @@
 //
 //	oh-lab engine                 a Docker Engine and buildx, installed where there is none
 //	oh-lab bases [NAME...]        base images, made here where they cannot be pulled
-//	oh-lab second-engine start|stop
+//	oh-lab second-engine start|remove
+//	                              a newer engine beside the first, with containerd's image store
 //	oh-lab quickstart             from a base to a running server and its first action
 //
 // The folder with root file systems for bases that cannot be pulled is named
@@ -31,7 +32,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: oh-lab engine | bases [NAME...] | second-engine start|stop | quickstart")
+		return fmt.Errorf("usage: oh-lab engine | bases [NAME...] | second-engine start|remove | quickstart")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "engine":
@@ -41,7 +42,28 @@ func run(ctx context.Context, args []string) error {
 			rest = lab.BaseNames()
 		}
 		return lab.EnsureBases(ctx, lab.Archives(), os.Stdout, rest...)
+	case "second-engine":
+		return secondEngine(ctx, rest)
 	default:
 		return fmt.Errorf("unknown command %q", command)
 	}
+}
+
+func secondEngine(ctx context.Context, args []string) error {
+	dir, err := lab.SecondEngineDir()
+	if err != nil {
+		return err
+	}
+	engine := lab.NewSecondEngine(dir)
+	switch {
+	case len(args) == 1 && args[0] == "start":
+		if err := engine.Start(ctx, os.Stdout); err != nil {
+			return err
+		}
+		fmt.Println("second engine: DOCKER_HOST=" + engine.Host)
+		return nil
+	case len(args) == 1 && args[0] == "remove":
+		return engine.Remove(ctx)
+	}
+	return fmt.Errorf("usage: oh-lab second-engine start|remove")
 }
