@@ -1,0 +1,165 @@
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+)
+
+//go:embed components stage1
+var embedded embed.FS
+
+// Component is one part of the payload: a folder with a component.toml and,
+// where Debian packages alone are not enough, an install.sh. docs/architecture.md
+// describes the file format.
+type Component struct {
+	Name        string `toml:"-"` // the folder's name
+	Description string
+
+	// Order is the place of the component's layer in the deps image: what
+	// changes more rarely has a lower number and lies further down.
+	Order int
+
+	// Server names the one server profile that the component belongs to;
+	// empty: it belongs to all of them.
+	Server string
+
+	// Packages are the Debian packages that are installed in the builder.
+	Packages []string
+
+	// Needs maps components whose output is mounted at /needs/NAME while
+	// install.sh runs to those of their folders that must also stand at
+	// their final place.
+	Needs map[string][]string
+
+	// Helpers asks for the helper binaries in /helpers.
+	Helpers bool
+
+	// Proof is a command that shows that the component works.
+	Proof []string
+
+	Opens     []string
+	Programs  []bundler.Program
+	Trees     []bundler.Tree
+	Links     []bundler.Link
+	Rewrites  []bundler.Rewrite
+	Launchers map[string]bundler.Launcher
+
+	// Allow lists exceptions from the seal check, see bundler.
+	Allow []string
+
+	// Files holds every file of the folder by its name relative to it.
+	Files map[string][]byte `toml:"-"`
+}
+
+// recipe is what the bundler inside the builder is told about the component.
+func (c Component) recipe() bundler.Recipe {
+	return bundler.Recipe{
+		Name:        c.Name,
+		Description: c.Description,
+		Proof:       c.Proof,
+		Packages:    c.Packages,
+		Programs:    c.Programs,
+		Trees:       c.Trees,
+		Links:       c.Links,
+		Opens:       c.Opens,
+		Rewrites:    c.Rewrites,
+		Launchers:   c.Launchers,
+	}
+}
+
+// Components returns the built-in components in layer order.
+func Components() ([]Component, error) {
+	entries, err := fs.ReadDir(embedded, "components")
+	if err != nil {
+		return nil, fmt.Errorf("listing components: %w", err)
+	}
+	var components []Component
+	for _, entry := range entries {
+		folder, err := fs.Sub(embedded, path.Join("components", entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("opening component %s: %w", entry.Name(), err)
+		}
+		component, err := load(entry.Name(), folder)
+		if err != nil {
+			return nil, err
+		}
+		components = append(components, component)
+	}
+	slices.SortFunc(components, func(a, b Component) int {
+		if a.Order != b.Order {
+			return a.Order - b.Order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return components, nil
+}
+
+// load reads the component name from its folder. Unknown keys are errors: a
+// misspelled one would otherwise leave something out of the payload silently.
+func load(name string, folder fs.FS) (Component, error) {
+	c := Component{Name: name, Files: map[string][]byte{}}
+	err := fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		c.Files[file], err = fs.ReadFile(folder, file)
+		return err
+	})
+	if err != nil {
+		return c, fmt.Errorf("reading component %s: %w", name, err)
+	}
+	text, ok := c.Files["component.toml"]
+	if !ok {
+		return c, fmt.Errorf("component %s has no component.toml", name)
+	}
+	meta, err := toml.NewDecoder(bytes.NewReader(text)).Decode(&c)
+	if err != nil {
+		return c, fmt.Errorf("component %s: component.toml: %w", name, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return c, fmt.Errorf("component %s: component.toml: unknown key %s", name, unknown[0])
+	}
+	return c, nil
+}
+
+// Select returns those of the components that the payload of a server is made
+// of, without the named ones, in the same order. It fails on a name that no
+// component has and where a remaining component needs one that was left out.
+func Select(all []Component, server string, without []string) ([]Component, error) {
+	for _, name := range without {
+		if !slices.ContainsFunc(all, func(c Component) bool { return c.Name == name }) {
+			return nil, fmt.Errorf("there is no component %q; the components are %s", name, names(all))
+		}
+	}
+	var selected []Component
+	for _, c := range all {
+		if (c.Server == "" || c.Server == server) && !slices.Contains(without, c.Name) {
+			selected = append(selected, c)
+		}
+	}
+	for _, c := range selected {
+		for need := range c.Needs {
+			if !slices.ContainsFunc(selected, func(o Component) bool { return o.Name == need }) {
+				return nil, fmt.Errorf("component %q needs %q, which is left out: leave out both or none", c.Name, need)
+			}
+		}
+	}
+	return selected, nil
+}
+
+func names(components []Component) string {
+	list := make([]string, len(components))
+	for i, c := range components {
+		list[i] = c.Name
+	}
+	return strings.Join(list, ", ")
+}

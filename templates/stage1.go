@@ -1,0 +1,151 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	_ "embed"
+)
+
+// Stage1 is everything that shapes the deps image but the helper binaries.
+type Stage1 struct {
+	Version     string // of OpenHands
+	Server      string // server profile
+	BuilderBase string // reference of the Debian image that the components are installed in
+	Arch        string // GOARCH form
+	Components  []Component
+	Labels      map[string]string
+}
+
+// File is a file of a build context.
+type File struct {
+	Mode fs.FileMode
+	Data []byte
+}
+
+//go:embed stage1.Dockerfile.tmpl
+var stage1Text string
+
+var stage1Template = template.Must(template.New("stage1").Funcs(template.FuncMap{
+	"json":   jsonText,
+	"args":   shellWords,
+	"sorted": func(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) },
+	"needs":  func(m map[string][]string) []string { return slices.Sorted(maps.Keys(m)) },
+}).Parse(stage1Text))
+
+// Dockerfile returns the multi-stage Dockerfile of the deps image. It uses
+// nothing newer than Dockerfile syntax 1.2 (bind, cache and secret mounts), so
+// that the BuildKit inside Docker 20.10 builds it without fetching a frontend.
+func (s Stage1) Dockerfile() (string, error) {
+	var text bytes.Buffer
+	if err := stage1Template.Execute(&text, s); err != nil {
+		return "", fmt.Errorf("rendering the Dockerfile of the deps image: %w", err)
+	}
+	return text.String(), nil
+}
+
+// Names returns the components' names in layer order, comma-separated.
+func (s Stage1) Names() string {
+	return strings.ReplaceAll(names(s.Components), ", ", ",")
+}
+
+// LibsOrder is the place of the layer of shared libraries among the components'.
+const libsOrder = 50
+
+// Layers returns the stages whose output becomes a layer, from the bottom up.
+func (s Stage1) Layers() []string {
+	var layers []string
+	libs := "libs"
+	for _, c := range s.Components {
+		if c.Order > libsOrder && libs != "" {
+			layers, libs = append(layers, libs), ""
+		}
+		layers = append(layers, "component-"+c.Name)
+	}
+	if libs != "" {
+		layers = append(layers, libs)
+	}
+	return layers
+}
+
+// Context returns the files of the build context, by slash-separated path. The
+// builder adds the helper binaries as helpers/oh-init, helpers/oh-wrappers and
+// helpers/oh-bundle.
+func (s Stage1) Context() (map[string]File, error) {
+	files := map[string]File{}
+	scripts, err := fs.ReadDir(embedded, "stage1")
+	if err != nil {
+		return nil, fmt.Errorf("listing stage 1 scripts: %w", err)
+	}
+	for _, script := range scripts {
+		text, err := fs.ReadFile(embedded, path.Join("stage1", script.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("reading stage 1 script: %w", err)
+		}
+		files["stage1/"+script.Name()] = File{Mode: 0o755, Data: text}
+	}
+	for _, c := range s.Components {
+		for name, text := range c.Files {
+			files[path.Join("components", c.Name, name)] = File{Mode: 0o644, Data: text}
+		}
+		recipe, err := json.MarshalIndent(c.recipe(), "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
+		}
+		files[path.Join("components", c.Name, "recipe.json")] = File{Mode: 0o644, Data: recipe}
+	}
+	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check())}
+	files["stage1/allow.txt"] = File{Mode: 0o644, Data: []byte(s.allow())}
+	return files, nil
+}
+
+// check returns the script that judges the whole payload: the seal check, then
+// every component's proof.
+func (s Stage1) check() string {
+	var text strings.Builder
+	text.WriteString("#!/bin/sh\nset -eu\n")
+	text.WriteString("/helpers/oh-bundle verify --allow /stage1/allow.txt /\n")
+	for _, c := range s.Components {
+		if len(c.Proof) > 0 {
+			fmt.Fprintf(&text, "echo 'proof of %s'\n%s </dev/null >/tmp/proof 2>&1 || { cat /tmp/proof; echo 'component %s does not work'; exit 1; }\n",
+				c.Name, shellWords(c.Proof), c.Name)
+		}
+	}
+	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest/openhands/manifest.json /\n",
+		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
+	return text.String()
+}
+
+func (s Stage1) allow() string {
+	var text strings.Builder
+	for _, c := range s.Components {
+		for _, line := range c.Allow {
+			text.WriteString(line + "\n")
+		}
+	}
+	return text.String()
+}
+
+func jsonText(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellWord(word)
+	}
+	return strings.Join(quoted, " ")
+}
+
+func shellWord(word string) string {
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

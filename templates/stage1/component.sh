@@ -1,0 +1,29 @@
+#!/bin/sh
+# Builds the component whose recipe is in /recipe: what it needs is put in
+# place, its install.sh runs, and the bundler collects and seals the result in
+# /out, the libraries it found in /libs.
+set -eu
+export RECIPE=/recipe
+mkdir -p /openhands /out/openhands /libs
+[ ! -d /needs ] || /helpers/oh-bundle merge --out / /needs-libs/*
+if [ -s /run/secrets/ca ]; then
+	for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO; do
+		export $name=/run/secrets/ca
+	done
+fi
+[ ! -s /run/secrets/pip ] || export PIP_CONFIG_FILE=/run/secrets/pip
+[ ! -s /run/secrets/uv ] || export UV_CONFIG_FILE=/run/secrets/uv
+[ ! -s /run/secrets/npm ] || export NPM_CONFIG_USERCONFIG=/run/secrets/npm
+
+[ ! -e /recipe/install.sh ] || sh /recipe/install.sh
+
+# /openhands/lib holds only the needs' libraries, a mounted folder belongs to
+# another component; all else is the component's.
+[ ! -d /needs ] || rm -rf /openhands/lib /openhands/i18n /openhands/nss
+for entry in /openhands/* /openhands/.[!.]*; do
+	if [ -e "$entry" ] && ! mountpoint -q "$entry"; then
+		mv "$entry" /out/openhands/
+	fi
+done
+/helpers/oh-bundle component --recipe /recipe/recipe.json --root / --out /out --libs /libs
+chmod -R a+rX,go-w /out /libs

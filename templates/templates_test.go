@@ -1,0 +1,198 @@
+package templates
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const server = "action-execution-server"
+
+func components(t *testing.T) []Component {
+	t.Helper()
+	all, err := Components()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func only(t *testing.T, wanted ...string) []Component {
+	t.Helper()
+	var found []Component
+	for _, c := range components(t) {
+		if slices.Contains(wanted, c.Name) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func TestComponentsAreComplete(t *testing.T) {
+	all := components(t)
+	if !slices.IsSortedFunc(all, func(a, b Component) int { return a.Order - b.Order }) {
+		t.Errorf("not in layer order: %s", names(all))
+	}
+	for _, c := range all {
+		if c.Description == "" || len(c.Proof) == 0 {
+			t.Errorf("%s: a description and a proof are needed", c.Name)
+		}
+		for need := range c.Needs {
+			if !slices.ContainsFunc(all, func(o Component) bool { return o.Name == need && o.Order < c.Order }) {
+				t.Errorf("%s needs %s, which is no component of a lower layer", c.Name, need)
+			}
+		}
+		for _, link := range c.Links {
+			if !strings.HasPrefix(link.Path, payload.Prefix+"/") {
+				t.Errorf("%s: link %s lies outside the payload", c.Name, link.Path)
+			}
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, test := range []struct{ name, toml, want string }{
+		{"misspelled key", "descripton = 'x'", "unknown key descripton"},
+		{"broken syntax", "order = ", "component.toml"},
+		{"wrong type", "order = 'first'", "order"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := load("x", fstest.MapFS{"component.toml": {Data: []byte(test.toml)}})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want an error with %q", err, test.want)
+			}
+		})
+	}
+	if _, err := load("x", fstest.MapFS{"install.sh": {}}); err == nil {
+		t.Error("a folder without component.toml was accepted")
+	}
+}
+
+func TestSelect(t *testing.T) {
+	all := []Component{
+		{Name: "python", Order: 1},
+		{Name: "one", Order: 2, Server: "one", Needs: map[string][]string{"python": nil}},
+		{Name: "two", Order: 3, Server: "two"},
+		{Name: "tmux", Order: 4},
+	}
+	for _, test := range []struct {
+		server, without, want, err string
+	}{
+		{server: "one", want: "python, one, tmux"},
+		{server: "two", want: "python, two, tmux"},
+		{server: "two", without: "python tmux", want: "two"},
+		{server: "one", without: "python", err: `"one" needs "python"`},
+		{server: "one", without: "pyhton", err: `no component "pyhton"`},
+	} {
+		got, err := Select(all, test.server, strings.Fields(test.without))
+		switch {
+		case test.err != "":
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("Select(%s, without %s) = %v, want an error with %q", test.server, test.without, err, test.err)
+			}
+		case err != nil:
+			t.Errorf("Select(%s, without %s): %v", test.server, test.without, err)
+		case names(got) != test.want:
+			t.Errorf("Select(%s, without %s) = %s, want %s", test.server, test.without, names(got), test.want)
+		}
+	}
+}
+
+func stage1(components []Component) Stage1 {
+	return Stage1{
+		Version:     "0.62.0",
+		Server:      server,
+		BuilderBase: "debian:trixie-slim",
+		Arch:        "amd64",
+		Components:  components,
+		Labels:      map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelVersion: "0.62.0"},
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestStage1Dockerfile(t *testing.T) {
+	got, err := stage1(only(t, "python", "uv", server, "core")).Dockerfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "stage1.Dockerfile", got)
+}
+
+func TestLayersPutLibrariesInTheMiddle(t *testing.T) {
+	got := stage1([]Component{{Name: "low", Order: 10}, {Name: "high", Order: 90}}).Layers()
+	if want := []string{"component-low", "libs", "component-high"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	got = stage1([]Component{{Name: "low", Order: 10}}).Layers()
+	if want := []string{"component-low", "libs"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestStage1Context(t *testing.T) {
+	s := stage1(components(t))
+	files, err := s.Context()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Components {
+		file, ok := files["components/"+c.Name+"/recipe.json"]
+		if !ok || !json.Valid(file.Data) {
+			t.Errorf("%s: no valid recipe.json", c.Name)
+		}
+		if !strings.Contains(string(files["stage1/check.sh"].Data), "proof of "+c.Name) {
+			t.Errorf("%s: its proof is not run", c.Name)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	if got, want := shellWord(`it's $HOME`), `'it'\''s $HOME'`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRuntimeDockerfile(t *testing.T) {
+	got, err := Runtime{
+		DepsImage:  "example.org/runtime:oh_deps_v0.62.0_0123456789abcdef",
+		Base:       "alpine:3.20",
+		SetupArgs:  []string{"--user", "openhands:1000"},
+		Env:        append([]payload.Var{{Name: "PATH", Value: payload.Path("")}}, payload.Environ()...),
+		WorkingDir: payload.Workspace,
+		Port:       8000,
+		Entrypoint: []string{payload.Init, "--"},
+		Cmd:        []string{payload.Bin + "/oh-action-execution-server"},
+		Labels:     map[string]string{payload.LabelKind: payload.KindRuntime},
+	}.Dockerfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "runtime.Dockerfile", got)
+}
