@@ -1,0 +1,36 @@
+package payload
+
+import "path/filepath"
+
+// Link is a symbolic link of the payload.
+type Link struct {
+	Path   string // absolute
+	Target string // relative to the folder of Path
+}
+
+// WrapperLinks returns the links to Wrappers for the programs that are built
+// into it, in a fixed order. Launchers, which are data, bring their own links.
+func WrapperLinks() []Link {
+	var links []Link
+	for _, folder := range []struct {
+		path  string
+		names []string
+	}{
+		{Bin, []string{"oh-action-execution-server", "oh-playwright", "oh-python"}},
+		{FallbackBin, []string{"pip", "pip3", "python", "python3"}},
+		{filepath.Dir(Micromamba), []string{filepath.Base(Micromamba)}},
+		{CompatBin, []string{"chown", "groupadd", "id", "su", "sudo", "useradd"}},
+		{filepath.Dir(Sudo), []string{filepath.Base(Sudo)}},
+	} {
+		// Both paths are absolute: Rel cannot fail.
+		target, _ := filepath.Rel(folder.path, Wrappers)
+		for _, name := range folder.names {
+			links = append(links, Link{Path: filepath.Join(folder.path, name), Target: target})
+		}
+	}
+	return links
+}
+
+// Sudo is what the setuid stub of the set-up layer executes where the base has
+// no sudo: the sudo built into Wrappers.
+const Sudo = Libexec + "/oh-sudo"

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// unchanged is what chown(2) takes for an ID that stays.
+const unchanged = -1
+
+// chown changes owners:
+//
+//	chown [-Rhf] [OWNER][:[GROUP]] FILE...
+//
+// With -R symbolic links are changed themselves and never followed. What has
+// the owner already is left alone: on a layered file system a change, even to
+// the same owner, would copy the file.
+func (c *call) chown() error {
+	options, operands, err := syntax{short: "Rhfvc", long: map[string]byte{
+		"recursive": 'R', "no-dereference": 'h', "silent": 'f', "quiet": 'f',
+	}}.parse(c.args)
+	if err != nil {
+		return err
+	}
+	var recursive, link, silent bool
+	for _, o := range options {
+		switch o.letter {
+		case 'R':
+			recursive = true
+		case 'h':
+			link = true
+		case 'f':
+			silent = true
+		}
+	}
+	if len(operands) < 2 {
+		return usage("an owner and a file are needed")
+	}
+	accounts, err := readAccounts(c.root)
+	if err != nil {
+		return err
+	}
+	uid, gid, err := accounts.owner(operands[0])
+	if err != nil {
+		return err
+	}
+
+	failed := 0
+	report := func(err error) {
+		failed++
+		if !silent {
+			fmt.Fprintf(c.stderr, "chown: %v\n", err)
+		}
+	}
+	for _, file := range operands[1:] {
+		if !recursive {
+			if err := chownFile(c.path(file), uid, gid, !link); err != nil {
+				report(err)
+			}
+			continue
+		}
+		_ = filepath.WalkDir(c.path(file), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				err = chownFile(path, uid, gid, false)
+			}
+			if err != nil {
+				report(err)
+			}
+			return nil
+		})
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d files could not be changed", failed)
+	}
+	return nil
+}
+
+func chownFile(path string, uid, gid int, follow bool) error {
+	change, stat := os.Lchown, os.Lstat
+	if follow {
+		change, stat = os.Chown, os.Stat
+	}
+	info, err := stat(path)
+	if err != nil {
+		return err
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if ok && (uid == unchanged || int(s.Uid) == uid) && (gid == unchanged || int(s.Gid) == gid) {
+		return nil
+	}
+	return change(path, uid, gid)
+}
+
+// owner reads [OWNER][:[GROUP]]. "OWNER:" stands for the primary group of
+// OWNER, which then must have an account.
+func (a *accounts) owner(spec string) (uid, gid int, err error) {
+	name, groupName, hasGroup := strings.Cut(spec, ":")
+	user, ok := account{uid: unchanged, gid: unchanged}, true
+	if name != "" {
+		user, ok = a.resolveUser(name)
+	}
+	if !ok {
+		return 0, 0, fmt.Errorf("invalid user %q", spec)
+	}
+	switch {
+	case !hasGroup || name == "" && groupName == "":
+		return user.uid, unchanged, nil
+	case groupName == "" && user.name == "":
+		return 0, 0, errors.New("user " + name + " has no account and therefore no group")
+	case groupName == "":
+		return user.uid, user.gid, nil
+	}
+	gid, ok = a.resolveGroup(groupName)
+	if !ok {
+		return 0, 0, fmt.Errorf("invalid group %q", spec)
+	}
+	return user.uid, gid, nil
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// launch starts the program of the launcher that the call is named after. A
+// fallback program such as tmux is served by the launcher oh-tmux where there
+// is none of its own name.
+func (c *call) launch() error {
+	launcher, err := c.launcher(c.name)
+	if err != nil {
+		return err
+	}
+	for _, pattern := range launcher.Unset {
+		c.env.unset(pattern)
+	}
+	for _, name := range slices.Sorted(maps.Keys(launcher.Env)) {
+		c.env.set(name, launcher.Env[name])
+	}
+	if launcher.Dir != "" {
+		if err := c.chdir(launcher.Dir); err != nil {
+			return err
+		}
+	}
+	argv0 := launcher.Argv0
+	if argv0 == "" {
+		argv0 = launcher.Path
+	}
+	return c.start(launcher.Path, slices.Concat([]string{argv0}, launcher.Args, c.args), c.env)
+}
+
+func (c *call) launcher(name string) (*payload.Launcher, error) {
+	if name == "" || strings.Contains(name, "/") || strings.HasPrefix(name, ".") {
+		return nil, status(127, "%q is not the name of a program", name)
+	}
+	for _, candidate := range []string{name, "oh-" + name} {
+		file := payload.Launchers + "/" + candidate + ".json"
+		text, err := os.ReadFile(c.path(file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		launcher := new(payload.Launcher)
+		if err := json.Unmarshal(text, launcher); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		if !strings.HasPrefix(launcher.Path, "/") {
+			return nil, fmt.Errorf("reading %s: path %q is not absolute", file, launcher.Path)
+		}
+		return launcher, nil
+	}
+	if launcher := fallbackPython(name); launcher != nil {
+		return launcher, nil
+	}
+	return nil, status(127, "the payload has no program of this name (no %s/%s.json)", payload.Launchers, name)
+}
+
+// fallbackPython is what the fallback's Python names start unless a component
+// brings a launcher for them.
+func fallbackPython(name string) *payload.Launcher {
+	python := venvBin + "/python"
+	switch name {
+	case "python", "python3":
+		return &payload.Launcher{Path: python}
+	case "pip", "pip3":
+		return &payload.Launcher{Path: python, Args: []string{"-m", "pip"}}
+	}
+	return nil
+}
+
+// virtualEnv starts a program of the server's virtual environment.
+func (c *call) virtualEnv(program string) error {
+	path := venvBin + "/" + program
+	return c.start(path, append([]string{path}, c.args...), c.env.forServer(venvBin))
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// suKept are the variables of the caller that a login shell sees. Beside TERM,
+// which every su keeps, they are what a shell in a container needs to work
+// like the one of `docker exec`.
+var suKept = []string{
+	"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "TMUX", "TMUX_PANE",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "EDITOR", "VISUAL", "GIT_EDITOR",
+	"POETRY_VIRTUALENVS_PATH", "MAMBA_ROOT_PREFIX", "PLAYWRIGHT_BROWSERS_PATH", "OPENVSCODE_SERVER_ROOT",
+}
+
+// su runs a shell as another user:
+//
+//	su [-|-l] [-m] [-c COMMAND] [-s SHELL] [USER [ARGUMENT...]]
+//
+// It reads its command line as the su of util-linux: only a "-" before the
+// user makes a login shell. In the server's `su USER -` it is an argument of
+// bash, where it ends the options; that shell keeps the caller's working
+// directory and variables. In both cases the environment is the user's: what
+// the server has for itself is taken out.
+//
+// The shell is always a bash, since the server drives it through
+// PROMPT_COMMAND.
+func (c *call) su() error {
+	options, operands, err := syntax{short: "lmpc:s:", long: map[string]byte{
+		"login": 'l', "preserve-environment": 'm', "command": 'c', "shell": 's',
+	}}.parse(c.args)
+	if err != nil {
+		return err
+	}
+	var login, preserve, hasCommand bool
+	var command, shell string
+	for _, o := range options {
+		switch o.letter {
+		case 'l':
+			login = true
+		case 'm', 'p':
+			preserve = true
+		case 'c':
+			hasCommand, command = true, o.value
+		case 's':
+			shell = o.value
+		}
+	}
+	if len(operands) > 0 && operands[0] == "-" {
+		login, operands = true, operands[1:]
+	}
+	name := "root"
+	if len(operands) > 0 {
+		name, operands = operands[0], operands[1:]
+	}
+
+	accounts, err := readAccounts(c.root)
+	if err != nil {
+		return err
+	}
+	user, err := c.suAccount(accounts, name)
+	if err != nil {
+		return err
+	}
+	if err := c.become(accounts, user); err != nil {
+		return err
+	}
+	shell = c.bash(shell, user.shell)
+	env, err := c.suEnviron(user, shell, login, preserve && !login)
+	if err != nil {
+		return err
+	}
+	argv := []string{filepath.Base(shell)}
+	if login {
+		argv[0] = "-" + argv[0]
+		// A home that cannot be entered leaves the shell where it is, as a
+		// login does.
+		_ = c.chdir(user.home)
+	}
+	if hasCommand {
+		argv = append(argv, "-c", command)
+	}
+	return c.start(shell, slices.Concat(argv, operands), env)
+}
+
+// suAccount finds the user. A container may run under an ID that no account
+// has; its own number then names the caller.
+func (c *call) suAccount(accounts *accounts, name string) (account, error) {
+	if user, ok := accounts.user(name); ok {
+		return user, nil
+	}
+	if name == strconv.Itoa(c.ids.uid) {
+		return account{name: name, uid: c.ids.uid, gid: c.ids.gid, home: c.env.get("HOME")}, nil
+	}
+	if name == "root" {
+		return account{name: "root", home: "/root"}, nil
+	}
+	return account{}, usage("user %s does not exist", name)
+}
+
+// bash returns the first of the wanted shell, the account's and the usual ones
+// that is an executable bash.
+func (c *call) bash(wanted, own string) string {
+	for _, shell := range []string{wanted, own, "/bin/bash"} {
+		if filepath.Base(shell) == "bash" && c.executable(shell) {
+			return shell
+		}
+	}
+	return payload.FallbackBin + "/bash"
+}
+
+func (c *call) suEnviron(user account, shell string, login, preserve bool) (environ, error) {
+	env := c.env.forUser()
+	path := env.get("PATH")
+	if login {
+		env = env.only(suKept...)
+	}
+	system, err := c.etcEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range system {
+		env.setDefault(v.Name, v.Value)
+	}
+	env.set("PATH", path)
+	if !preserve {
+		env.set("HOME", user.home)
+		env.set("SHELL", shell)
+		env.set("USER", user.name)
+		env.set("LOGNAME", user.name)
+	}
+	return env, nil
+}
+
+// etcEnvironment reads /etc/environment as pam_env(8) does: NAME=VALUE, with
+// an optional "export" and quotes, nothing expanded.
+func (c *call) etcEnvironment() ([]payload.Var, error) {
+	text, err := os.ReadFile(c.path("/etc/environment"))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EACCES) {
+		return nil, nil
+	}
+	var vars []payload.Var
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "export ")
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || name == "" || strings.ContainsAny(name, "# \t") {
+			continue
+		}
+		if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		vars = append(vars, payload.Var{Name: name, Value: value})
+	}
+	return vars, err
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// sudoKept are the variables of the caller that a command run by sudo sees.
+var sudoKept = []string{
+	"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "DISPLAY",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+}
+
+// sudo runs a command as another user, root unless -u names one:
+//
+//	sudo [-EHSknv] [-u USER] [-i|-s] [NAME=VALUE...] [COMMAND [ARG...]]
+//
+// It never asks for a password. Root may always; others need a rule (see
+// permitted) and a setuid stub that executes this program with an effective
+// user ID of 0. The command is looked up on a PATH that the caller does not
+// choose. Who is permitted may run anything, so -E and NAME=VALUE need no
+// permission of their own.
+func (c *call) sudo() error {
+	options, operands, err := syntax{short: "EHSknvKisu:p:", ordered: true, long: map[string]byte{
+		"preserve-env": 'E', "set-home": 'H', "stdin": 'S', "reset-timestamp": 'k', "remove-timestamp": 'K',
+		"non-interactive": 'n', "validate": 'v', "login": 'i', "shell": 's', "user": 'u', "prompt": 'p',
+	}}.parse(c.args)
+	if err != nil {
+		return err
+	}
+	var preserve, login, shell, nothing bool
+	target := "root"
+	for _, o := range options {
+		switch o.letter {
+		case 'E':
+			preserve = true
+		case 'i':
+			login = true
+		case 's':
+			shell = true
+		case 'k', 'K', 'v':
+			nothing = true
+		case 'u':
+			target = o.value
+		}
+	}
+
+	accounts, err := readAccounts(c.root)
+	if err != nil {
+		return err
+	}
+	caller, err := c.authorize(accounts)
+	if err != nil {
+		return err
+	}
+	user, ok := accounts.user(target)
+	switch {
+	case ok:
+	case target == "root":
+		user = account{name: "root", home: "/root"}
+	default:
+		return fmt.Errorf("unknown user %s", target)
+	}
+
+	var set []string
+	for len(operands) > 0 && strings.Index(operands[0], "=") > 0 {
+		set, operands = append(set, operands[0]), operands[1:]
+	}
+	if len(operands) == 0 && !login && !shell {
+		if nothing {
+			return nil
+		}
+		return usage("a command is needed")
+	}
+
+	env := c.env.only(sudoKept...)
+	if preserve {
+		env = c.env.forUser()
+	}
+	shellPath := user.shell
+	if !c.executable(shellPath) {
+		shellPath = "/bin/sh"
+	}
+	env.set("HOME", user.home)
+	env.set("USER", user.name)
+	env.set("LOGNAME", user.name)
+	env.set("SHELL", shellPath)
+	env.set("SUDO_USER", caller.name)
+	env.set("SUDO_UID", strconv.Itoa(caller.uid))
+	env.set("SUDO_GID", strconv.Itoa(caller.gid))
+	env.set("PATH", payload.Path(""))
+	for _, assignment := range set {
+		name, value, _ := strings.Cut(assignment, "=")
+		env.set(name, value)
+	}
+
+	if err := c.become(accounts, user); err != nil {
+		return err
+	}
+	argv := operands
+	path := shellPath
+	if login || shell {
+		argv = []string{filepath.Base(shellPath)}
+		if login {
+			argv[0] = "-" + argv[0]
+			if err := c.chdir(user.home); err != nil {
+				return err
+			}
+		}
+		if len(operands) > 0 {
+			argv = append(argv, "-c", quote(operands))
+		}
+	} else if path, err = c.look(argv[0], payload.Path("")); err != nil {
+		return err
+	}
+	env.set("SUDO_COMMAND", strings.Join(append([]string{path}, argv[1:]...), " "))
+	return c.start(path, argv, env)
+}
+
+// authorize returns the account that the caller really is, or why that one may
+// not use sudo.
+func (c *call) authorize(accounts *accounts) (account, error) {
+	caller, ok := accounts.userOf(c.ids.uid)
+	if c.ids.uid == 0 && c.ids.euid == 0 {
+		if !ok {
+			caller = account{name: "root"}
+		}
+		return caller, nil
+	}
+	if c.ids.euid != 0 {
+		return account{}, errors.New("the setuid bit has no effect: " +
+			"the container runs with no_new_privileges, on a file system mounted nosuid, or without a sudo for users")
+	}
+	if !ok {
+		return account{}, fmt.Errorf("user ID %d has no account and may not use sudo", c.ids.uid)
+	}
+	allowed, err := permitted(c.root, accounts, caller)
+	if err != nil {
+		return account{}, err
+	}
+	if !allowed {
+		return account{}, fmt.Errorf("%s may not use sudo: /etc/sudoers and /etc/sudoers.d have no rule \"%s ALL=(ALL) NOPASSWD: ALL\"",
+			caller.name, caller.name)
+	}
+	return caller, nil
+}
+
+// quote returns the arguments as words of a POSIX shell.
+func quote(args []string) string {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		words[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	}
+	return strings.Join(words, " ")
+}
