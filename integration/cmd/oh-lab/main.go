@@ -44,6 +44,8 @@ func run(ctx context.Context, args []string) error {
 		return lab.EnsureBases(ctx, lab.Archives(), os.Stdout, rest...)
 	case "second-engine":
 		return secondEngine(ctx, rest)
+	case "quickstart":
+		return quickstart(ctx)
 	default:
 		return fmt.Errorf("unknown command %q", command)
 	}

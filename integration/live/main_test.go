@@ -1,0 +1,95 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+)
+
+// artifacts is where pictures, logs and the matrix go for a person to look at.
+func artifacts(t *testing.T, name ...string) string {
+	t.Helper()
+	root := os.Getenv("OH_ARTIFACTS")
+	if root == "" {
+		root = filepath.Join("..", "..", "artifacts")
+	}
+	path := filepath.Join(append([]string{root}, name...)...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// docker runs a docker command on the default engine and returns its output.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := lab.Engine{}.Docker(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// cleanup runs a docker command at the test's end, when its context is over.
+func cleanup(t *testing.T, engine lab.Engine, args ...string) {
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		if _, err := engine.Docker(ctx, args...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// slug makes a name of an image or a test fit for tags, containers and files.
+func slug(name string) string {
+	return strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
+}
+
+// build makes a runtime image under a tag of the test's own. The image loses
+// that tag at the test's end.
+func build(t *testing.T, base string, flags ...string) string {
+	t.Helper()
+	tag := "oh-live/" + slug(t.Name()) + ":" + slug(base)
+	args := append([]string{"openhands", "build", "--base", base, "--tag", tag, "--load", "--progress", "plain"}, flags...)
+	start := time.Now()
+	cmd := lab.Engine{}.Command(t.Context(), args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	cleanup(t, lab.Engine{}, "rmi", tag)
+	t.Logf("%s is built in %s", tag, time.Since(start).Round(10*time.Millisecond))
+	return tag
+}
+
+// exitStatus is the status that a command ended with, -1 where it never ran.
+func exitStatus(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := err.(*exec.ExitError); ok {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if table := results.table(); table != "" {
+		fmt.Println("\nEvery base, every check:")
+		fmt.Println()
+		fmt.Println(table)
+	}
+	os.Exit(status)
+}

@@ -1,0 +1,131 @@
+package live
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/integration/client"
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+)
+
+// aliveLimit is how long a server may take to start while another one starts
+// beside it on two cores.
+const aliveLimit = 3 * time.Minute
+
+// sandbox is a container with a server in it.
+type sandbox struct {
+	*client.Client
+	container string
+	base      string
+	user      string // whom the server's shell belongs to
+}
+
+// asOpenHands is the argument list that unmodified OpenHands gives to a
+// container, with the entry point emptied.
+func asOpenHands(user, id string) []string {
+	return strings.Fields("/openhands/micromamba/bin/micromamba run -n openhands poetry run" +
+		" python -u -m openhands.runtime.action_execution_server 8000 --working-dir /workspace" +
+		" --plugins agent_skills jupyter --username " + user + " --user-id " + id)
+}
+
+// sessionKey guards the servers of the tests.
+const sessionKey = "a key of the tests"
+
+// start runs a container as OpenHands does, in its working directory and with
+// its environment, and waits until the server is alive. Without a command it
+// is the image's own entry point and command.
+func start(t *testing.T, base, image, user string, command ...string) *sandbox {
+	t.Helper()
+	name := "oh-live-" + slug(t.Name())
+	args := []string{
+		"run", "--detach", "--name", name, "--publish", "127.0.0.1::8000",
+		"--env", "PYTHONUNBUFFERED=1", "--env", "VSCODE_PORT=8001", "--env", "APP_PORT_1=8002", "--env", "APP_PORT_2=8003",
+		"--env", "OPENHANDS_SESSION_ID=live", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", "--env", "SESSION_API_KEY=" + sessionKey,
+	}
+	if len(command) > 0 {
+		args = append(args, "--entrypoint", "", "--workdir", "/openhands/code/")
+	}
+	docker(t, append(append(args, image), command...)...)
+	cleanup(t, lab.Engine{}, "rm", "--force", "--volumes", name)
+	s := &sandbox{container: name, base: base, user: user}
+	t.Cleanup(func() { s.saveLog(t) })
+	begin := time.Now()
+	s.wait(t)
+	t.Logf("alive after %s", time.Since(begin).Round(100*time.Millisecond))
+	return s
+}
+
+// wait returns when the server is alive. It fails the test at once when the
+// container has ended, and shows what the server wrote last.
+func (s *sandbox) wait(t *testing.T) {
+	t.Helper()
+	// The port that the engine chose is another one after a restart.
+	s.Client = &client.Client{
+		URL: "http://" + strings.Fields(docker(t, "port", s.container, "8000/tcp"))[0],
+		Key: sessionKey, HTTP: &http.Client{},
+	}
+	ended := false
+	err := lab.WaitFor(t.Context(), aliveLimit, "the server", func(ctx context.Context) bool {
+		if alive, err := s.Alive(ctx); err == nil && alive {
+			return true
+		}
+		running, err := lab.Engine{}.Docker(ctx, "inspect", "--format", "{{.State.Running}}", s.container)
+		ended = err == nil && running != "true"
+		return ended
+	})
+	if err == nil && !ended {
+		return
+	}
+	log, _ := lab.Engine{}.Command(context.WithoutCancel(t.Context()), "logs", "--tail", "60", s.container).CombinedOutput()
+	t.Fatalf("the server is not alive (container ended: %v): %v\n%s", ended, err, log)
+}
+
+// saveLog keeps the log of a failed test's container.
+func (s *sandbox) saveLog(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	log, err := lab.Engine{}.Command(context.Background(), "logs", s.container).CombinedOutput()
+	if err != nil {
+		t.Errorf("reading the log of %s: %v", s.container, err)
+	}
+	path := artifacts(t, "logs", s.container+".log")
+	if err := os.WriteFile(path, log, 0o644); err != nil {
+		t.Error(err)
+	}
+	t.Logf("the container's log is in %s", path)
+}
+
+// shell runs a line in the server's shell; it must succeed.
+func (s *sandbox) shell(t *testing.T, line string) string {
+	t.Helper()
+	result := s.run(t, client.Command{Line: line})
+	if result.ExitCode != 0 {
+		t.Fatalf("%s: exit status %d\n%s\n%s", line, result.ExitCode, result.Output, result.Remark)
+	}
+	return strings.TrimSpace(result.Output)
+}
+
+// run runs a command in the server's shell, whatever becomes of it.
+func (s *sandbox) run(t *testing.T, command client.Command) client.CommandResult {
+	t.Helper()
+	result, err := s.Run(t.Context(), command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// cell runs Python code in the server's notebook.
+func (s *sandbox) cell(t *testing.T, code string) string {
+	t.Helper()
+	out, err := s.RunCell(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(out)
+}
