@@ -20,22 +20,27 @@ import (
 // Its containers reach each other, but neither this machine nor the world.
 type SecondEngine struct {
 	Engine
-	dir string
+	programs string // the unpacked packages, kept
+	dir      string // all that a running engine makes
 }
 
-// NewSecondEngine returns the engine that lives in the folder dir. Nothing is
-// started yet.
-func NewSecondEngine(dir string) *SecondEngine {
-	return &SecondEngine{Engine{Host: "unix://" + filepath.Join(dir, "docker.sock")}, dir}
-}
-
-// SecondEngineDir is the folder that the second engine has by default.
-func SecondEngineDir() (string, error) {
+// NewSecondEngine returns the engine that keeps everything in the folder dir,
+// its images in the subfolder data; an empty dir means the one in the user's
+// cache folder. Nothing is started yet.
+func NewSecondEngine(dir string) (*SecondEngine, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("finding the cache folder: %w", err)
+		return nil, fmt.Errorf("finding the cache folder: %w", err)
 	}
-	return filepath.Join(cache, "oh-lab", "second-engine"), nil
+	cache = filepath.Join(cache, "oh-lab")
+	if dir == "" {
+		dir = filepath.Join(cache, "second-engine")
+	}
+	return &SecondEngine{
+		Engine:   Engine{Host: "unix://" + filepath.Join(dir, "docker.sock")},
+		programs: filepath.Join(cache, "docker-sid"),
+		dir:      dir,
+	}, nil
 }
 
 func (s *SecondEngine) path(name string) string { return filepath.Join(s.dir, name) }
@@ -59,10 +64,9 @@ func (s *SecondEngine) Start(ctx context.Context, log io.Writer) error {
 	if err := os.WriteFile(config, []byte(`{"features":{"containerd-snapshotter":true}}`), 0o644); err != nil {
 		return fmt.Errorf("configuring the second engine: %w", err)
 	}
-	root := s.path("root")
 	daemon, err := startDaemon(s.path("dockerd.log"),
 		"nsenter", "--net="+s.path("netns"),
-		"env", "PATH="+root+"/usr/sbin:"+root+"/usr/bin:"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"env", "PATH="+s.programs+"/usr/sbin:"+s.programs+"/usr/bin:"+os.Getenv("PATH")+":/usr/sbin:/sbin",
 		"dockerd", "--config-file", config, "--data-root", s.path("data"), "--exec-root", s.path("exec"),
 		"--pidfile", s.path("pid"), "--host", s.Host)
 	if err != nil {
@@ -76,15 +80,17 @@ func (s *SecondEngine) Start(ctx context.Context, log io.Writer) error {
 // machine's runc serves both engines, because a newer one needs a newer C
 // library.
 func (s *SecondEngine) unpack(ctx context.Context, log io.Writer) error {
-	root := s.path("root")
-	if _, err := os.Stat(root); err == nil {
+	if _, err := os.Stat(s.programs); err == nil {
 		return nil
 	}
 	mirrors, err := aptMirrors(os.DirFS("/etc/apt"))
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(s.dir, "apt-")
+	if err := os.MkdirAll(filepath.Dir(s.programs), 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(s.programs), "apt-")
 	if err != nil {
 		return err
 	}
@@ -112,7 +118,7 @@ func (s *SecondEngine) unpack(ctx context.Context, log io.Writer) error {
 			return err
 		}
 	}
-	return os.Rename(tree, root)
+	return os.Rename(tree, s.programs)
 }
 
 // writePrivateApt makes a folder and a configuration with which apt neither
@@ -167,10 +173,8 @@ func (s *SecondEngine) Remove(ctx context.Context) error {
 	if err := unmountBelow(s.dir); err != nil {
 		return err
 	}
-	for _, name := range []string{"data", "exec", "netns", "docker.sock", "daemon.json", "dockerd.log", "pid"} {
-		if err := os.RemoveAll(s.path(name)); err != nil {
-			return fmt.Errorf("removing the second engine: %w", err)
-		}
+	if err := os.RemoveAll(s.dir); err != nil {
+		return fmt.Errorf("removing the second engine: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,21 +57,33 @@ func slug(name string) string {
 	return strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
 }
 
-// build makes a runtime image under a tag of the test's own. The image loses
-// that tag at the test's end.
+// build makes a runtime image under a tag of the test's own. The names that
+// the build gave are taken away at the test's end.
 func build(t *testing.T, base string, flags ...string) string {
 	t.Helper()
 	tag := "oh-live/" + slug(t.Name()) + ":" + slug(base)
 	args := append([]string{"openhands", "build", "--base", base, "--tag", tag, "--load", "--progress", "plain"}, flags...)
+	before := names(t)
 	start := time.Now()
 	cmd := lab.Engine{}.Command(t.Context(), args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	cleanup(t, lab.Engine{}, "rmi", tag)
 	t.Logf("%s is built in %s", tag, time.Since(start).Round(10*time.Millisecond))
+	given := strings.Fields(docker(t, "image", "inspect", "--format", "{{join .RepoTags \" \"}}", tag))
+	for _, name := range given {
+		if !slices.Contains(before, name) {
+			cleanup(t, lab.Engine{}, "rmi", name)
+		}
+	}
 	return tag
+}
+
+// names lists the names of all images of the default engine.
+func names(t *testing.T) []string {
+	t.Helper()
+	return strings.Fields(docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}"))
 }
 
 // exitStatus is the status that a command ended with, -1 where it never ran.

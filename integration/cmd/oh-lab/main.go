@@ -52,11 +52,10 @@ func run(ctx context.Context, args []string) error {
 }
 
 func secondEngine(ctx context.Context, args []string) error {
-	dir, err := lab.SecondEngineDir()
+	engine, err := lab.NewSecondEngine("")
 	if err != nil {
 		return err
 	}
-	engine := lab.NewSecondEngine(dir)
 	switch {
 	case len(args) == 1 && args[0] == "start":
 		if err := engine.Start(ctx, os.Stdout); err != nil {

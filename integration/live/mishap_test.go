@@ -1,0 +1,226 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// TestMishaps gives the plugin what it cannot work with. Each time it must
+// end with one paragraph that has a code and says what to do, and leave
+// nothing behind.
+func TestMishaps(t *testing.T) {
+	loadSmallDeps(t, lab.Engine{})
+	const otherArch, unlabelled, noManifest = "oh-live/mishaps:arm64", "oh-live/mishaps:unlabelled", "oh-live/mishaps:no-manifest"
+	file := layer(t, []entry{{name: "/openhands/readme", mode: 0o644, data: []byte("not a payload\n")}})
+	load(t, lab.Engine{}, unlabelled, v1.Config{}, runtime.GOARCH, file)
+	load(t, lab.Engine{}, noManifest, v1.Config{Labels: map[string]string{payload.LabelKind: payload.KindDeps}}, runtime.GOARCH, file)
+	load(t, lab.Engine{}, otherArch, v1.Config{Cmd: []string{"sh"}}, "arm64", archiveLayer(t, "alpine:3.20", "arm64"))
+
+	withoutBuildx := onlyOurPlugin(t)
+	tests := []struct {
+		name string
+		code problem.Code
+		env  string
+		args []string
+	}{
+		{name: "malformed reference", code: problem.Reference, args: []string{"build", "--base", "Alpine:3:20", "--deps-image", smallDeps}},
+		{name: "no base", code: problem.Usage, args: []string{"build", "--deps-image", smallDeps}},
+		{name: "unknown flag", code: problem.Usage, args: []string{"build", "--bases", "alpine:3.20"}},
+		{name: "unknown component", code: problem.Usage, args: []string{"build", "--base", "alpine:3.20", "--without", "no-such-component"}},
+		{name: "unknown image", code: problem.NotFound, args: []string{"build", "--base", "oh-live/no-such-image:1", "--deps-image", smallDeps}},
+		{name: "unknown deps image", code: problem.NotFound, args: []string{"build", "--base", "alpine:3.20", "--deps-image", "oh-live/no-such-deps:1"}},
+		{name: "base of another architecture", code: problem.Platform, args: []string{"build", "--base", otherArch, "--deps-image", smallDeps}},
+		{name: "deps image without label", code: problem.NotDeps, args: []string{"build", "--base", "alpine:3.20", "--deps-image", unlabelled}},
+		{name: "deps image without manifest", code: problem.NotDeps, args: []string{"build", "--base", "alpine:3.20", "--deps-image", noManifest}},
+		{name: "no engine", code: problem.NoEngine, env: "DOCKER_HOST=unix:///nonexistent/docker.sock", args: []string{"build", "--base", "alpine:3.20", "--deps-image", smallDeps}},
+		{name: "no buildx", code: problem.NoBuildx, env: "DOCKER_CONFIG=" + withoutBuildx, args: []string{"deps", "build", "--force-rebuild"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := holdings(t, lab.Engine{})
+			cmd := withoutSystemPlugins(t.Context(), append([]string{"docker", "openhands"}, test.args...)...)
+			if test.env != "" {
+				cmd.Env = append(os.Environ(), test.env)
+			}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			checkProblem(t, cmd.Run(), stderr.String(), test.code)
+			if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+				t.Errorf("the engine before (-) and after (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checkProblem wants a failure that a person is told of in one paragraph, with
+// its code.
+func checkProblem(t *testing.T, err error, stderr string, code problem.Code) {
+	t.Helper()
+	want := 1
+	switch code {
+	case problem.Usage, problem.Reference:
+		want = 2
+	case problem.Interrupted:
+		want = 130
+	}
+	if got := exitStatus(err); got != want {
+		t.Errorf("exit status %d, want %d", got, want)
+	}
+	paragraphs := strings.Split(strings.TrimSpace(stderr), "\n\n")
+	last := paragraphs[len(paragraphs)-1]
+	t.Log(last)
+	if !regexp.MustCompile(`(?m)^(ERROR: )?`+string(code)+`: .*\.$`).MatchString(last) || strings.Count(stderr, "OH-0") != 1 {
+		t.Errorf("no single paragraph with the code %s:\n%s", code, stderr)
+	}
+}
+
+// holdings are the images, names and containers of an engine.
+func holdings(t *testing.T, engine lab.Engine) []string {
+	t.Helper()
+	images, err := engine.Docker(t.Context(), "images", "--all", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	containers, err := engine.Docker(t.Context(), "ps", "--all", "--quiet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(strings.Split(images, "\n"), strings.Split(containers, "\n")...)
+}
+
+// onlyOurPlugin is a configuration of docker with no plugin but the project's.
+func onlyOurPlugin(t *testing.T) string {
+	t.Helper()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := os.Getenv("DOCKER_CONFIG")
+	if config == "" {
+		config = filepath.Join(home, ".docker")
+	}
+	const plugin = "cli-plugins/docker-openhands"
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "cli-plugins"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(config, plugin), filepath.Join(dir, plugin)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// withoutSystemPlugins returns a command that sees no docker plugin installed
+// for all users of the machine.
+func withoutSystemPlugins(ctx context.Context, argv ...string) *exec.Cmd {
+	const hide = `for dir in /usr/local/lib /usr/local/libexec /usr/lib /usr/libexec; do
+		if [ -d $dir/docker/cli-plugins ]; then mount -t tmpfs none $dir/docker/cli-plugins || exit 99; fi
+	done; exec "$@"`
+	return exec.CommandContext(ctx, "unshare", append([]string{"--mount", "sh", "-c", hide, "sh"}, argv...)...)
+}
+
+// TestInterrupt ends a build of stage 1 as Ctrl-C does, while it is at work.
+func TestInterrupt(t *testing.T) {
+	before := holdings(t, lab.Engine{})
+	cmd := exec.CommandContext(t.Context(), "docker", "openhands", "deps", "build", "--no-cache", "--force-rebuild", "--progress", "plain")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var output lockedBuffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// A step of the builder image is under way once it prints something.
+	err := lab.WaitFor(t.Context(), 2*time.Minute, "the first step", func(context.Context) bool {
+		return regexp.MustCompile(`(?m)^#\d+ \d+\.\d+ `).MatchString(output.String())
+	})
+	if err != nil {
+		t.Errorf("%v\n%s", err, output.String())
+	}
+	begin := time.Now()
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err = <-ended
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("it took %s to stop", took)
+	}
+	text := output.String()
+	checkProblem(t, err, text[max(0, strings.LastIndex(text, "OH-0")-20):], problem.Interrupted)
+	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+	loadSmallDeps(t, lab.Engine{})
+	build(t, "alpine:3.20", "--deps-image", smallDeps)
+}
+
+// TestDiskFull assembles into an engine whose disk has no room left.
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const size = 96 << 20
+	if err := syscall.Mount("none", data, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := lab.NewSecondEngine(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	startSecond(t, second) // its end unmounts the disk
+	loadSmallDeps(t, second.Engine)
+	transfer(t, second.Engine, "alpine:3.20")
+	before := holdings(t, second.Engine)
+
+	filler := filepath.Join(data, "filler")
+	fill(t, filler, 16<<10)
+	cmd := second.Command(t.Context(), "openhands", "build", "--base", "alpine:3.20", "--tag", "oh-live/full:1", "--load", "--deps-image", smallDeps, "--progress", "quiet")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	checkProblem(t, cmd.Run(), stderr.String(), problem.DiskFull)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, holdings(t, second.Engine)); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+	again := second.Command(t.Context(), "openhands", "build", "--base", "alpine:3.20", "--tag", "oh-live/full:1", "--load", "--deps-image", smallDeps)
+	if out, err := again.CombinedOutput(); err != nil {
+		t.Errorf("with room again: %v\n%s", err, out)
+	}
+}
+
+// fill writes a file until all but free bytes of its disk are used.
+func fill(t *testing.T, path string, free uint64) {
+	t.Helper()
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Dir(path), &disk); err != nil {
+		t.Fatal(err)
+	}
+	size := disk.Bavail * uint64(disk.Bsize)
+	if size <= free {
+		t.Fatalf("only %d bytes of the disk are free", size)
+	}
+	if err := os.WriteFile(path, make([]byte, size-free), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
