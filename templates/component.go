@@ -3,6 +3,7 @@ package templates
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -12,9 +13,10 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-//go:embed components stage1
+//go:embed components stage1 libraries.toml
 var embedded embed.FS
 
 // Component is one part of the payload: a folder with a component.toml and,
@@ -47,11 +49,11 @@ type Component struct {
 	Proof []string
 
 	Opens     []string
-	Programs  []bundler.Program
-	Trees     []bundler.Tree
+	Programs  []bundler.Copy
+	Trees     []bundler.Copy
 	Links     []bundler.Link
 	Rewrites  []bundler.Rewrite
-	Launchers map[string]bundler.Launcher
+	Launchers map[string]payload.Launcher
 
 	// Allow lists exceptions from the seal check, see bundler.
 	Allow []string
@@ -60,20 +62,28 @@ type Component struct {
 	Files map[string][]byte `toml:"-"`
 }
 
-// recipe is what the bundler inside the builder is told about the component.
-func (c Component) recipe() bundler.Recipe {
+// recipe is what the bundler inside the builder of an architecture is told
+// about the component.
+func (c Component) recipe(libraries []bundler.Rewrite) (bundler.Recipe, error) {
+	launchers := map[string]json.RawMessage{}
+	for name, launcher := range c.Launchers {
+		text, err := json.Marshal(launcher)
+		if err != nil {
+			return bundler.Recipe{}, fmt.Errorf("encoding launcher %s: %w", name, err)
+		}
+		launchers[name] = text
+	}
 	return bundler.Recipe{
 		Name:        c.Name,
 		Description: c.Description,
 		Proof:       c.Proof,
-		Packages:    c.Packages,
 		Programs:    c.Programs,
 		Trees:       c.Trees,
 		Links:       c.Links,
 		Opens:       c.Opens,
-		Rewrites:    c.Rewrites,
-		Launchers:   c.Launchers,
-	}
+		Rewrites:    slices.Concat(c.Rewrites, libraries),
+		Launchers:   launchers,
+	}, nil
 }
 
 // Components returns the built-in components in layer order.

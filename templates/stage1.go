@@ -56,7 +56,7 @@ func (s Stage1) Names() string {
 	return strings.ReplaceAll(names(s.Components), ", ", ",")
 }
 
-// LibsOrder is the place of the layer of shared libraries among the components'.
+// libsOrder is the place of the layer of shared libraries among the components'.
 const libsOrder = 50
 
 // Layers returns the stages whose output becomes a layer, from the bottom up.
@@ -91,15 +91,23 @@ func (s Stage1) Context() (map[string]File, error) {
 		}
 		files["stage1/"+script.Name()] = File{Mode: 0o755, Data: text}
 	}
+	libraries, err := libraryRewrites(s.Arch)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range s.Components {
 		for name, text := range c.Files {
 			files[path.Join("components", c.Name, name)] = File{Mode: 0o644, Data: text}
 		}
-		recipe, err := json.MarshalIndent(c.recipe(), "", "  ")
+		recipe, err := c.recipe(libraries)
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", c.Name, err)
+		}
+		text, err := json.MarshalIndent(recipe, "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
 		}
-		files[path.Join("components", c.Name, "recipe.json")] = File{Mode: 0o644, Data: recipe}
+		files[path.Join("components", c.Name, "recipe.json")] = File{Mode: 0o644, Data: text}
 	}
 	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check())}
 	files["stage1/allow.txt"] = File{Mode: 0o644, Data: []byte(s.allow())}

@@ -1,0 +1,23 @@
+# The runtime image as a Dockerfile: what the assembly makes without running
+# anything, for builders that can only run Dockerfiles.
+FROM example.org/runtime:oh_deps_v0.62.0_0123456789abcdef AS deps
+
+FROM alpine:3.20
+USER root
+COPY --from=deps /openhands /openhands
+RUN ["/openhands/bin/oh-init", "setup", "--user", "openhands:1000"]
+ENV PATH="/openhands/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/openhands/fallback/bin"
+ENV POETRY_VIRTUALENVS_PATH="/openhands/poetry"
+ENV MAMBA_ROOT_PREFIX="/openhands/micromamba"
+ENV PLAYWRIGHT_BROWSERS_PATH="/openhands/browser/ms-playwright"
+ENV OPENVSCODE_SERVER_ROOT="/openhands/.openvscode-server"
+ENV LANG="C.UTF-8"
+ENV LC_ALL="C.UTF-8"
+ENV EDITOR="code"
+ENV VISUAL="code"
+ENV GIT_EDITOR="code --wait"
+WORKDIR /workspace
+EXPOSE 8000
+ENTRYPOINT ["/openhands/bin/oh-init","--"]
+CMD ["/openhands/bin/oh-action-execution-server"]
+LABEL dev.openhands.kind="runtime"

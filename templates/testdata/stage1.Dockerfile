@@ -1,0 +1,105 @@
+# Deps image: OpenHands 0.62.0, action-execution-server, linux/amd64.
+FROM debian:trixie-slim AS builder
+ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8
+RUN --mount=type=bind,source=stage1/builder.sh,target=/stage1/builder.sh \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/builder.sh"]
+
+FROM builder AS component-python
+RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
+    --mount=type=cache,id=oh-apt-python,target=/var/cache/apt/archives,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/python,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=cache,id=oh-cache-python,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    ["/bin/sh", "/stage1/component.sh"]
+
+FROM builder AS component-uv
+RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
+    --mount=type=cache,id=oh-apt-uv,target=/var/cache/apt/archives,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/uv,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=cache,id=oh-cache-uv,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    ["/bin/sh", "/stage1/component.sh"]
+
+FROM builder AS component-action-execution-server
+RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
+    --mount=type=cache,id=oh-apt-action-execution-server,target=/var/cache/apt/archives,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/packages.sh", "git"]
+ENV OPENHANDS_VERSION=0.62.0
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/action-execution-server,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,from=component-python,source=/out,target=/needs/python \
+    --mount=type=bind,from=component-python,source=/libs,target=/needs-libs/python \
+    --mount=type=bind,from=component-python,source=/out/openhands/python,target=/openhands/python \
+    --mount=type=bind,from=component-uv,source=/out,target=/needs/uv \
+    --mount=type=bind,from=component-uv,source=/libs,target=/needs-libs/uv \
+    --mount=type=cache,id=oh-cache-action-execution-server,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    ["/bin/sh", "/stage1/component.sh"]
+
+FROM builder AS component-core
+RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
+    --mount=type=cache,id=oh-apt-core,target=/var/cache/apt/archives,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/packages.sh", "ca-certificates"]
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/core,target=/recipe \
+    --mount=type=bind,source=helpers,target=/helpers \
+    --mount=type=cache,id=oh-cache-core,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    ["/bin/sh", "/stage1/component.sh"]
+
+FROM builder AS libs
+RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,from=component-python,source=/libs,target=/libs/python \
+    --mount=type=bind,from=component-uv,source=/libs,target=/libs/uv \
+    --mount=type=bind,from=component-action-execution-server,source=/libs,target=/libs/action-execution-server \
+    --mount=type=bind,from=component-core,source=/libs,target=/libs/core \
+    ["/bin/sh", "/stage1/libs.sh"]
+
+FROM scratch AS payload
+COPY --from=component-python /out/ /
+COPY --from=component-uv /out/ /
+COPY --from=libs /out/ /
+COPY --from=component-action-execution-server /out/ /
+COPY --from=component-core /out/ /
+
+FROM builder AS check
+RUN --mount=type=bind,from=payload,source=/openhands,target=/openhands \
+    --mount=type=bind,source=stage1/check.sh,target=/stage1/check.sh \
+    --mount=type=bind,source=stage1/allow.txt,target=/stage1/allow.txt \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    ["/bin/sh", "/stage1/check.sh"]
+
+FROM payload
+COPY --from=check /manifest/ /
+LABEL dev.openhands.kind="deps"
+LABEL dev.openhands.version="0.62.0"
