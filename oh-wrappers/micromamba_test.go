@@ -1,0 +1,186 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// The command that OpenHands itself starts a container with.
+const serverCommand = payload.Micromamba + " run -n openhands poetry run python -u -m " + serverModule +
+	" 8000 --working-dir /workspace --plugins agent_skills jupyter --username openhands --user-id 1000"
+
+func serverRoot(t *testing.T) string {
+	return newRoot(t, map[string]string{
+		payload.Micromamba:                          "wrappers",
+		payload.Bin + "/oh-action-execution-server": "wrappers",
+		venvBin + "/python":                         "probe",
+		payload.Code + "/":                          "",
+	})
+}
+
+func TestServerStart(t *testing.T) {
+	root := serverRoot(t)
+	argv := strings.Fields(serverCommand)
+	o, err := inside(t, root, 0, environ{"PATH=/bin", "PYTHONHOME=/usr", "PYTHONPATH=/app::/openhands/code:/openhands/../lib"}, "", argv[0], argv...)
+	if err != nil {
+		t.Fatal(err, o.Messages)
+	}
+	if want := argv[6:]; !slices.Equal(o.Args, want) {
+		t.Errorf("arguments %q, want %q", o.Args, want)
+	}
+	if o.Dir != payload.Code {
+		t.Errorf("started in %s", o.Dir)
+	}
+	for name, want := range map[string]string{
+		"PATH":        venvBin + ":" + payload.CompatBin + ":" + payload.Bin + ":/bin:" + payload.FallbackBin,
+		"PYTHONPATH":  payload.Code,
+		"PYTHONHOME":  "",
+		"VIRTUAL_ENV": payload.Venv,
+		"USER":        "root",
+		"HOME":        "/root",
+	} {
+		if got := o.Env.get(name); got != want {
+			t.Errorf("%s=%q, want %q", name, got, want)
+		}
+	}
+	if got, want := o.Env.forUser().get("PYTHONPATH"), "/app::/openhands/code:/openhands/../lib"; got != want {
+		t.Errorf("the user's PYTHONPATH=%q, want %q", got, want)
+	}
+	for _, folder := range []string{payload.Workspace, downloads} {
+		info, err := os.Stat(root + folder)
+		must(t, err)
+		owner := info.Sys().(*syscall.Stat_t)
+		if info.Mode().Perm() != 0o775 || owner.Uid != 1000 || owner.Gid != 0 {
+			t.Errorf("%s is %v of %d:%d, want 775 of 1000:0", folder, info.Mode(), owner.Uid, owner.Gid)
+		}
+	}
+}
+
+// The server starts also where there can be no workspace, and says what that means.
+func TestServerStartWithoutWorkspace(t *testing.T) {
+	argv := strings.Fields(serverCommand)
+	o, err := inside(t, serverRoot(t), 1000, environ{"PATH=/bin"}, "", argv[0], argv...)
+	must(t, err)
+	if !strings.Contains(o.Messages, "files that the browser fetches will be lost: mkdir /workspace: permission denied") {
+		t.Errorf("message %q", o.Messages)
+	}
+}
+
+// The image's own default command is what OpenHands itself would run.
+func TestDefaultCommand(t *testing.T) {
+	name := payload.Bin + "/oh-action-execution-server"
+	const tail = "--working-dir /workspace --plugins agent_skills jupyter --username "
+	for _, test := range []struct {
+		uid  int
+		env  environ
+		args string
+		want string
+		user string // RUNTIME_USERNAME
+	}{
+		{want: "8000 " + tail + "openhands --user-id 1000"},
+		{args: "3000", want: "3000 " + tail + "openhands --user-id 1000"},
+		{env: environ{"port=31234"}, want: "31234 " + tail + "openhands --user-id 1000"},
+		{env: environ{"port=31234", "OH_PORT=9000"}, want: "9000 " + tail + "openhands --user-id 1000"},
+		{args: "--username root", want: "8000 " + tail + "root --user-id 0 --username root"},
+		{args: "--no-enable-browser", want: "8000 " + tail + "openhands --user-id 1000 --no-enable-browser"},
+		{uid: 1000, want: "8000 " + tail + "openhands --user-id 1000", user: "openhands"},
+		{uid: 405, want: "8000 " + tail + "guest --user-id 405", user: "guest"},
+		{uid: 7777, want: "8000 " + tail + "7777 --user-id 7777", user: "7777"},
+	} {
+		o, err := inside(t, serverRoot(t), test.uid, test.env, "", name, append([]string{name}, strings.Fields(test.args)...)...)
+		if err != nil {
+			t.Fatal(err, o.Messages)
+		}
+		if got, want := strings.Join(o.Args, " "), "python -u -m "+serverModule+" "+test.want; got != want {
+			t.Errorf("user %d, %q:\n%s\nwant\n%s", test.uid, test.args, got, want)
+		}
+		if got := o.Env.get("RUNTIME_USERNAME"); got != test.user {
+			t.Errorf("user %d: RUNTIME_USERNAME=%q, want %q", test.uid, got, test.user)
+		}
+	}
+	o, err := inside(t, serverRoot(t), 0, environ{"OH_PORT=http"}, "", name, name)
+	if exitCode(err) != 2 || !strings.Contains(o.Messages, `port "http"`) {
+		t.Errorf("a port that is no number: %v, %q", err, o.Messages)
+	}
+}
+
+func TestMicromamba(t *testing.T) {
+	root := newRoot(t, map[string]string{venvBin + "/python": "probe", "/bin/ls": "probe", payload.CompatBin + "/id": "wrappers"})
+	for _, test := range []struct {
+		args  string
+		start string // what is executed
+		out   string
+		fails string
+	}{
+		{args: "run -n openhands " + venvBin + "/python -m jupyter kernelgateway", start: venvBin + "/python"},
+		{args: "run -n openhands poetry run python -c 1", start: venvBin + "/python"},
+		{args: "run -p " + payload.Venv + " --live-stream -- ls", start: "/bin/ls"},
+		{args: "run -n openhands poetry run id", start: payload.CompatBin + "/id"},
+		{args: "run -n openhands id", fails: "id: not found in PATH"},
+		{args: "run -n openhands nothing", fails: "nothing: not found in PATH"},
+		{args: "run -n other ls", fails: `no environment "other"`},
+		{args: "run -p /opt ls", fails: "no environment at /opt"},
+		{args: "run -n openhands", fails: "a command is needed"},
+		{args: "run -e =x ls", fails: "NAME=VALUE"},
+		{args: "run -n openhands poetry env info --path", out: payload.Venv + "\n"},
+		{args: "run -n openhands poetry config virtualenvs.path /openhands/poetry"},
+		{args: "run -n openhands poetry config virtualenvs.path /elsewhere", fails: "is not supported"},
+		{args: "run -n openhands poetry install", fails: "poetry install is not supported"},
+		{args: "run -n openhands poetry run", fails: "poetry run is not supported"},
+		{args: "--version", out: micromambaVersion + "\n"},
+		{args: "env list", out: "  Name       Active  Path\n  openhands          " + payload.Venv + "\n"},
+		{args: "config set changeps1 False"},
+		{args: "clean --all"},
+		{args: "install -n openhands numpy", fails: `"install -n openhands numpy" is not supported`},
+		{args: "", fails: "is not supported"},
+	} {
+		c, s, out := newCall(root, environ{"PATH=/bin"}, append([]string{payload.Micromamba}, strings.Fields(test.args)...)...)
+		err := c.dispatch()
+		if test.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("%q: %v, want %q", test.args, err, test.fails)
+			}
+			continue
+		}
+		if err != nil || s.path != test.start || out.String() != test.out {
+			t.Errorf("%q: starts %q, prints %q, %v; want %q, %q", test.args, s.path, out, err, test.start, test.out)
+		}
+	}
+}
+
+func TestMicromambaRunOptions(t *testing.T) {
+	t.Chdir("/")
+	root := newRoot(t, map[string]string{"/bin/ls": "probe"})
+	dir := t.TempDir()
+	c, s, _ := newCall(root, environ{"PATH=/bin", "PYTHONPATH=/openhands/code:/app"}, "micromamba", "run", "--cwd", dir, "-e", "A=b=c", "ls", "-n")
+	must(t, c.dispatch())
+	got, err := os.Getwd()
+	must(t, err)
+	if got != dir || s.env.get("A") != "b=c" || !slices.Equal(s.argv, []string{"ls", "-n"}) {
+		t.Errorf("%q in %s with A=%q", s.argv, got, s.env.get("A"))
+	}
+	if got := s.env.get("PYTHONPATH"); got != "/openhands/code:/app" {
+		t.Errorf("PYTHONPATH=%q", got)
+	}
+}
+
+// The lines that upstream's images put into bashrc.
+func TestShellHook(t *testing.T) {
+	script := `eval "$(` + wrappers + ` micromamba shell hook --shell bash)"
+		micromamba activate openhands; micromamba activate openhands
+		echo "$VIRTUAL_ENV $PATH"
+		micromamba deactivate
+		echo "$VIRTUAL_ENV $PATH"`
+	command := exec.Command("/bin/bash", "-euc", "set +u\n"+script)
+	command.Env = []string{"PATH=/usr/bin:/bin"}
+	out, err := command.CombinedOutput()
+	if want := payload.Venv + " " + venvBin + ":/usr/bin:/bin\n /usr/bin:/bin\n"; err != nil || string(out) != want {
+		t.Errorf("%v, %q, want %q", err, out, want)
+	}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// serverEnviron is what the server's children inherit.
+func serverEnviron() environ {
+	return environ{"PATH=/opt/go/bin:/bin", "TERM=tmux", "TOKEN=secret", "HOME=/root", "USER=root",
+		"VIRTUAL_ENV=/opt/venv", "https_proxy=http://proxy:3128", "TMUX_PANE=%1"}.forServer(venvBin, payload.CompatBin)
+}
+
+func TestSu(t *testing.T) {
+	root := newRoot(t, map[string]string{
+		payload.CompatBin + "/su": "wrappers",
+		"/bin/bash":               "probe",
+		"/bin/dash":               "probe",
+		"/workspace/":             "",
+		"/etc/environment":        "# comment\nexport FROM_FILE=\"a b\"\nTOKEN=other\nPATH=/nowhere\nHOME=/wrong\nnonsense\n",
+	})
+	const userPath = payload.Bin + ":/opt/go/bin:/bin:" + payload.FallbackBin
+	for _, test := range []struct {
+		name    string
+		uid     int // of the caller
+		args    string
+		argv    []string
+		dir     string
+		user    int
+		gid     int
+		groups  []int
+		env     map[string]string
+		refused string
+	}{
+		{name: "session of the user", args: "openhands -", argv: []string{"bash", "-"}, dir: "/",
+			user: 1000, gid: 1000, groups: []int{27, 29, 1000},
+			env: map[string]string{"HOME": "/home/openhands", "USER": "openhands", "LOGNAME": "openhands", "SHELL": "/bin/bash",
+				"PATH": userPath, "TOKEN": "secret", "VIRTUAL_ENV": "/opt/venv", "FROM_FILE": "a b", "LITELLM_LOCAL_MODEL_COST_MAP": ""}},
+		{name: "session of root", args: "root -", argv: []string{"bash", "-"}, dir: "/", groups: []int{0},
+			env: map[string]string{"HOME": "/root", "USER": "root", "PATH": userPath, "TOKEN": "secret"}},
+		{name: "kernel", args: "- openhands -s /bin/bash", argv: []string{"-bash"}, dir: "/home/openhands",
+			user: 1000, gid: 1000, groups: []int{27, 29, 1000},
+			env: map[string]string{"HOME": "/home/openhands", "USER": "openhands", "PATH": userPath, "TERM": "tmux", "TMUX_PANE": "%1",
+				"https_proxy": "http://proxy:3128", "PLAYWRIGHT_BROWSERS_PATH": payload.Browsers, "VIRTUAL_ENV": "", "TOKEN": "other", "FROM_FILE": "a b"}},
+		{name: "command", args: "-l openhands -c true", argv: []string{"-bash", "-c", "true"}, dir: "/home/openhands",
+			user: 1000, gid: 1000, groups: []int{27, 29, 1000}},
+		{name: "always bash", args: "--shell=/bin/dash guest", argv: []string{"bash"}, dir: "/", user: 405, gid: 100, groups: []int{100},
+			env: map[string]string{"SHELL": "/bin/bash"}},
+		{name: "nobody named", args: "", argv: []string{"bash"}, dir: "/", groups: []int{0}},
+		{name: "already the user", uid: 1000, args: "openhands -", argv: []string{"bash", "-"}, dir: "/",
+			user: 1000, gid: 1000, groups: []int{},
+			env: map[string]string{"HOME": "/home/openhands", "PATH": userPath}},
+		{name: "own number without account", uid: 7777, args: "7777 -", argv: []string{"bash", "-"}, dir: "/", user: 7777, gid: 7777, groups: []int{},
+			env: map[string]string{"HOME": "/root", "USER": "7777"}},
+		{name: "not root", uid: 1000, args: "guest", refused: "only root can become guest"},
+		{name: "not root to root", uid: 1000, args: "root -", refused: "only root can become root"},
+		{name: "unknown", args: "nobody", refused: "user nobody does not exist"},
+		{name: "another's number", args: "1000", refused: "user 1000 does not exist"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o, err := inside(t, root, test.uid, serverEnviron(), "echo\n",
+				payload.CompatBin+"/su", append([]string{"su"}, strings.Fields(test.args)...)...)
+			if test.refused != "" {
+				if err == nil || !strings.Contains(o.Messages, test.refused) {
+					t.Fatalf("%v, %q; want %q", err, o.Messages, test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err, o.Messages)
+			}
+			slices.Sort(o.Groups)
+			if !slices.Equal(o.Args, test.argv) || o.Dir != test.dir || o.UID != test.user || o.EUID != test.user ||
+				o.GID != test.gid || !slices.Equal(o.Groups, test.groups) {
+				t.Errorf("%q in %s as %d:%d %v, want %q in %s as %d:%d %v",
+					o.Args, o.Dir, o.UID, o.GID, o.Groups, test.argv, test.dir, test.user, test.gid, test.groups)
+			}
+			if o.Stdin != "echo\n" {
+				t.Errorf("standard input %q", o.Stdin)
+			}
+			for name, want := range test.env {
+				if got := o.Env.get(name); got != want {
+					t.Errorf("%s=%q, want %q", name, got, want)
+				}
+			}
+			if left := o.Env.only(parked + "*"); len(left) > 0 {
+				t.Errorf("the server's %q", left)
+			}
+		})
+	}
+}
+
+// A base without bash gets the payload's.
+func TestSuWithoutBash(t *testing.T) {
+	c, s, _ := newCall(newRoot(t, nil), environ{"HOME=/x"}, "su", "openhands", "-")
+	must(t, c.dispatch())
+	if want := payload.FallbackBin + "/bash"; s.path != want {
+		t.Errorf("starts %s, want %s", s.path, want)
+	}
+}

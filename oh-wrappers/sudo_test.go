@@ -1,0 +1,196 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+const sudoPath = "/usr/bin/sudo"
+
+// sudoRoot has a setuid copy of the binary in the place of the stub.
+func sudoRoot(t *testing.T, files map[string]string) string {
+	t.Helper()
+	all := map[string]string{"/usr/bin/tool": "probe", "/bin/bash": "probe", "/tmp/tool": "probe"}
+	for name, text := range files {
+		all[name] = text
+	}
+	root := newRoot(t, all)
+	install(t, wrappers, root+sudoPath, 0o755|os.ModeSetuid)
+	return root
+}
+
+const grant = "openhands ALL=(ALL) NOPASSWD: ALL\n"
+
+func TestSudo(t *testing.T) {
+	root := sudoRoot(t, map[string]string{"/etc/sudoers.d/openhands": grant})
+	caller := environ{"PATH=/tmp:/usr/bin", "TERM=xterm", "LC_TIME=C", "https_proxy=p", "LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "HOME=/home/openhands", "USER=root"}
+	for _, test := range []struct {
+		name  string
+		uid   int
+		args  []string
+		argv  []string
+		user  int
+		gids  []int
+		env   map[string]string
+		fails string
+	}{
+		{name: "root", uid: 1000, args: []string{"-n", "tool", "-u", "x"}, argv: []string{"tool", "-u", "x"}, gids: []int{0},
+			env: map[string]string{"PATH": payload.Path(""), "TERM": "xterm", "LC_TIME": "C", "https_proxy": "p", "LD_PRELOAD": "", "BASH_ENV": "",
+				"HOME": "/root", "USER": "root", "SUDO_USER": "openhands", "SUDO_UID": "1000", "SUDO_GID": "1000", "SUDO_COMMAND": "/usr/bin/tool -u x"}},
+		{name: "another user", uid: 1000, args: []string{"-u", "guest", "tool"}, argv: []string{"tool"}, user: 405, gids: []int{100},
+			env: map[string]string{"HOME": "/dev/null", "USER": "guest"}},
+		{name: "variables", uid: 1000, args: []string{"A=1", "B=", "tool"}, argv: []string{"tool"}, gids: []int{0}, env: map[string]string{"A": "1"}},
+		{name: "kept environment", uid: 1000, args: []string{"-E", "--", "tool"}, argv: []string{"tool"}, gids: []int{0},
+			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path("")}},
+		{name: "shell", uid: 1000, args: []string{"-s", "echo", "it's"}, argv: []string{"bash", "-c", `'echo' 'it'\''s'`}, gids: []int{0}},
+		{name: "login", uid: 1000, args: []string{"-i"}, argv: []string{"-bash"}, gids: []int{0}},
+		{name: "path", uid: 1000, args: []string{"/tmp/tool"}, argv: []string{"/tmp/tool"}, gids: []int{0}},
+		{name: "of root", uid: 0, args: []string{"-u", "openhands", "tool"}, argv: []string{"tool"}, user: 1000, gids: []int{27, 29, 1000}},
+		{name: "no rule", uid: 405, args: []string{"tool"}, fails: "guest may not use sudo"},
+		{name: "no account", uid: 7777, args: []string{"tool"}, fails: "user ID 7777 has no account"},
+		{name: "unknown user", uid: 1000, args: []string{"-u", "ghost", "tool"}, fails: "unknown user ghost"},
+		{name: "number", uid: 1000, args: []string{"-u", "405", "tool"}, fails: "unknown user 405"},
+		{name: "no command", uid: 1000, fails: "a command is needed"},
+		{name: "unknown command", uid: 1000, args: []string{"toool"}, fails: "toool: not found"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o, err := inside(t, root, test.uid, caller, "", sudoPath, append([]string{"sudo"}, test.args...)...)
+			if test.fails != "" {
+				if err == nil || !strings.Contains(o.Messages, test.fails) {
+					t.Fatalf("%v, %q; want %q", err, o.Messages, test.fails)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err, o.Messages)
+			}
+			slices.Sort(o.Groups)
+			if !slices.Equal(o.Args, test.argv) || o.UID != test.user || o.EUID != test.user || !slices.Equal(o.Groups, test.gids) {
+				t.Errorf("%q as %d %v, want %q as %d %v", o.Args, o.UID, o.Groups, test.argv, test.user, test.gids)
+			}
+			for name, want := range test.env {
+				if got := o.Env.get(name); got != want {
+					t.Errorf("%s=%q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// The caller chooses argv[0]; with the setuid bit no other program may answer.
+func TestSetuidIsOnlySudo(t *testing.T) {
+	root := sudoRoot(t, map[string]string{
+		venvBin + "/python":             "probe",
+		payload.Launchers + "/own.json": `{"path": "/usr/bin/tool"}`,
+	})
+	for _, name := range []string{"oh-python", "python", "su", "micromamba", "chown", "useradd", "own", "oh-wrappers", "oh-action-execution-server", "", "/"} {
+		for _, argv := range [][]string{{name}, {name, "su", "root"}, {name, "openhands", "/etc/passwd"}} {
+			o, err := inside(t, root, 1000, environ{"PATH=/usr/bin"}, "", sudoPath, argv...)
+			if err == nil || !strings.Contains(o.Messages, "openhands may not use sudo") {
+				t.Errorf("%q: %v, %q, %+v", argv, err, o.Messages, o)
+			}
+		}
+	}
+}
+
+func TestSudoWithoutSetuid(t *testing.T) {
+	root := sudoRoot(t, map[string]string{"/etc/sudoers": grant})
+	must(t, os.Chmod(root+sudoPath, 0o755))
+	o, err := inside(t, root, 1000, nil, "", sudoPath, "sudo", "tool")
+	if err == nil || !strings.Contains(o.Messages, "no_new_privileges") {
+		t.Errorf("%v, %q", err, o.Messages)
+	}
+}
+
+// What cannot be trusted grants nothing, whatever it says.
+func TestSudoersTrust(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(t *testing.T, root string)
+		fails  string
+	}{
+		{name: "as it is", change: func(*testing.T, string) {}},
+		{name: "group-writable", fails: "/etc/sudoers must be a regular file", change: func(t *testing.T, root string) {
+			must(t, os.Chmod(root+"/etc/sudoers", 0o664))
+		}},
+		{name: "world-writable", fails: "/etc/sudoers must be a regular file", change: func(t *testing.T, root string) {
+			must(t, os.Chmod(root+"/etc/sudoers", 0o646))
+		}},
+		{name: "of another", fails: "/etc/sudoers must be a regular file", change: func(t *testing.T, root string) {
+			must(t, os.Chown(root+"/etc/sudoers", 1000, 0))
+		}},
+		{name: "link", fails: "/etc/sudoers: too many levels", change: func(t *testing.T, root string) {
+			must(t, os.Rename(root+"/etc/sudoers", root+"/etc/real"))
+			must(t, os.Symlink("real", root+"/etc/sudoers"))
+		}},
+		{name: "folder of another", fails: "/etc/sudoers.d must be a folder", change: func(t *testing.T, root string) {
+			must(t, os.Mkdir(root+"/etc/sudoers.d", 0o755))
+			must(t, os.Chown(root+"/etc/sudoers.d", 1000, 0))
+		}},
+		{name: "backup", fails: "may not use sudo", change: func(t *testing.T, root string) {
+			must(t, os.Mkdir(root+"/etc/sudoers.d", 0o755))
+			must(t, os.Rename(root+"/etc/sudoers", root+"/etc/sudoers.d/sudoers.bak"))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := sudoRoot(t, map[string]string{"/etc/sudoers": grant})
+			test.change(t, root)
+			o, err := inside(t, root, 1000, nil, "", sudoPath, "sudo", "tool")
+			if (err != nil) != (test.fails != "") || !strings.Contains(o.Messages, test.fails) {
+				t.Errorf("%v, %q; want %q", err, o.Messages, test.fails)
+			}
+		})
+	}
+}
+
+func TestDecide(t *testing.T) {
+	names := []string{"openhands", "ALL", "%sudo", "%openhands"}
+	for text, want := range map[string]bool{
+		"":                                     false,
+		"openhands ALL=(ALL) NOPASSWD: ALL":    true,
+		"openhands ALL=(ALL:ALL) NOPASSWD:ALL": true,
+		"openhands\tALL = ( ALL ) NOPASSWD : ALL # said so\r\n":                true,
+		"%sudo ALL=(ALL) NOPASSWD:ALL":                                         true,
+		"%wheel ALL=(ALL) NOPASSWD:ALL":                                        false,
+		"#openhands ALL=(ALL) NOPASSWD: ALL":                                   false,
+		"openhands2 ALL=(ALL) NOPASSWD: ALL":                                   false,
+		"!openhands ALL=(ALL) NOPASSWD: ALL":                                   false,
+		"sudo ALL=(ALL) NOPASSWD: ALL":                                         false,
+		"ALL ALL=(ALL) NOPASSWD: ALL":                                          false,
+		"a,openhands ALL=(ALL) NOPASSWD: ALL":                                  false,
+		"openhands ALL=(ALL) ALL":                                              false,
+		"openhands ALL=(ALL) NOPASSWD: /bin/ls":                                false,
+		"openhands ALL=(ALL) NOPASSWD: ALL, !/bin/sh":                          false,
+		"openhands ALL=(guest) NOPASSWD: ALL":                                  false,
+		"openhands host=(ALL) NOPASSWD: ALL":                                   false,
+		"openhands ALL=NOPASSWD: ALL":                                          false,
+		"User_Alias X = a, \\\nopenhands ALL=(ALL) NOPASSWD: ALL":              false,
+		"openhands ALL=(ALL) NOPASSWD: \\\n ALL":                               true,
+		"openhands ALL=(ALL) NOPASSWD: ALL\n%sudo ALL=(ALL:ALL) ALL":           false,
+		"%sudo ALL=(ALL:ALL) ALL\nopenhands ALL=(ALL) NOPASSWD: ALL":           true,
+		"openhands ALL=(ALL) NOPASSWD: ALL\nDefaults:openhands secure_path=/x": true,
+		"openhands ALL=(ALL) NOPASSWD: ALL\nroot ALL=(ALL) ALL":                true,
+		"openhands ALL=(ALL) NOPASSWD: ALL\nALL ALL=(ALL) ALL":                 false,
+	} {
+		if got := decide(text, names, false); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// A rule for a name cannot be had through a group of that name, or the reverse.
+func TestPermittedNames(t *testing.T) {
+	root := newRoot(t, map[string]string{"/etc/sudoers": "%audio ALL=(ALL) NOPASSWD: ALL\n"})
+	accounts, err := readAccounts(root)
+	must(t, err)
+	for name, want := range map[string]bool{"openhands": true, "guest": false, "root": false} {
+		user, _ := accounts.user(name)
+		if got, err := permitted(root, accounts, user); got != want || err != nil {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+	}
+}
