@@ -1,0 +1,169 @@
+package builder
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// ownLayer is a layer made here, small enough for memory.
+type ownLayer struct {
+	data       []byte // uncompressed tar
+	diffID     digest.Digest
+	compressed []byte
+	descriptor ocispec.Descriptor
+}
+
+func newOwnLayer(data []byte) (ownLayer, error) {
+	var compressed bytes.Buffer
+	z := gzip.NewWriter(&compressed) // writes no name and no time
+	if _, err := z.Write(data); err != nil {
+		return ownLayer{}, err
+	}
+	if err := z.Close(); err != nil {
+		return ownLayer{}, err
+	}
+	return ownLayer{
+		data: data, diffID: digest.FromBytes(data), compressed: compressed.Bytes(),
+		descriptor: ocispec.Descriptor{
+			MediaType: ocispec.MediaTypeImageLayerGzip,
+			Digest:    digest.FromBytes(compressed.Bytes()),
+			Size:      int64(compressed.Len()),
+		},
+	}, nil
+}
+
+// path is the layer's place in a docker-archive.
+func (l ownLayer) path() string { return l.diffID.Encoded() + "/layer.tar" }
+
+func (l ownLayer) stratum(created time.Time, by string) stratum {
+	return stratum{
+		diffIDs: []digest.Digest{l.diffID}, paths: []string{l.path()}, descriptors: []ocispec.Descriptor{l.descriptor},
+		history: []ocispec.History{{Created: &created, CreatedBy: by}},
+	}
+}
+
+// opaqueMarker is a layer that hides what the layers below it have in dir, a
+// folder of the root directory.
+func opaqueMarker(dir string, mtime time.Time) ([]byte, error) {
+	var b bytes.Buffer
+	archive := tar.NewWriter(&b)
+	for _, header := range []*tar.Header{
+		{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: mtime},
+		{Typeflag: tar.TypeReg, Name: dir + "/" + whiteoutOpaque, Mode: 0o644, ModTime: mtime},
+	} {
+		if err := archive.WriteHeader(header); err != nil {
+			return nil, err
+		}
+	}
+	err := archive.Close()
+	return b.Bytes(), err
+}
+
+func writeFile(archive *tar.Writer, name string, data []byte) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))}
+	if err := archive.WriteHeader(header); err != nil {
+		return fmt.Errorf("writing %s of the archive: %w", name, err)
+	}
+	if _, err := archive.Write(data); err != nil {
+		return fmt.Errorf("writing %s of the archive: %w", name, err)
+	}
+	return nil
+}
+
+// writeDockerArchive ends a docker-archive that holds, of all layers, those
+// that the engine lacks: an engine with a graph driver never opens the others.
+// It returns the image's ID, the digest of its configuration.
+func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer) (digest.Digest, error) {
+	config, err := json.Marshal(image)
+	if err != nil {
+		return "", fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	id := digest.FromBytes(config)
+	manifest := archiveManifest{Config: id.Encoded() + ".json"}
+	for _, s := range strata {
+		manifest.Layers = append(manifest.Layers, s.paths...)
+	}
+	manifests, err := json.Marshal([]archiveManifest{manifest})
+	if err != nil {
+		return "", fmt.Errorf("encoding manifest.json: %w", err)
+	}
+	for _, l := range own {
+		if err := writeFile(archive, l.path(), l.data); err != nil {
+			return "", err
+		}
+	}
+	if err := writeFile(archive, manifest.Config, config); err != nil {
+		return "", err
+	}
+	if err := writeFile(archive, "manifest.json", manifests); err != nil {
+		return "", err
+	}
+	return id, archive.Close()
+}
+
+// writeLayout ends an OCI image layout that holds, of all layers, those that
+// the engine lacks: containerd's store takes the others from itself. It
+// returns the image's ID, the digest of its manifest.
+func writeLayout(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer) (digest.Digest, error) {
+	config, err := json.Marshal(image)
+	if err != nil {
+		return "", fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	platform := image.Platform
+	manifest := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest,
+		Config:    descriptor(ocispec.MediaTypeImageConfig, config),
+	}
+	for _, s := range strata {
+		manifest.Layers = append(manifest.Layers, s.descriptors...)
+	}
+	manifestData, err := json.Marshal(manifest)
+	if err != nil {
+		return "", fmt.Errorf("encoding the image manifest: %w", err)
+	}
+	root := descriptor(ocispec.MediaTypeImageManifest, manifestData)
+	root.Platform = &platform
+	index, err := json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{root},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encoding the index: %w", err)
+	}
+	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
+	if err != nil {
+		return "", fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
+	}
+	for _, l := range own {
+		if err := writeFile(archive, blobPath(l.descriptor.Digest), l.compressed); err != nil {
+			return "", err
+		}
+	}
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{
+		{blobPath(manifest.Config.Digest), config},
+		{blobPath(root.Digest), manifestData},
+		{ocispec.ImageIndexFile, index},
+		{ocispec.ImageLayoutFile, layout},
+	} {
+		if err := writeFile(archive, file.name, file.data); err != nil {
+			return "", err
+		}
+	}
+	return root.Digest, archive.Close()
+}
+
+func descriptor(mediaType string, data []byte) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+}

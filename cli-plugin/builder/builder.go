@@ -1,0 +1,296 @@
+// Package builder carries a plan out: stage 1 by buildx, stage 2 by putting
+// layers together that an engine already holds.
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker/cli/cli/command"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+)
+
+// Builder builds into one engine.
+type Builder struct {
+	Engine *Engine
+	CLI    command.Cli // its configuration: credentials, context, plugins
+
+	Log      io.Writer // progress, for a person
+	Progress progressui.DisplayMode
+
+	NoCache       bool              // stage 1 does not use BuildKit's cache
+	ForceRebuild  bool              // images that exist are not reused
+	PackageConfig map[string]string // files for package managers, see HostSecrets
+}
+
+// Result is one image that a plan asked for.
+type Result struct {
+	Base       string   `json:"base,omitempty"` // empty: the deps image
+	References []string `json:"references"`
+	ID         string   `json:"id"`
+	Reused     bool     `json:"reused"` // it was there before
+	Seconds    float64  `json:"seconds"`
+}
+
+// Build makes every image of the plan, the deps image first. An image that is
+// there already and was made from the same inputs is reused. Results are those
+// of the images that are finished, also where it ends with an error.
+func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
+	deps, result, err := b.deps(ctx, p.Deps)
+	if err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	results := []Result{result}
+	for _, r := range p.Runtimes {
+		result, err := b.runtime(ctx, deps, r)
+		if err != nil {
+			return results, problem.Classify(ctx, err)
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func (b *Builder) logf(format string, args ...any) {
+	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
+		fmt.Fprintf(b.Log, format+"\n", args...)
+	}
+}
+
+// deps sees to the deps image.
+func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse, Result, error) {
+	start := time.Now()
+	result := Result{References: []string{d.Image}}
+	found, err := b.Engine.inspect(ctx, d.Image)
+	if err != nil {
+		return nil, result, err
+	}
+	switch {
+	case d.Given:
+		if found == nil {
+			if found, err = b.pull(ctx, "deps image", d.Image); err != nil {
+				return nil, result, err
+			}
+		}
+		if _, err := b.Engine.manifest(ctx, d.Image, found); err != nil {
+			return nil, result, err
+		}
+		result.Reused = true
+	case found != nil && !b.ForceRebuild && labels(found)[payload.LabelDepsTag] == d.Tag:
+		b.logf("deps image %s is there already", d.Image)
+		result.Reused = true
+	default:
+		if found, err = b.stage1(ctx, d); err != nil {
+			return nil, result, err
+		}
+	}
+	if err := b.checkArch("deps image", d.Image, found); err != nil {
+		return nil, result, err
+	}
+	result.ID, result.Seconds = found.ID, time.Since(start).Seconds()
+	return found, result, nil
+}
+
+func (b *Builder) checkArch(what, ref string, image *image.InspectResponse) error {
+	if image.Os == "linux" && image.Architecture == b.Engine.arch {
+		return nil
+	}
+	return problem.New(problem.Platform,
+		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, image.Os, image.Architecture, b.Engine.arch), nil,
+		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.arch, ref))
+}
+
+// stage1 builds the deps image and checks what came out.
+func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectResponse, error) {
+	b.logf("building deps image %s", d.Image)
+	secrets, err := HostSecrets(b.PackageConfig)
+	if err != nil {
+		return nil, err
+	}
+	err = b.bake(ctx, bakeTarget{
+		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache || b.ForceRebuild,
+	})
+	if err != nil {
+		return nil, err
+	}
+	built, err := b.Engine.inspect(ctx, d.Image)
+	if err != nil {
+		return nil, err
+	}
+	if built == nil {
+		return nil, problem.New(problem.BuildFailed, fmt.Sprintf("buildx ended well, but the engine has no image %s", d.Image), nil,
+			"Select a builder that loads its images into the engine: 'docker buildx use default'")
+	}
+	if _, err := b.Engine.manifest(ctx, d.Image, built); err != nil {
+		return nil, errors.Join(err, b.untag(ctx, d.Image))
+	}
+	return built, nil
+}
+
+// runtime sees to one runtime image.
+func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r plan.Runtime) (Result, error) {
+	start := time.Now()
+	result := Result{Base: r.Base, References: r.References()}
+	base, err := b.base(ctx, r.Base)
+	if err != nil {
+		return result, err
+	}
+	origin := map[string]string{payload.LabelDepsDigest: deps.ID, payload.LabelBaseDigest: ""}
+	if base != nil {
+		origin[payload.LabelBaseDigest] = base.ID
+		origin["org.opencontainers.image.base.digest"] = base.ID
+	}
+	if components := labels(deps)[payload.LabelComponents]; components != "" {
+		origin[payload.LabelComponents] = components
+	}
+	existing, err := b.Engine.inspect(ctx, r.Image)
+	if err != nil {
+		return result, err
+	}
+	if existing != nil {
+		changed := changes(labels(existing), r.Labels, origin)
+		if len(changed) == 0 && !b.ForceRebuild {
+			b.logf("%s is there already", r.Image)
+			result.ID, result.Reused = existing.ID, true
+			return result, b.tag(ctx, existing.ID, r.Tags)
+		}
+		if len(changed) > 0 {
+			b.logf("%s is made again: another %s", r.Image, strings.Join(changed, " and "))
+		}
+	}
+	if result.ID, err = b.make(ctx, r, deps, base, origin); err != nil {
+		return result, err
+	}
+	result.Seconds = time.Since(start).Seconds()
+	b.logf("%s made in %.1f s", r.Image, result.Seconds)
+	return result, nil
+}
+
+// changes names what an existing image was made from and differs.
+func changes(have, planned, origin map[string]string) []string {
+	var changed []string
+	for _, input := range []struct {
+		label string
+		want  map[string]string
+		name  string
+	}{
+		{payload.LabelDepsDigest, origin, "deps image"},
+		{payload.LabelBaseDigest, origin, "base image"},
+		{payload.LabelBaseName, planned, "base reference"},
+		{payload.LabelSetup, planned, "user, layer order or extra dependencies"},
+	} {
+		if have[input.label] != input.want[input.label] {
+			changed = append(changed, input.name)
+		}
+	}
+	return changed
+}
+
+// base returns the base image from the engine or a registry; nil for scratch.
+func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse, error) {
+	if ref == plan.Scratch {
+		return nil, nil
+	}
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		if found, err = b.pull(ctx, "base image", ref); err != nil {
+			return nil, err
+		}
+	}
+	if kind := labels(found)[payload.LabelKind]; kind != "" {
+		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil,
+			fmt.Sprintf("Use the image that it was made over: %s", labels(found)[payload.LabelBaseName]))
+	}
+	return found, b.checkArch("base image", ref, found)
+}
+
+// make makes the image and, when it is whole, gives it its names.
+func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
+	if r.Assemble == plan.AssembleNever {
+		return b.fromDockerfile(ctx, r, deps, origin)
+	}
+	id, err := assembly{engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base}.run(ctx)
+	var refused *refusedError
+	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
+		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
+		return b.fromDockerfile(ctx, r, deps, origin)
+	}
+	if err != nil {
+		return "", err
+	}
+	if r.ExtraDeps == "" {
+		return id, b.tag(ctx, id, r.References())
+	}
+	return b.extraDeps(ctx, r, id)
+}
+
+// full tells whether an error is about a full disk, which another way of
+// building does not help.
+func full(err error) bool {
+	var p *problem.Error
+	return errors.As(problem.Classify(context.Background(), err), &p) && p.Code == problem.DiskFull
+}
+
+// tag gives the image all of the names, or none of those that are new.
+func (b *Builder) tag(ctx context.Context, id string, refs []string) error {
+	for i, ref := range refs {
+		if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: ref}); err != nil {
+			err = fmt.Errorf("tagging %s as %s: %w", id, ref, err)
+			return errors.Join(err, b.untag(ctx, refs[:i]...))
+		}
+	}
+	return nil
+}
+
+// untag takes names away, also when ctx is cancelled. An image that has no
+// other name goes with its last one.
+func (b *Builder) untag(ctx context.Context, refs ...string) error {
+	var errs []error
+	for _, ref := range slices.Backward(refs) {
+		if _, err := b.Engine.api.ImageRemove(context.WithoutCancel(ctx), ref, client.ImageRemoveOptions{}); err != nil {
+			errs = append(errs, fmt.Errorf("removing the tag %s: %w", ref, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// LocalDeps describes a deps image of the engine, nil where it has none.
+func (e *Engine) LocalDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
+	found, err := e.inspect(ctx, ref)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return depsImage(ref, found), nil
+}
+
+// FindDeps describes the deps image ref, pulled where the engine lacks it.
+func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		if found, err = b.pull(ctx, "deps image", ref); err != nil {
+			return nil, err
+		}
+	}
+	return depsImage(ref, found), nil
+}
+
+func depsImage(ref string, found *image.InspectResponse) *plan.DepsImage {
+	all := labels(found)
+	return &plan.DepsImage{Ref: ref, Tag: all[payload.LabelDepsTag], Version: all[payload.LabelVersion], Server: all[payload.LabelServer]}
+}

@@ -1,0 +1,220 @@
+package builder
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli-plugins/manager"
+	"github.com/docker/cli/cli-plugins/metadata"
+	"github.com/docker/cli/cli-plugins/socket"
+	"github.com/docker/cli/cli/config"
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/spf13/cobra"
+)
+
+// bakeTarget is one image for buildx to build and to load into the engine.
+type bakeTarget struct {
+	files      map[string]plan.File // of the build context
+	dockerfile string
+	tags       []string
+	secrets    map[string]string // files by ID
+	noCache    bool
+
+	// fromEngine is set where the Dockerfile starts from an image that only
+	// the engine has: only the builder inside the engine can do that.
+	fromEngine bool
+}
+
+// bake runs "docker buildx bake" on the target. It changes no setting of any
+// builder, and whatever it writes is removed again. The names are given by the
+// build's last step, so a build that fails or is cancelled leaves none.
+func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
+	buildx, err := b.buildx()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "docker-openhands-")
+	if err != nil {
+		return fmt.Errorf("making the build context: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := writeContext(dir, target); err != nil {
+		return fmt.Errorf("writing the build context: %w", err)
+	}
+	definition, err := target.definition()
+	if err != nil {
+		return fmt.Errorf("encoding the bake file: %w", err)
+	}
+
+	args := []string{"bake", "--file", "-", "--progress", "rawjson"}
+	if target.fromEngine {
+		args = append(args, "--builder", b.CLI.CurrentContext())
+	}
+	cmd := exec.CommandContext(ctx, buildx, append(args, "image")...)
+	cmd.Dir = dir
+	cmd.Env = b.buildxEnv()
+	cmd.Stdin = bytes.NewReader(definition)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second // for BuildKit to stop its steps
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return fmt.Errorf("starting buildx: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting buildx: %w", err)
+	}
+	said, showErr := b.show(ctx, stderr)
+	if err := cmd.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return problem.New(problem.BuildFailed, "the build failed", cmpText(said, err),
+			"The failing step and its output are above; run again with --progress plain to see all of it")
+	}
+	return showErr
+}
+
+// cmpText prefers what buildx said about its failure to its exit status.
+func cmpText(said string, err error) error {
+	if said == "" {
+		return err
+	}
+	return errors.New(strings.TrimPrefix(said, "ERROR: "))
+}
+
+// buildx finds the plugin as the docker command does.
+func (b *Builder) buildx() (string, error) {
+	const next = "Install it: on Debian and Ubuntu the package docker-buildx or docker-buildx-plugin, elsewhere see Docker's documentation of buildx"
+	plugin, err := manager.GetPlugin("buildx", b.CLI, &cobra.Command{})
+	if err != nil {
+		return "", problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, next)
+	}
+	if plugin.Err != nil {
+		return "", problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, next)
+	}
+	return plugin.Path, nil
+}
+
+// buildxEnv makes buildx see the same engine as this process, as a program of
+// its own: it is stopped by a signal of ours, not through the docker command.
+func (b *Builder) buildxEnv() []string {
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == metadata.ReexecEnvvar || name == socket.EnvKey
+	})
+	if current := b.CLI.CurrentContext(); current != "default" {
+		env = append(env, "DOCKER_CONTEXT="+current)
+	} else {
+		env = append(env, "DOCKER_HOST="+b.CLI.DockerEndpoint().Host)
+	}
+	return append(env,
+		"DOCKER_CONFIG="+config.Dir(),
+		"BUILDX_BAKE_ENTITLEMENTS_FS=0",    // every file is named by this program
+		"BUILDX_NO_DEFAULT_ATTESTATIONS=1", // they would make the image an index
+		"BUILDX_METADATA_PROVENANCE=disabled",
+	)
+}
+
+func writeContext(dir string, target bakeTarget) error {
+	files := maps.Clone(target.files)
+	if files == nil {
+		files = map[string]plan.File{}
+	}
+	files["Dockerfile"] = plan.File{Mode: 0o644, Data: []byte(target.dockerfile)}
+	for name, file := range files {
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("%s is outside of the context", name)
+		}
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(full, file.Data, file.Mode.Perm()); err != nil {
+			return err
+		}
+		if err := os.Chmod(full, file.Mode.Perm()); err != nil { // whatever the umask is
+			return err
+		}
+	}
+	return nil
+}
+
+// definition is the bake file. Bake expands ${} and %{} in every string.
+func (t bakeTarget) definition() ([]byte, error) {
+	literal := strings.NewReplacer("${", "$${", "%{", "%%{").Replace
+	type target struct {
+		Context    string            `json:"context"`
+		Dockerfile string            `json:"dockerfile"`
+		Tags       []string          `json:"tags"`
+		Args       map[string]string `json:"args,omitempty"`
+		Secrets    []string          `json:"secret,omitempty"`
+		Output     []string          `json:"output"`
+		NoCache    bool              `json:"no-cache,omitempty"`
+	}
+	image := target{Context: ".", Dockerfile: "Dockerfile", Args: map[string]string{}, Output: []string{"type=docker"}, NoCache: t.noCache}
+	for _, tag := range t.tags {
+		image.Tags = append(image.Tags, literal(tag))
+	}
+	for name, value := range proxyArgs() {
+		image.Args[name] = literal(value)
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.secrets)) {
+		var fields bytes.Buffer
+		w := csv.NewWriter(&fields)
+		if err := w.Write([]string{"id=" + id, "src=" + t.secrets[id]}); err != nil {
+			return nil, err
+		}
+		w.Flush()
+		image.Secrets = append(image.Secrets, literal(strings.TrimSpace(fields.String())))
+	}
+	return json.Marshal(map[string]map[string]target{"target": {"image": image}})
+}
+
+// show draws the status stream of buildx until its end and returns the last
+// line that is no status: its error message, where it failed.
+func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err error) {
+	display, err := progressui.NewDisplay(b.Log, b.Progress)
+	if err != nil {
+		_, _ = io.Copy(io.Discard, stream)
+		return "", fmt.Errorf("showing progress: %w", err)
+	}
+	statuses := make(chan *bkclient.SolveStatus)
+	drawn := make(chan error, 1)
+	go func() {
+		// Not ctx: what a cancelled build says last is shown as well.
+		_, err := display.UpdateFrom(context.WithoutCancel(ctx), statuses)
+		drawn <- err
+	}()
+	lines := bufio.NewReader(stream)
+	for {
+		line, readErr := lines.ReadBytes('\n')
+		status := new(bkclient.SolveStatus)
+		if text := bytes.TrimSpace(line); len(text) == 0 {
+		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
+			statuses <- status
+		} else {
+			said = string(text)
+		}
+		if readErr != nil {
+			break // the end, or the process is gone; its exit status tells
+		}
+	}
+	close(statuses)
+	return said, <-drawn
+}

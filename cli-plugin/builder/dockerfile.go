@@ -1,0 +1,102 @@
+package builder
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+)
+
+// fromDockerfile builds the Dockerfile form of stage 2.
+func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps *image.InspectResponse, origin map[string]string) (string, error) {
+	return b.withName(ctx, deps.ID, func(name string) (string, error) {
+		text, err := r.RenderDockerfile(name, origin)
+		if err != nil {
+			return "", err
+		}
+		if r.ExtraDeps == "" {
+			return b.bakeRuntime(ctx, text, nil, r.References())
+		}
+		secrets, err := b.certificates()
+		if err != nil {
+			return "", err
+		}
+		return b.bakeRuntime(ctx, text+extraDepsStep(r.ExtraDeps, secrets), secrets, r.References())
+	})
+}
+
+// extraDeps runs the user's command on top of the image id, with the base's
+// own shell, or the payload's where set-up had to provide one.
+func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (string, error) {
+	secrets, err := b.certificates()
+	if err != nil {
+		return "", err
+	}
+	return b.withName(ctx, id, func(name string) (string, error) {
+		return b.bakeRuntime(ctx, "FROM "+name+"\n"+extraDepsStep(r.ExtraDeps, secrets), secrets, r.References())
+	})
+}
+
+func (b *Builder) certificates() (map[string]string, error) {
+	secrets, err := HostSecrets(b.PackageConfig)
+	if err != nil {
+		return nil, err
+	}
+	if file, ok := secrets["ca"]; ok {
+		return map[string]string{"ca": file}, nil
+	}
+	return nil, nil
+}
+
+// caVariables are what programs take a bundle of root certificates from.
+var caVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"}
+
+// extraDepsStep is the instruction that runs command as root. The host's root
+// certificates are there while it runs, and gone afterwards.
+func extraDepsStep(command string, secrets map[string]string) string {
+	const bundle = "/run/secrets/ca"
+	var mount string
+	if _, ok := secrets["ca"]; ok {
+		mount = "--mount=type=secret,id=ca,target=" + bundle + " "
+		var export strings.Builder
+		export.WriteString("export")
+		for _, name := range caVariables {
+			export.WriteString(" " + name + "=" + bundle)
+		}
+		command = export.String() + "\n" + command
+	}
+	argv, _ := json.Marshal([]string{"/bin/sh", "-c", command}) // strings always encode
+	return "USER root\nRUN " + mount + string(argv) + "\n"
+}
+
+func (b *Builder) bakeRuntime(ctx context.Context, dockerfile string, secrets map[string]string, refs []string) (string, error) {
+	err := b.bake(ctx, bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: refs, noCache: b.NoCache || b.ForceRebuild, fromEngine: true})
+	if err != nil {
+		return "", err
+	}
+	built, err := b.Engine.inspect(ctx, refs[0])
+	if err == nil && built == nil {
+		err = fmt.Errorf("the engine has no image %s after building it", refs[0])
+	}
+	if err != nil {
+		return "", err
+	}
+	return built.ID, nil
+}
+
+// withName gives the image id a name while use runs: a Dockerfile cannot start
+// from an image ID.
+func (b *Builder) withName(ctx context.Context, id string, use func(name string) (string, error)) (_ string, err error) {
+	name := "docker-openhands-build:" + strings.ToLower(rand.Text())
+	if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
+		return "", fmt.Errorf("naming image %s: %w", id, err)
+	}
+	defer func() { err = errors.Join(err, b.untag(ctx, name)) }()
+	return use(name)
+}

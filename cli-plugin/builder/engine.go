@@ -1,0 +1,184 @@
+package builder
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// Engine is a Docker engine and what this package has to know of it.
+type Engine struct {
+	api        client.APIClient
+	arch       string // of its containers, GOARCH form
+	containerd bool   // keeps images in containerd's store, not a graph driver's
+}
+
+// Connect asks the engine behind api what it is.
+func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
+	result, err := api.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
+			"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")
+	}
+	engine := &Engine{api: api, arch: architecture(result.Info.Architecture)}
+	for _, status := range result.Info.DriverStatus {
+		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter.") {
+			engine.containerd = true
+		}
+	}
+	return engine, nil
+}
+
+// Arch is the architecture of the engine's containers, in GOARCH form.
+func (e *Engine) Arch() string { return e.arch }
+
+// architecture turns what uname(2) says into GOARCH form.
+func architecture(machine string) string {
+	switch machine {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	case "":
+		return runtime.GOARCH
+	}
+	return machine
+}
+
+// inspect returns the image ref, or nil where the engine has none.
+func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectResponse, error) {
+	result, err := e.api.ImageInspect(ctx, ref)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("inspecting image %s: %w", ref, err)
+	}
+	return &result.InspectResponse, nil
+}
+
+// labels returns the labels of an image, never nil.
+func labels(image *image.InspectResponse) map[string]string {
+	if image == nil || image.Config == nil || image.Config.Labels == nil {
+		return map[string]string{}
+	}
+	return image.Config.Labels
+}
+
+// readFile reads one file out of an image that need not have a program: a
+// container is made of it, never started, and removed.
+func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
+	created, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Config: &container.Config{Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making a container of %s: %w", image, err)
+	}
+	defer func() {
+		_, removeErr := e.api.ContainerRemove(context.WithoutCancel(ctx), created.ID, client.ContainerRemoveOptions{Force: true})
+		err = errors.Join(err, removeErr)
+	}()
+	file, err := e.api.CopyFromContainer(ctx, created.ID, client.CopyFromContainerOptions{SourcePath: path})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", path, image, err)
+	}
+	defer file.Content.Close()
+	archive := tar.NewReader(file.Content)
+	if _, err := archive.Next(); err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", path, image, err)
+	}
+	return io.ReadAll(archive)
+}
+
+// manifest checks that image keeps the payload's contract and returns what it
+// says of itself.
+func (e *Engine) manifest(ctx context.Context, ref string, image *image.InspectResponse) (payload.Manifest, error) {
+	var manifest payload.Manifest
+	refuse := func(cause error) error {
+		return problem.New(problem.NotDeps, fmt.Sprintf("%s is no deps image of OpenHands", ref), cause,
+			"Name an image that 'docker openhands deps build' made, or leave --deps-image out to have one built")
+	}
+	if kind := labels(image)[payload.LabelKind]; kind != payload.KindDeps {
+		return manifest, refuse(fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+	}
+	data, err := e.readFile(ctx, image.ID, payload.ManifestFile)
+	if cerrdefs.IsNotFound(err) {
+		return manifest, refuse(fmt.Errorf("it has no %s", payload.ManifestFile))
+	}
+	if err != nil {
+		return manifest, err
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		return manifest, refuse(fmt.Errorf("reading %s: %w", payload.ManifestFile, err))
+	}
+	if manifest.SchemaVersion != payload.SchemaVersion {
+		return manifest, refuse(fmt.Errorf("its manifest has schema version %d, this plugin knows %d", manifest.SchemaVersion, payload.SchemaVersion))
+	}
+	return manifest, nil
+}
+
+// diffIDs returns the uncompressed digests of an image's layers, lowest first.
+func diffIDs(image *image.InspectResponse) []digest.Digest {
+	ids := make([]digest.Digest, len(image.RootFS.Layers))
+	for i, layer := range image.RootFS.Layers {
+		ids[i] = digest.Digest(layer)
+	}
+	return ids
+}
+
+// chains is a set of layer stacks, each named by its diff IDs from the lowest.
+type chains map[string]bool
+
+func chainKey(layers []digest.Digest) string {
+	var b strings.Builder
+	for _, layer := range layers {
+		b.WriteString(layer.String())
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+func (c chains) add(layers []digest.Digest) {
+	for n := range layers {
+		c[chainKey(layers[:n+1])] = true
+	}
+}
+
+func (c chains) has(layers []digest.Digest) bool { return len(layers) == 0 || c[chainKey(layers)] }
+
+// runtimeChains returns the stacks of the runtime images that the engine has.
+func (e *Engine) runtimeChains(ctx context.Context) (chains, error) {
+	known := chains{}
+	list, err := e.api.ImageList(ctx, client.ImageListOptions{
+		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	for _, summary := range list.Items {
+		image, err := e.inspect(ctx, summary.ID)
+		if err != nil {
+			return nil, err
+		}
+		if image != nil { // else removed since
+			known.add(diffIDs(image))
+		}
+	}
+	return known, nil
+}

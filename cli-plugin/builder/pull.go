@@ -1,0 +1,55 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/jsonmessage"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// pull gets an image from its registry through the engine.
+func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectResponse, error) {
+	fail := func(err error) (*image.InspectResponse, error) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine and cannot be pulled", what, ref), err,
+			"Check the spelling and your network, log in with 'docker login' if it is private, or bring it in with 'docker load' or 'docker import'")
+	}
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil { // an image ID
+		return fail(nil)
+	}
+	b.logf("pulling %s %s", what, ref)
+	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
+	if err != nil {
+		return fail(err)
+	}
+	stream, err := b.Engine.api.ImagePull(ctx, ref, client.ImagePullOptions{
+		RegistryAuth: auth,
+		Platforms:    []ocispec.Platform{{OS: "linux", Architecture: b.Engine.arch}},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	defer stream.Close()
+	out := b.Log
+	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
+		out = io.Discard
+	}
+	if err := jsonmessage.DisplayStream(stream, out); err != nil {
+		return fail(err)
+	}
+	pulled, err := b.Engine.inspect(ctx, ref)
+	if err != nil || pulled == nil {
+		return fail(err)
+	}
+	return pulled, nil
+}

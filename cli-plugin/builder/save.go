@@ -1,0 +1,270 @@
+package builder
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// savedImage is what an engine's save stream says of one image. In a graph
+// driver's stream the layers are known by their place in the archive, in a
+// containerd store's by their descriptors as well.
+type savedImage struct {
+	Config      dockerspec.DockerOCIImage
+	Paths       []string             // of the layers in the archive, lowest first
+	Descriptors []ocispec.Descriptor // of the layers, lowest first; nil from a graph driver
+	layers      []layer              // where their content was asked for
+}
+
+// reading says what is done with a save stream while it passes by.
+type reading struct {
+	keep    keepFunc    // nil: layers are not looked into
+	forward *tar.Writer // gets every layer as it is; nil: none
+}
+
+// save streams the image id from the engine and reads it once.
+func (e *Engine) save(ctx context.Context, id string, how reading) (*savedImage, error) {
+	stream, err := e.api.ImageSave(ctx, []string{id})
+	if err != nil {
+		return nil, fmt.Errorf("saving image %s: %w", id, err)
+	}
+	defer stream.Close()
+	saved, err := readSaved(stream, how, e.arch, e.containerd)
+	if err != nil {
+		return nil, fmt.Errorf("reading the saved image %s: %w", id, err)
+	}
+	return saved, nil
+}
+
+// maxDocument is the size in bytes of the largest JSON document of an image.
+const maxDocument = 16 << 20
+
+// archiveFiles are the parts of a save stream by their path in it.
+type archiveFiles struct {
+	documents map[string][]byte // configs, manifests, indexes
+	layers    map[string]layer
+	links     map[string]string
+}
+
+func readSaved(stream io.Reader, how reading, arch string, oci bool) (*savedImage, error) {
+	files := archiveFiles{map[string][]byte{}, map[string]layer{}, map[string]string{}}
+	archive := tar.NewReader(stream)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := path.Clean(header.Name)
+		switch header.Typeflag {
+		case tar.TypeSymlink: // a layer that an image has twice
+			files.links[name] = path.Join(path.Dir(name), header.Linkname)
+			if how.forward != nil {
+				err = how.forward.WriteHeader(header)
+			}
+		case tar.TypeReg:
+			err = files.read(name, header.Size, bufio.NewReaderSize(archive, 64<<10), how)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if oci {
+		return files.fromIndex(arch)
+	}
+	return files.fromManifest()
+}
+
+func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how reading) error {
+	// A tar header has its magic at byte 257; nothing else that starts with a
+	// brace is a layer.
+	head, err := body.Peek(262)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	isTar := len(head) == 262 && string(head[257:]) == "ustar"
+	if len(head) > 0 && (head[0] == '{' || head[0] == '[') && !isTar {
+		if size > maxDocument {
+			return fmt.Errorf("a document of %d bytes", size)
+		}
+		f.documents[name], err = io.ReadAll(body)
+		return err
+	}
+	if path.Base(name) != "layer.tar" && !strings.HasPrefix(name, "blobs/") {
+		return nil
+	}
+	var source io.Reader = body
+	if how.forward != nil {
+		if err := how.forward.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}); err != nil {
+			return err
+		}
+		source = io.TeeReader(body, how.forward)
+	}
+	if how.keep != nil {
+		plain, err := decompress(head, source)
+		if err != nil {
+			return err
+		}
+		f.layers[name], err = readLayer(plain, how.keep)
+		if err := errors.Join(err, plain.Close()); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(io.Discard, source)
+	return err
+}
+
+// decompress undoes the compression that the first bytes tell.
+func decompress(head []byte, r io.Reader) (io.ReadCloser, error) {
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(r)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	}
+	return io.NopCloser(r), nil
+}
+
+func (f *archiveFiles) document(name string, into any) error {
+	data, ok := f.documents[name]
+	if !ok {
+		return fmt.Errorf("the archive has no %s", name)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// archiveManifest is an element of manifest.json of a docker-archive.
+type archiveManifest struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+func (f *archiveFiles) fromManifest() (*savedImage, error) {
+	var manifests []archiveManifest
+	if err := f.document("manifest.json", &manifests); err != nil {
+		return nil, err
+	}
+	if len(manifests) != 1 {
+		return nil, fmt.Errorf("manifest.json names %d images, want 1", len(manifests))
+	}
+	saved := &savedImage{Paths: manifests[0].Layers}
+	if err := f.document(manifests[0].Config, &saved.Config); err != nil {
+		return nil, err
+	}
+	return saved, f.collect(saved)
+}
+
+func (f *archiveFiles) fromIndex(arch string) (*savedImage, error) {
+	var index ocispec.Index
+	if err := f.document(ocispec.ImageIndexFile, &index); err != nil {
+		return nil, err
+	}
+	saved, err := f.find(index.Manifests, arch)
+	if err != nil {
+		return nil, err
+	}
+	if saved == nil {
+		return nil, fmt.Errorf("the image has no manifest for %s", arch)
+	}
+	return saved, f.collect(saved)
+}
+
+// find returns the image for arch behind one of the descriptors, which may be
+// those of indexes, or nil. Manifests that the archive lacks, as an engine that
+// pulled one platform only leaves them out, and attestations are passed over.
+func (f *archiveFiles) find(descriptors []ocispec.Descriptor, arch string) (*savedImage, error) {
+	for _, descriptor := range descriptors {
+		name := blobPath(descriptor.Digest)
+		if _, ok := f.documents[name]; !ok {
+			continue
+		}
+		if isIndex(descriptor.MediaType) {
+			var index ocispec.Index
+			if err := f.document(name, &index); err != nil {
+				return nil, err
+			}
+			if saved, err := f.find(index.Manifests, arch); saved != nil || err != nil {
+				return saved, err
+			}
+			continue
+		}
+		var manifest ocispec.Manifest
+		if err := f.document(name, &manifest); err != nil {
+			return nil, err
+		}
+		saved := &savedImage{Descriptors: manifest.Layers}
+		if err := f.document(blobPath(manifest.Config.Digest), &saved.Config); err != nil {
+			return nil, err
+		}
+		if saved.Config.OS != "linux" || saved.Config.Architecture != arch {
+			continue
+		}
+		for i, l := range manifest.Layers {
+			saved.Paths = append(saved.Paths, blobPath(l.Digest))
+			saved.Descriptors[i].MediaType = ociLayerType(l.MediaType)
+		}
+		return saved, nil
+	}
+	return nil, nil
+}
+
+// collect puts the layers that were read in the image's order.
+func (f *archiveFiles) collect(saved *savedImage) error {
+	if got, want := len(saved.Paths), len(saved.Config.RootFS.DiffIDs); got != want {
+		return fmt.Errorf("the image has %d layers, its configuration names %d", got, want)
+	}
+	for _, name := range saved.Paths {
+		for range len(f.links) { // a link may lead to a link
+			target, ok := f.links[name]
+			if !ok {
+				break
+			}
+			name = target
+		}
+		saved.layers = append(saved.layers, f.layers[name])
+	}
+	return nil
+}
+
+func blobPath(d digest.Digest) string { return "blobs/" + d.Algorithm().String() + "/" + d.Encoded() }
+
+func isIndex(mediaType string) bool {
+	return mediaType == ocispec.MediaTypeImageIndex || mediaType == "application/vnd.docker.distribution.manifest.list.v2+json"
+}
+
+// ociLayerType returns the OCI name of a layer's media type, so that layers of
+// Docker and OCI images can stand in one manifest. The bytes are the same.
+func ociLayerType(mediaType string) string {
+	switch mediaType {
+	case "application/vnd.docker.image.rootfs.diff.tar":
+		return ocispec.MediaTypeImageLayer
+	case "application/vnd.docker.image.rootfs.diff.tar.gzip":
+		return ocispec.MediaTypeImageLayerGzip
+	case "application/vnd.docker.image.rootfs.diff.tar.zstd":
+		return ocispec.MediaTypeImageLayerZstd
+	}
+	return mediaType
+}

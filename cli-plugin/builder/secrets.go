@@ -1,0 +1,103 @@
+package builder
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+// maxSecret is the size in bytes of the largest secret that BuildKit takes.
+const maxSecret = 500 << 10
+
+// packageManagers are the names that HostSecrets knows, beside "ca".
+var packageManagers = map[string]func(home string) []string{
+	"pip": func(home string) []string {
+		return []string{os.Getenv("PIP_CONFIG_FILE"), home + "/.config/pip/pip.conf", home + "/.pip/pip.conf", "/etc/pip.conf"}
+	},
+	"uv": func(home string) []string {
+		return []string{os.Getenv("UV_CONFIG_FILE"), home + "/.config/uv/uv.toml", "/etc/uv/uv.toml"}
+	},
+	"npm": func(home string) []string {
+		return []string{os.Getenv("NPM_CONFIG_USERCONFIG"), home + "/.npmrc"}
+	},
+	"apt": func(string) []string { return nil }, // the host may be of another distribution
+}
+
+// certificateBundles are where distributions keep their root certificates.
+var certificateBundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+}
+
+// HostSecrets returns the files of this machine that a build may need to reach
+// package indexes, by secret ID: the root certificates ("ca") and the settings
+// of pip, uv, npm and apt. They are mounted while a step runs and are never
+// part of an image. What given names replaces what is found; an empty name
+// leaves the file out.
+func HostSecrets(given map[string]string) (map[string]string, error) {
+	secrets := map[string]string{}
+	home, _ := os.UserHomeDir() // without one, its files are not found
+	candidates := append([]string{os.Getenv("SSL_CERT_FILE"), os.Getenv("CURL_CA_BUNDLE"), os.Getenv("REQUESTS_CA_BUNDLE")}, certificateBundles...)
+	if file := firstFile(candidates); file != "" {
+		secrets["ca"] = file
+	}
+	for name, places := range packageManagers {
+		if file := firstFile(places(home)); file != "" {
+			secrets[name] = file
+		}
+	}
+	for name, file := range given {
+		if _, known := packageManagers[name]; !known && name != "ca" {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config %s=%s names no package manager", name, file), nil,
+				"The names are ca, "+strings.Join(slices.Sorted(maps.Keys(packageManagers)), ", "))
+		}
+		if file == "" {
+			delete(secrets, name)
+			continue
+		}
+		if !usable(file) {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config %s=%s is no readable file of at most %d KiB", name, file, maxSecret>>10), nil,
+				"Name another file")
+		}
+		absolute, err := filepath.Abs(file)
+		if err != nil {
+			return nil, fmt.Errorf("finding %s: %w", file, err)
+		}
+		secrets[name] = absolute
+	}
+	return secrets, nil
+}
+
+func firstFile(candidates []string) string {
+	if i := slices.IndexFunc(candidates, usable); i >= 0 {
+		return candidates[i]
+	}
+	return ""
+}
+
+func usable(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().IsRegular() && info.Size() > 0 && info.Size() <= maxSecret
+}
+
+// proxyArgs are the build arguments that BuildKit hands to every step without
+// keeping them in the image.
+func proxyArgs() map[string]string {
+	args := map[string]string{}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"} {
+		for _, spelling := range []string{name, strings.ToLower(name)} {
+			if value := os.Getenv(spelling); value != "" {
+				args[spelling] = value
+			}
+		}
+	}
+	return args
+}

@@ -1,0 +1,259 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/templates"
+	"github.com/docker/cli/cli/command"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// payloadOptions choose the payload.
+type payloadOptions struct {
+	server      string
+	version     string
+	builderBase string
+	without     []string
+	platform    string
+}
+
+func (o *payloadOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.server, "server", plan.DefaultServer, "Server profile of the payload")
+	f.StringVar(&o.version, "openhands-version", plan.DefaultVersion, "Version of OpenHands")
+	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
+	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
+	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
+}
+
+// runtimeOptions choose the images over bases.
+type runtimeOptions struct {
+	payloadOptions
+	bases             []string
+	depsImage         string
+	tags              []string
+	extraDeps         string
+	user              string
+	noSudo            bool
+	layerOrder        string
+	assemble          string
+	exportLibraryPath bool
+}
+
+func (o *runtimeOptions) flags(f *pflag.FlagSet) {
+	o.payloadOptions.flags(f)
+	f.StringArrayVar(&o.bases, "base", nil, "Base image, or scratch; repeat it for several images")
+	f.StringVar(&o.depsImage, "deps-image", "", "Deps image to take the payload from, instead of building one")
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, "Further name of the image")
+	f.StringVar(&o.extraDeps, "extra-deps", "", "Shell command that is run as root on top of the image")
+	f.StringVar(&o.user, "user", "", "Account of the agent, NAME[:UID] (default openhands:1000)")
+	f.BoolVar(&o.noSudo, "no-sudo", false, "Do not let the account become root")
+	f.StringVar(&o.layerOrder, "layer-order", string(plan.OrderAuto), "Order of layers: auto, payload-first, base-first")
+	f.StringVar(&o.assemble, "assemble", string(plan.AssembleAuto), "auto puts layers together, never builds the Dockerfile form")
+	f.BoolVar(&o.exportLibraryPath, "export-library-path", false, "Set LD_LIBRARY_PATH to the payload's libraries; breaks programs of many bases")
+}
+
+// buildOptions say how a plan is carried out.
+type buildOptions struct {
+	forceRebuild  bool
+	noCache       bool
+	progress      string
+	packageConfig []string
+	metadataFile  string
+	json          bool
+	dryRun        bool
+}
+
+func (o *buildOptions) flags(f *pflag.FlagSet) {
+	f.BoolVar(&o.forceRebuild, "force-rebuild", false, "Do not reuse images that exist")
+	f.BoolVar(&o.noCache, "no-cache", false, "Do not use the build cache")
+	f.StringVar(&o.progress, "progress", "auto", "Progress output: auto, plain, tty, quiet, rawjson")
+	f.StringArrayVar(&o.packageConfig, "package-config", nil, "Settings handed to the build, NAME=FILE; NAME is apt, ca, npm, pip or uv")
+	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the results to this file as JSON")
+	f.BoolVar(&o.json, "json", false, "Print JSON")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Print what would be built, and build nothing")
+}
+
+// complete adds shell completion of the flags whose values are known.
+func complete(cmd *cobra.Command) {
+	for flag, values := range map[string][]string{
+		"server":      {plan.DefaultServer, "agent-server"},
+		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
+		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
+		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
+		"without":     componentNames(),
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
+		}
+	}
+}
+
+func componentNames() []string {
+	components, err := templates.Components()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, c := range components {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// planOptions are the options of the plan for arch.
+func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
+	return plan.Options{
+		Bases: o.bases, Repository: cmp.Or(os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository),
+		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, Without: o.without,
+		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
+		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
+	}
+}
+
+// makePlan makes the plan for arch.
+func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
+	var in plan.Inputs
+	var err error
+	if deps == nil {
+		if in.Components, err = templates.Components(); err != nil {
+			return plan.Plan{}, err
+		}
+		if in.Helpers, err = helpers.For(arch); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	return plan.New(o.planOptions(arch, deps), in)
+}
+
+// sketch makes a plan without needing an engine: where none answers, it is for
+// --platform, or this machine's architecture.
+func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
+	engine, engineErr := builder.Connect(ctx, dockerCLI.Client())
+	if ctx.Err() != nil {
+		return plan.Plan{}, problem.Classify(ctx, ctx.Err())
+	}
+	arch := runtime.GOARCH
+	if engineErr == nil {
+		arch = engine.Arch()
+	}
+	if o.platform != "" {
+		var err error
+		if arch, err = platformArch(o.platform); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	var deps *plan.DepsImage
+	if o.depsImage != "" {
+		deps = &plan.DepsImage{Ref: o.depsImage}
+		if engineErr == nil {
+			found, err := engine.LocalDeps(ctx, o.depsImage)
+			if err != nil {
+				return plan.Plan{}, err
+			}
+			deps = cmp.Or(found, deps)
+		}
+	}
+	return o.makePlan(arch, deps)
+}
+
+func platformArch(platform string) (string, error) {
+	os, arch, ok := strings.Cut(platform, "/")
+	if !ok || os != "linux" || (arch != "amd64" && arch != "arm64") {
+		return "", problem.New(problem.Usage, fmt.Sprintf("--platform is %q, not linux/amd64 or linux/arm64", platform), nil, "See 'docker openhands build --help'")
+	}
+	return arch, nil
+}
+
+// session is an engine and what builds into it.
+func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
+	mode := progressui.DisplayMode(o.progress)
+	switch mode {
+	case progressui.AutoMode, progressui.PlainMode, progressui.TtyMode, progressui.QuietMode, progressui.RawJSONMode:
+	default:
+		return nil, problem.New(problem.Usage, fmt.Sprintf("--progress is %q, not auto, plain, tty, quiet or rawjson", o.progress), nil, "See 'docker openhands build --help'")
+	}
+	packageConfig := map[string]string{}
+	for _, setting := range o.packageConfig {
+		name, file, ok := strings.Cut(setting, "=")
+		if !ok {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config %q is not NAME=FILE", setting), nil, "See 'docker openhands build --help'")
+		}
+		packageConfig[name] = file
+	}
+	if _, err := builder.HostSecrets(packageConfig); err != nil {
+		return nil, err
+	}
+	wanted := ""
+	if platform != "" {
+		var err error
+		if wanted, err = platformArch(platform); err != nil {
+			return nil, err
+		}
+	}
+	engine, err := builder.Connect(ctx, dockerCLI.Client())
+	if err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	if wanted != "" && wanted != engine.Arch() {
+		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, engine.Arch()), nil,
+			"Use an engine of that platform, for example with 'docker context use'")
+	}
+	// Progress goes to the standard error, a terminal of which is drawn on.
+	var log io.Writer = os.Stderr
+	return &builder.Builder{
+		Engine: engine, CLI: dockerCLI, Log: log, Progress: mode,
+		NoCache: o.noCache, ForceRebuild: o.forceRebuild, PackageConfig: packageConfig,
+	}, nil
+}
+
+// build makes all images that the options name.
+func (o *buildOptions) build(ctx context.Context, dockerCLI command.Cli, r *runtimeOptions) (plan.Plan, []builder.Result, error) {
+	b, err := o.session(ctx, dockerCLI, r.platform)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	// Mistakes are told before anything is pulled.
+	var deps *plan.DepsImage
+	if r.depsImage != "" {
+		deps = &plan.DepsImage{Ref: r.depsImage}
+	}
+	p, err := r.makePlan(b.Engine.Arch(), deps)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	if deps != nil {
+		if deps, err = b.FindDeps(ctx, r.depsImage); err != nil {
+			return plan.Plan{}, nil, problem.Classify(ctx, err)
+		}
+		if p, err = r.makePlan(b.Engine.Arch(), deps); err != nil {
+			return plan.Plan{}, nil, err
+		}
+	}
+	results, err := b.Build(ctx, p)
+	if err != nil {
+		return p, results, err
+	}
+	if o.metadataFile != "" {
+		data, err := json.MarshalIndent(report{results}, "", "  ")
+		if err != nil {
+			return p, results, fmt.Errorf("encoding the results: %w", err)
+		}
+		if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
+			return p, results, fmt.Errorf("writing the results: %w", err)
+		}
+	}
+	return p, results, nil
+}

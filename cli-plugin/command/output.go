@@ -1,0 +1,75 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+)
+
+// report is what --json prints of a build.
+type report struct {
+	Images []builder.Result `json:"images"`
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+func writeResults(w io.Writer, results []builder.Result) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "BASE\tIMAGE\tID\tSTATUS")
+	for _, r := range results {
+		base, status := r.Base, fmt.Sprintf("made in %.1f s", r.Seconds)
+		if base == "" {
+			base = "(deps)"
+		}
+		if r.Reused {
+			status = "reused"
+		}
+		for _, ref := range r.References {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", base, ref, shortID(r.ID), status)
+		}
+	}
+	return table.Flush()
+}
+
+func shortID(id string) string {
+	_, hex, _ := strings.Cut(id, ":")
+	return hex[:min(12, len(hex))]
+}
+
+// writePlan prints a plan for a person.
+func writePlan(w io.Writer, p plan.Plan) error {
+	var b strings.Builder
+	how := "built, unless it exists"
+	if p.Deps.Given {
+		how = "given"
+	}
+	fmt.Fprintf(&b, "deps image  %s (%s)\n", p.Deps.Image, how)
+	fmt.Fprintf(&b, "  OpenHands %s, %s, linux/%s\n", p.Deps.Version, p.Deps.Server, p.Deps.Arch)
+	if len(p.Deps.Components) > 0 {
+		fmt.Fprintf(&b, "  components %s\n", strings.Join(p.Deps.Components, ", "))
+	}
+	for _, r := range p.Runtimes {
+		fmt.Fprintf(&b, "image       %s\n  over %s, layers %s\n", r.Image, r.Base, r.LayerOrder)
+		for _, tag := range r.Tags {
+			fmt.Fprintf(&b, "  also %s\n", tag)
+		}
+	}
+	if p.Deps.Dockerfile != "" {
+		fmt.Fprintf(&b, "\n# ---- Dockerfile of the deps image\n%s", p.Deps.Dockerfile)
+	}
+	for _, r := range p.Runtimes {
+		fmt.Fprintf(&b, "\n# ---- Dockerfile form of %s\n%s", r.Image, r.Dockerfile)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

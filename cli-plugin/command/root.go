@@ -1,0 +1,97 @@
+// Package command is the command line: one file a command, from flags to an
+// options struct to one call.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli"
+	"github.com/docker/cli/cli-plugins/metadata"
+	"github.com/docker/cli/cli-plugins/plugin"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+)
+
+const name = "openhands"
+
+// Main runs the command line of this process until it ends or ctx is done, and
+// returns the exit status.
+func Main(ctx context.Context, version string) int {
+	// By itself the program is called without the plugin's name.
+	if plugin.RunningStandalone() && (len(os.Args) < 2 || os.Args[1] != name) {
+		os.Args = append([]string{os.Args[0], name}, os.Args[1:]...)
+	}
+	dockerCLI, err := command.NewDockerCli(command.WithBaseContext(ctx))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	err = plugin.RunPlugin(dockerCLI, newRoot(ctx, dockerCLI, version), metadata.Metadata{
+		SchemaVersion:    "0.1.0",
+		Vendor:           "The docker-openhands authors",
+		Version:          version,
+		ShortDescription: "Runtime images for OpenHands over any base",
+	})
+	if err == nil {
+		return 0
+	}
+	var status cli.StatusError
+	if errors.As(err, &status) && status.StatusCode == 125 { // docker's own flags
+		err = problem.New(problem.Usage, status.Status, nil, "")
+	}
+	fmt.Fprintln(dockerCLI.Err(), err)
+	return problem.ExitStatus(err)
+}
+
+func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   name,
+		Short: "Runtime images for OpenHands over any base",
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := plugin.PersistentPreRunE(cmd, args); err != nil {
+				return err
+			}
+			both, cancel := context.WithCancel(cmd.Context())
+			context.AfterFunc(ctx, cancel)
+			cmd.SetContext(both)
+			return nil
+		},
+		Args: noSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+	})
+	root.AddCommand(
+		newBuild(dockerCLI),
+		newDeps(dockerCLI),
+		newRun(dockerCLI),
+		newTags(dockerCLI),
+		newVersion(dockerCLI, version),
+	)
+	return root
+}
+
+// noSubcommand refuses the arguments of a command that only groups others.
+func noSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return problem.New(problem.Usage, fmt.Sprintf("%q is no command of '%s'", args[0], cmd.CommandPath()), nil,
+		fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+}
+
+// arguments refuses a number of arguments other than min to max.
+func arguments(min, max int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= min && len(args) <= max {
+			return nil
+		}
+		return problem.New(problem.Usage, fmt.Sprintf("'%s' does not take %d arguments", cmd.CommandPath(), len(args)), nil,
+			fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+	}
+}

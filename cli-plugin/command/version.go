@@ -1,0 +1,27 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+)
+
+func newVersion(dockerCLI command.Cli, version string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of the plugin and of OpenHands",
+		Args:  arguments(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return writeJSON(dockerCLI.Out(), map[string]string{"version": version, "openhandsVersion": plan.DefaultVersion})
+			}
+			_, err := fmt.Fprintf(dockerCLI.Out(), "docker-openhands %s (OpenHands %s)\n", version, plan.DefaultVersion)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}

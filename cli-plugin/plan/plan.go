@@ -1,0 +1,359 @@
+// Package plan decides what is to be built and under which names: options to
+// a Plan, a pure value. Nothing here talks to an engine, a network or a disk,
+// so the same options give the same plan on every machine.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/templates"
+)
+
+// Scratch is the base that has no file at all.
+const Scratch = "scratch"
+
+// The defaults of the options.
+const (
+	DefaultRepository  = "ghcr.io/openhands/runtime"
+	DefaultServer      = "action-execution-server"
+	DefaultVersion     = "0.62.0"
+	DefaultBuilderBase = "debian:trixie-slim"
+)
+
+// LayerOrder says whether the payload's layers lie below the base's, which
+// lets all runtime images of an engine share one unpacked payload, or above.
+type LayerOrder string
+
+// The layer orders. Auto is payload first unless the base forbids it.
+const (
+	OrderAuto         LayerOrder = "auto"
+	OrderPayloadFirst LayerOrder = "payload-first"
+	OrderBaseFirst    LayerOrder = "base-first"
+)
+
+// Assemble says how stage 2 is carried out.
+type Assemble string
+
+// AssembleNever builds the equivalent Dockerfile instead.
+const (
+	AssembleAuto  Assemble = "auto"
+	AssembleNever Assemble = "never"
+)
+
+// Options are what a user can choose.
+type Options struct {
+	Bases       []string
+	Repository  string // of all images made
+	Version     string // of OpenHands
+	Server      string
+	Arch        string // GOARCH form
+	BuilderBase string
+	Without     []string // components left out
+	Deps        *DepsImage
+	Tags        []string // further names of the one runtime image
+
+	User              string // NAME[:UID]
+	NoSudo            bool
+	ExtraDeps         string // shell command run on top
+	ExportLibraryPath bool
+	LayerOrder        LayerOrder
+	Assemble          Assemble
+}
+
+// DepsImage is a deps image that exists already and was chosen by name.
+type DepsImage struct {
+	Ref     string
+	Tag     string // label LabelDepsTag, empty where unknown
+	Version string
+	Server  string
+}
+
+// Plan is all that one command builds.
+type Plan struct {
+	Deps     Deps      `json:"deps"`
+	Runtimes []Runtime `json:"runtimes"`
+}
+
+// Deps is the plan of stage 1.
+type Deps struct {
+	Image       string            `json:"image"` // reference
+	Tag         string            `json:"tag"`
+	Given       bool              `json:"given"` // chosen by name, never built
+	Version     string            `json:"version"`
+	Server      string            `json:"server"`
+	Arch        string            `json:"architecture"`
+	BuilderBase string            `json:"builderBase,omitempty"`
+	Components  []string          `json:"components,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Dockerfile  string            `json:"dockerfile,omitempty"`
+	Context     map[string]File   `json:"-"` // build context by path, the Dockerfile apart
+}
+
+// File is a file of a build context.
+type File = templates.File
+
+// Runtime is the plan of stage 2 for one base.
+type Runtime struct {
+	Base              string            `json:"base"`
+	Image             string            `json:"image"`          // reference
+	Tags              []string          `json:"tags,omitempty"` // further references
+	User              string            `json:"user"`
+	UID               int               `json:"uid,omitempty"` // 0: the default
+	Sudo              bool              `json:"sudo"`
+	ExtraDeps         string            `json:"extraDeps,omitempty"`
+	ExportLibraryPath bool              `json:"exportLibraryPath,omitempty"`
+	LayerOrder        LayerOrder        `json:"layerOrder"`
+	Assemble          Assemble          `json:"assemble"`
+	Labels            map[string]string `json:"labels"` // those that do not depend on what the engine has
+	Dockerfile        string            `json:"dockerfile"`
+}
+
+// References returns every name of the image.
+func (r Runtime) References() []string { return append([]string{r.Image}, r.Tags...) }
+
+// Inputs are the parts of the project that shape a payload.
+type Inputs struct {
+	Components []templates.Component // all there are, in layer order
+	Helpers    map[string][]byte     // helper binaries by name; nil with Options.Deps
+}
+
+var version = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.]{0,40}$`)
+
+// New makes the plan. Errors are *problem.Error.
+func New(o Options, in Inputs) (Plan, error) {
+	if err := o.check(); err != nil {
+		return Plan{}, err
+	}
+	var p Plan
+	var err error
+	if o.Deps != nil {
+		p.Deps = o.givenDeps()
+	} else if p.Deps, err = o.deps(in); err != nil {
+		return Plan{}, err
+	}
+	for _, base := range o.Bases {
+		runtime, err := o.runtime(base, p.Deps)
+		if err != nil {
+			return Plan{}, err
+		}
+		p.Runtimes = append(p.Runtimes, runtime)
+	}
+	return p, nil
+}
+
+func usage(format string, args ...any) error {
+	return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
+}
+
+func (o *Options) check() error {
+	switch o.LayerOrder {
+	case OrderAuto, OrderPayloadFirst, OrderBaseFirst:
+	default:
+		return usage("--layer-order is %q, not auto, payload-first or base-first", o.LayerOrder)
+	}
+	switch o.Assemble {
+	case AssembleAuto, AssembleNever:
+	default:
+		return usage("--assemble is %q, not auto or never", o.Assemble)
+	}
+	if o.Assemble == AssembleNever && o.LayerOrder == OrderPayloadFirst {
+		return usage("--assemble never cannot put the payload first: a Dockerfile starts with its base")
+	}
+	if o.Deps == nil && !version.MatchString(o.Version) {
+		return usage("--openhands-version is %q, not a version such as %s", o.Version, DefaultVersion)
+	}
+	if len(o.Tags) > 0 && len(o.Bases) > 1 {
+		return usage("--tag names one image, but there are %d bases", len(o.Bases))
+	}
+	seen := map[string]bool{}
+	for _, base := range o.Bases {
+		if seen[base] {
+			return usage("--base %s is given twice", base)
+		}
+		seen[base] = true
+		if base != Scratch {
+			if err := checkReference("base image", base); err != nil {
+				return err
+			}
+		}
+	}
+	for _, tag := range o.Tags {
+		if err := checkReference("tag", tag); err != nil {
+			return err
+		}
+	}
+	if o.Deps != nil {
+		return checkReference("deps image", o.Deps.Ref)
+	}
+	if err := checkReference("builder base", o.BuilderBase); err != nil {
+		return err
+	}
+	named, err := reference.ParseNormalizedNamed(o.Repository)
+	if err != nil || !reference.IsNameOnly(named) {
+		return problem.New(problem.Reference, fmt.Sprintf("the repository %q is not a name without tag", o.Repository), err,
+			"Correct the environment variable OH_RUNTIME_RUNTIME_IMAGE_REPO")
+	}
+	return nil
+}
+
+func checkReference(what, ref string) error {
+	if _, err := reference.ParseAnyReference(ref); err != nil {
+		return problem.New(problem.Reference, fmt.Sprintf("the %s %q is not an image reference", what, ref), err,
+			"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example alpine:3.20")
+	}
+	return nil
+}
+
+func (o *Options) deps(in Inputs) (Deps, error) {
+	components, err := templates.Select(in.Components, o.Server, o.Without)
+	if err != nil {
+		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")
+	}
+	d := Deps{Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
+	for _, component := range components {
+		d.Components = append(d.Components, component.Name)
+	}
+	stage := templates.Stage1{
+		Version: o.Version, Server: o.Server, BuilderBase: o.BuilderBase, Arch: o.Arch, Components: components,
+	}
+	// The tag is over the Dockerfile without the labels, which hold the tag.
+	text, err := stage.Dockerfile()
+	if err != nil {
+		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
+	}
+	context, err := stage.Context()
+	if err != nil {
+		return Deps{}, fmt.Errorf("gathering the build context: %w", err)
+	}
+	hash := newDigest()
+	for _, field := range [][2]string{
+		{"version", o.Version}, {"server", o.Server}, {"architecture", o.Arch}, {"builder", o.BuilderBase}, {"dockerfile", text},
+	} {
+		hash.add(field[0], []byte(field[1]))
+	}
+	for _, component := range components {
+		hash.add("component", []byte(component.Name))
+		hash.addAll("file", component.Files)
+	}
+	for _, path := range slices.Sorted(maps.Keys(context)) {
+		hash.add("context", []byte(path))
+		hash.add(strconv.FormatInt(int64(context[path].Mode), 8), context[path].Data)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Helpers)) {
+		sum := sha256.Sum256(in.Helpers[name])
+		hash.add("helper", []byte(name))
+		hash.add("sha256", sum[:])
+		context["helpers/"+name] = File{Mode: 0o755, Data: in.Helpers[name]}
+	}
+	d.Tag = DepsTag(o.Version, hash.tag())
+	d.Image = o.Repository + ":" + d.Tag
+	d.Labels = map[string]string{
+		payload.LabelKind:                   payload.KindDeps,
+		payload.LabelVersion:                o.Version,
+		payload.LabelServer:                 o.Server,
+		payload.LabelComponents:             strings.Join(d.Components, ","),
+		payload.LabelDepsTag:                d.Tag,
+		"org.opencontainers.image.title":    "OpenHands payload",
+		"org.opencontainers.image.version":  o.Version,
+		"org.opencontainers.image.ref.name": d.Tag,
+	}
+	stage.Labels = d.Labels
+	if d.Dockerfile, err = stage.Dockerfile(); err != nil {
+		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
+	}
+	d.Context = context
+	return d, nil
+}
+
+func (o *Options) givenDeps() Deps {
+	d := Deps{Image: o.Deps.Ref, Tag: o.Deps.Tag, Given: true, Version: o.Deps.Version, Server: o.Deps.Server, Arch: o.Arch}
+	if d.Version == "" {
+		d.Version = o.Version
+	}
+	if d.Server == "" {
+		d.Server = o.Server
+	}
+	if _, ok := HashOf(d.Tag); !ok {
+		hash := newDigest()
+		hash.add("deps image", []byte(o.Deps.Ref))
+		d.Tag = DepsTag(d.Version, hash.tag())
+	}
+	return d
+}
+
+// User splits NAME[:UID]. An empty name means the payload's default account.
+func splitUser(user string) (name string, uid int, err error) {
+	name, id, found := strings.Cut(user, ":")
+	if found {
+		if uid, err = strconv.Atoi(id); err != nil || uid <= 0 || uid > 1<<31-2 {
+			return "", 0, errors.New("the user ID must be a number from 1 up")
+		}
+	}
+	if name == "" {
+		name = payload.User
+	}
+	if !userName.MatchString(name) {
+		return "", 0, errors.New("a name is a lower-case letter or _, then at most 31 of a-z 0-9 _ -")
+	}
+	return name, uid, nil
+}
+
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
+func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
+	user, uid, err := splitUser(o.User)
+	if err != nil {
+		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "See 'docker openhands build --help'")
+	}
+	hash, _ := HashOf(deps.Tag)
+	r := Runtime{
+		Base: base, Image: o.Repository + ":" + RuntimeTag(deps.Version, base, hash), Tags: o.Tags,
+		User: user, UID: uid, Sudo: !o.NoSudo, ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
+		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
+	}
+	r.Labels = map[string]string{
+		payload.LabelKind:                    payload.KindRuntime,
+		payload.LabelVersion:                 deps.Version,
+		payload.LabelServer:                  deps.Server,
+		payload.LabelDepsTag:                 deps.Tag,
+		payload.LabelBaseName:                base,
+		payload.LabelSetup:                   r.setupHash(),
+		"org.opencontainers.image.title":     "OpenHands runtime over " + base,
+		"org.opencontainers.image.version":   deps.Version,
+		"org.opencontainers.image.base.name": base,
+	}
+	if len(deps.Components) > 0 {
+		r.Labels[payload.LabelComponents] = strings.Join(deps.Components, ",")
+	}
+	r.Dockerfile, err = r.RenderDockerfile(deps.Image, nil)
+	return r, err
+}
+
+// setupRevision is raised when the same options come to another set-up layer
+// or configuration.
+const setupRevision = "1"
+
+// setupHash is over what shapes the set-up layer and the configuration.
+func (r Runtime) setupHash() string {
+	hash := newDigest()
+	for _, field := range [][2]string{
+		{"revision", setupRevision},
+		{"user", r.User}, {"uid", strconv.Itoa(r.UID)}, {"sudo", strconv.FormatBool(r.Sudo)},
+		{"order", string(r.LayerOrder)}, {"assemble", string(r.Assemble)},
+		{"library path", strconv.FormatBool(r.ExportLibraryPath)}, {"extra", r.ExtraDeps},
+	} {
+		hash.add(field[0], []byte(field[1]))
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
+}

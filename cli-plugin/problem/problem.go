@@ -1,0 +1,109 @@
+// Package problem holds the errors that a person is meant to act on: each has
+// a code that never changes its meaning, says in one paragraph what is wrong,
+// why, and what to do next, and decides the exit status.
+package problem
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+)
+
+// Code names a kind of problem. Codes are never reused.
+type Code string
+
+// The codes.
+const (
+	Usage        Code = "OH-001" // flags or arguments that make no sense
+	Reference    Code = "OH-002" // malformed image reference
+	NotFound     Code = "OH-003" // image neither in the engine nor pullable
+	Platform     Code = "OH-004" // image or request of another architecture
+	NoEngine     Code = "OH-005" // the engine does not answer
+	NoBuildx     Code = "OH-006" // buildx plugin missing
+	DiskFull     Code = "OH-007" // no space left on a device
+	Interrupted  Code = "OH-008" // cancelled by the user
+	NotDeps      Code = "OH-009" // image without the contract's label or manifest
+	NoHelpers    Code = "OH-010" // plugin built without the helper binaries
+	BuildFailed  Code = "OH-011" // buildx reported a failure
+	BaseConflict Code = "OH-012" // the base occupies what the payload needs
+	LoadFailed   Code = "OH-013" // the engine refused the assembled image
+	ServerDied   Code = "OH-014" // the server ended before it was alive
+)
+
+// Error is a problem with its way out. Summary says what could not be done,
+// Cause why (may be nil), Next what to do; Summary and Next are sentences
+// without a full stop at the end.
+type Error struct {
+	Code    Code
+	Summary string
+	Cause   error
+	Next    string
+}
+
+// Error is the whole paragraph on one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(string(e.Code) + ": " + e.Summary)
+	if e.Cause != nil {
+		b.WriteString(": " + strings.TrimRight(e.Cause.Error(), ". \n"))
+	}
+	b.WriteString(".")
+	if e.Next != "" {
+		b.WriteString(" " + e.Next + ".")
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// New returns an Error.
+func New(code Code, summary string, cause error, next string) *Error {
+	return &Error{Code: code, Summary: summary, Cause: cause, Next: next}
+}
+
+// ExitStatus is the status a command ends with: 0 without an error, 2 for bad
+// usage, 130 when the user interrupted it, 1 for everything else.
+func ExitStatus(err error) int {
+	if err == nil {
+		return 0
+	}
+	var p *Error
+	if errors.As(err, &p) {
+		switch p.Code {
+		case Usage, Reference:
+			return 2
+		case Interrupted:
+			return 130
+		}
+	}
+	return 1
+}
+
+// Classify turns err into an *Error where its kind can be told from any place
+// that it may come from: cancellation and full disks. Other errors, and those
+// that are an *Error already, are returned unchanged.
+func Classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return New(Interrupted, "interrupted, nothing was tagged", nil, "Run the same command again; finished steps are kept in the build cache")
+	}
+	// An engine or a builder hands its errno over as text only.
+	if errors.Is(err, syscall.ENOSPC) || strings.Contains(strings.ToLower(err.Error()), "no space left on device") {
+		return New(DiskFull, "no space left on a disk of the engine or of this machine", cause(err),
+			"Free some, for example with 'docker system df' and 'docker builder prune', and run the same command again")
+	}
+	return err
+}
+
+// cause drops the outermost *Error, so that a problem is not told twice.
+func cause(err error) error {
+	var p *Error
+	if errors.As(err, &p) && p.Cause != nil {
+		return p.Cause
+	}
+	return err
+}
