@@ -1,0 +1,359 @@
+package bundler
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ComponentOptions says where a component is taken from and put.
+type ComponentOptions struct {
+	Prefix string // absolute, for example "/openhands"
+	Root   string // stands for "/" of the system that the component is installed in
+	Out    string // gets the component's own files
+	Libs   string // gets the libraries and the C library's data
+
+	Machine elf.Machine // files of others are left alone
+
+	// Existing names the paths below Prefix that were in Root before the
+	// component was installed; they belong to others and are not moved.
+	Existing []string
+}
+
+// ComponentReport says what a component brought. Paths are those of the tree,
+// except for sources.
+type ComponentReport struct {
+	Libraries []Library   `json:"libraries,omitempty"`
+	Missing   []Note      `json:"missing,omitempty"` // DT_NEEDED that were found nowhere
+	Dropped   []string    `json:"dropped,omitempty"` // links of copied trees that led nowhere
+	Out       *SealReport `json:"out,omitempty"`
+	Libs      *SealReport `json:"libs,omitempty"`
+	Packages  []Package   `json:"-"` // the owners of what was copied
+}
+
+// Library is a bundled library.
+type Library struct {
+	Path   string `json:"path"`
+	Source string `json:"source"` // in the system that it came from
+}
+
+// Component copies what the recipe names from Root to Out, moves there what an
+// installation wrote below Root/Prefix, gathers every library that the ELF
+// files of Out need in Libs/Prefix/lib, and seals both trees.
+//
+// Libraries that are found inside the prefix stay where they are. The others
+// become one file a SONAME; two different files of one SONAME are an error.
+// With the C library come its loader (as lib/ld.so, with a link of its own
+// name), its gconv modules, the C.UTF-8 locale and a name service
+// configuration.
+func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*ComponentReport, error) {
+	wrap := func(err error) error { return fmt.Errorf("component %s: %w", recipe.Name, err) }
+	b := &bundle{opt: opt, report: &ComponentReport{}, files: map[string]Entry{}, links: map[string]string{}}
+	if err := b.copy(ctx, recipe); err != nil {
+		return nil, wrap(err)
+	}
+	if err := b.gather(ctx, recipe.Opens); err != nil {
+		return nil, wrap(err)
+	}
+	if err := b.write(ctx); err != nil {
+		return nil, wrap(err)
+	}
+	for _, l := range recipe.Links {
+		if err := symlink(l.Target, filepath.Join(opt.Out, l.Path)); err != nil {
+			return nil, wrap(err)
+		}
+	}
+	if err := b.rewrite(recipe.Rewrites); err != nil {
+		return nil, wrap(err)
+	}
+	s := Sealer{opt.Prefix, opt.Machine}
+	var err error
+	if b.report.Out, err = s.Seal(ctx, opt.Out); err != nil {
+		return nil, wrap(err)
+	}
+	if b.report.Libs, err = s.Seal(ctx, opt.Libs); err != nil {
+		return nil, wrap(err)
+	}
+	if b.report.Packages, err = DebianOwners(opt.Root, b.sources); err != nil {
+		return nil, wrap(err)
+	}
+	return b.report, nil
+}
+
+// bundle is the state of one Component call.
+type bundle struct {
+	opt      ComponentOptions
+	report   *ComponentReport
+	resolver *Resolver
+	files    map[string]Entry  // library file name to where it comes from
+	links    map[string]string // link name beside them to library file name
+	sources  []string          // canonical paths of all that was copied
+}
+
+func (b *bundle) copy(ctx context.Context, recipe *Recipe) error {
+	existing := make(map[string]bool, len(b.opt.Existing))
+	for _, p := range b.opt.Existing {
+		existing[p] = true
+	}
+	for _, dir := range []string{b.opt.Out, b.opt.Libs} {
+		if err := makeDirs(dir, b.opt.Prefix); err != nil {
+			return err
+		}
+	}
+	if err := move(ctx, b.opt.Root, b.opt.Out, b.opt.Prefix, existing); err != nil {
+		return fmt.Errorf("moving %s: %w", b.opt.Prefix, err)
+	}
+	c := newCopier(NewView(b.opt.Root), b.opt.Out)
+	for _, p := range recipe.Programs {
+		if err := c.file(p.From, p.To); err != nil {
+			return fmt.Errorf("copying program %s: %w", p.From, err)
+		}
+	}
+	for _, t := range recipe.Trees {
+		if err := c.tree(ctx, t); err != nil {
+			return fmt.Errorf("copying tree %s: %w", t.From, err)
+		}
+	}
+	b.sources = append(b.sources, c.sources...)
+	b.report.Dropped = c.dropped
+	return nil
+}
+
+// gather finds the libraries that the files of Out and opens need.
+func (b *bundle) gather(ctx context.Context, opens []string) error {
+	view := NewView(b.opt.Out, b.opt.Root)
+	machine := b.opt.Machine
+	// The system's own libraries come first: those already in the prefix may
+	// belong to a component that this one does not go with.
+	b.resolver = NewResolver(view, machine, append(DefaultDirs(view, machine), b.opt.Prefix+libFolder))
+	files, err := scan(ctx, b.opt.Out, b.opt.Prefix)
+	if err != nil {
+		return err
+	}
+	sealer := Sealer{b.opt.Prefix, machine}
+	var missing missing
+	for _, f := range files {
+		if !f.sealable(machine) || sealer.otherLibc(f.object) {
+			continue
+		}
+		closure, err := b.resolver.Closure(f.path)
+		if err != nil {
+			return err
+		}
+		if err := b.add(closure); err != nil {
+			return err
+		}
+		missing.add(closure)
+	}
+	for _, name := range opens {
+		paths, err := b.opened(name)
+		if err != nil {
+			return err
+		}
+		for _, p := range paths {
+			closure, err := b.resolver.Closure(p)
+			if err != nil {
+				return fmt.Errorf("opens %s: %w", name, err)
+			}
+			if err := b.add(closure); err != nil {
+				return err
+			}
+			missing.add(closure)
+		}
+	}
+	for _, e := range missing.list() {
+		b.report.Missing = append(b.report.Missing, Note{e.From.Path, e.Name})
+	}
+	return nil
+}
+
+// opened returns the paths of a library that is opened at run time.
+func (b *bundle) opened(name string) ([]string, error) {
+	if path.IsAbs(name) {
+		if paths := b.resolver.view.Glob(name); len(paths) > 0 {
+			return paths, nil
+		}
+		return nil, fmt.Errorf("opens %s: no such file", name)
+	}
+	for _, dir := range b.resolver.defaults {
+		if l := b.resolver.candidate(nil, dir, name); l != nil {
+			return []string{l.Path}, nil
+		}
+	}
+	return nil, fmt.Errorf("opens %s: no such library", name)
+}
+
+// add takes the objects of a closure that lie outside the prefix.
+func (b *bundle) add(c *Closure) error {
+	for _, l := range c.Objects {
+		if within(l.Real, b.opt.Prefix) {
+			continue
+		}
+		name := l.Object.Soname
+		if name == "" {
+			name = path.Base(l.Path)
+		}
+		if have, ok := b.files[name]; ok && have.Real != l.Real {
+			if same, err := sameContent(have.Host, l.Host); err != nil {
+				return err
+			} else if !same {
+				return fmt.Errorf("two libraries %s: %s and %s", name, have.Real, l.Real)
+			}
+		} else {
+			b.files[name] = Entry{Path: l.Path, Real: l.Real, Host: l.Host}
+		}
+		if asked := path.Base(l.Name); asked != name {
+			b.links[asked] = name
+		}
+	}
+	for _, e := range c.Edges {
+		if e.To == nil || within(e.To.Real, b.opt.Prefix) || strings.Contains(e.Name, "/") {
+			continue
+		}
+		if soname := e.To.Object.Soname; soname != "" && soname != e.Name {
+			b.links[e.Name] = soname
+		}
+	}
+	return nil
+}
+
+// write puts the libraries, and what the C library reads, into Libs.
+func (b *bundle) write(ctx context.Context) error {
+	a := abis[b.opt.Machine]
+	c := newCopier(b.resolver.view, b.opt.Libs)
+	lib := b.opt.Prefix + libFolder
+	for _, name := range slices.Sorted(maps.Keys(b.files)) {
+		e := b.files[name]
+		to := path.Join(lib, name)
+		if name == a.loader {
+			to = b.opt.Prefix + interpName
+			if err := symlink(path.Base(interpName), filepath.Join(b.opt.Libs, lib, a.loader)); err != nil {
+				return err
+			}
+		}
+		if err := c.regular(e, to); err != nil {
+			return fmt.Errorf("copying library %s: %w", e.Real, err)
+		}
+		b.report.Libraries = append(b.report.Libraries, Library{to, e.Real})
+	}
+	for name, target := range b.links {
+		if _, ok := b.files[name]; ok {
+			return fmt.Errorf("%s is the name of a library and a second name of %s", name, target)
+		}
+		if err := symlink(target, filepath.Join(b.opt.Libs, lib, name)); err != nil {
+			return err
+		}
+	}
+	if _, ok := b.files[libcSoname]; ok {
+		if _, ok := b.files[a.loader]; !ok {
+			return fmt.Errorf("%s is needed, but its loader %s is not", libcSoname, a.loader)
+		}
+		if err := b.libcData(ctx, c, a); err != nil {
+			return err
+		}
+	}
+	if _, ok := b.files[cryptoSoname]; ok {
+		// Of the system: which authorities are trusted is its decision.
+		if err := symlink(systemCertificates, filepath.Join(b.opt.Libs, b.opt.Prefix+certFile)); err != nil {
+			return err
+		}
+	}
+	b.sources = append(b.sources, c.sources...)
+	return nil
+}
+
+// systemCertificates is where the sealed OpenSSL looks for authorities.
+const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
+
+// nameServices is the configuration of getaddrinfo(3), getpwnam(3) and their
+// like; these services are part of libc.so.6 since release 2.34.
+const nameServices = `passwd: files
+group: files
+shadow: files
+gshadow: files
+hosts: files dns
+networks: files
+protocols: files
+services: files
+ethers: files
+rpc: files
+`
+
+// libcData copies what libc.so.6 opens at run time.
+func (b *bundle) libcData(ctx context.Context, c *copier, a abi) error {
+	gconv := Copy{From: "/usr/lib/" + a.triplet + "/gconv", To: b.opt.Prefix + gconvFolder, Exclude: []string{"gconv-modules.cache"}}
+	if err := c.tree(ctx, gconv); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("copying gconv modules: %w", err)
+	}
+	locale := Copy{From: "/usr/lib/locale/C.utf8", To: b.opt.Prefix + localeFolder + "/C.utf8"}
+	if err := c.tree(ctx, locale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("copying the C.UTF-8 locale: %w", err)
+	}
+	return writeFile(b.opt.Libs, b.opt.Prefix+nssFile, []byte(nameServices))
+}
+
+// rewrite applies the rewrites to the files of Out or else of Libs.
+func (b *bundle) rewrite(rewrites []Rewrite) error {
+	for _, w := range rewrites {
+		host := filepath.Join(b.opt.Out, w.File)
+		info, err := os.Lstat(host)
+		if errors.Is(err, fs.ErrNotExist) {
+			host = filepath.Join(b.opt.Libs, w.File)
+			info, err = os.Lstat(host)
+		}
+		if errors.Is(err, fs.ErrNotExist) && w.Optional {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("rewriting %q: %w", w.Old, err)
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("rewriting %q: %s is not a regular file", w.Old, w.File)
+		}
+		if err := w.apply(host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing collects edges that lead nowhere. Libraries that a program has loaded
+// before satisfy a need that a library could not satisfy alone, so an edge
+// counts only where no closure resolves it.
+type missing struct {
+	lost  map[[2]string]Edge // by path of the file and name
+	found map[[2]string]bool
+}
+
+func (m *missing) add(c *Closure) {
+	if m.lost == nil {
+		m.lost, m.found = map[[2]string]Edge{}, map[[2]string]bool{}
+	}
+	for _, e := range c.Edges {
+		key := [2]string{e.From.Real, e.Name}
+		if e.To != nil {
+			m.found[key] = true
+		} else {
+			m.lost[key] = e
+		}
+	}
+}
+
+func (m *missing) list() []Edge {
+	var edges []Edge
+	for key, e := range m.lost {
+		if !m.found[key] {
+			edges = append(edges, e)
+		}
+	}
+	slices.SortFunc(edges, func(a, b Edge) int { return strings.Compare(a.From.Real+"\x00"+a.Name, b.From.Real+"\x00"+b.Name) })
+	return edges
+}

@@ -1,0 +1,323 @@
+package bundler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// copier copies out of a View into a directory that stands for "/". Files
+// become root's, keep their times, and hard links among them stay.
+type copier struct {
+	view    *View
+	out     string
+	inodes  map[[2]uint64]string
+	sources []string // canonical paths of what was copied
+	dropped []string // links that led nowhere, and were left out
+}
+
+func newCopier(v *View, out string) *copier {
+	return &copier{view: v, out: out, inodes: map[[2]uint64]string{}}
+}
+
+// file copies one file, links resolved.
+func (c *copier) file(from, to string) error {
+	e, err := c.view.Lookup(from)
+	if err != nil {
+		return err
+	}
+	if !e.Mode.IsRegular() {
+		return fmt.Errorf("%s is not a regular file", from)
+	}
+	return c.regular(e, to)
+}
+
+func (c *copier) regular(e Entry, to string) error {
+	host := filepath.Join(c.out, to)
+	if err := makeDirs(c.out, path.Dir(to)); err != nil {
+		return err
+	}
+	info, err := os.Lstat(e.Host)
+	if err != nil {
+		return err
+	}
+	c.sources = append(c.sources, e.Real)
+	if key, linked := inode(info); linked {
+		if first := c.inodes[key]; first != "" {
+			if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return os.Link(first, host)
+		}
+		c.inodes[key] = host
+	}
+	return copyFile(e.Host, host, info)
+}
+
+// tree copies a directory with everything below it.
+func (c *copier) tree(ctx context.Context, t Copy) error {
+	e, err := c.view.Lookup(t.From)
+	if err != nil {
+		return err
+	}
+	if !e.Mode.IsDir() {
+		return fmt.Errorf("%s is not a directory", t.From)
+	}
+	return c.dir(ctx, t, e.Real, e.Real, "", []string{})
+}
+
+// dir copies the canonical directory from, which has the path rel below the
+// tree that begins at top. Above are the directories that links were followed
+// out of, to stop at loops.
+func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if slices.Contains(above, from) {
+		return fmt.Errorf("%s: a link leads back to it", from)
+	}
+	d := c.view.list(from)
+	to := path.Join(t.To, rel)
+	if err := makeDirs(c.out, to); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(d.names))
+	for name := range d.names {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		below := path.Join(rel, name)
+		if excluded(t.Exclude, below) {
+			continue
+		}
+		n := d.names[name]
+		p := path.Join(from, name)
+		e := Entry{p, p, n.host, n.mode}
+		if n.mode&fs.ModeSymlink != 0 {
+			real, err := c.view.Lookup(p)
+			if errors.Is(err, fs.ErrNotExist) {
+				c.dropped = append(c.dropped, p)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if target, ok := strings.CutPrefix(real.Real, top+"/"); ok && !excluded(t.Exclude, target) {
+				if err := c.link(n.host, rel, target, path.Join(t.To, below)); err != nil {
+					return err
+				}
+				continue
+			}
+			e = real
+		}
+		var err error
+		switch {
+		case e.Mode.IsDir() && n.mode&fs.ModeSymlink != 0:
+			err = c.dir(ctx, t, top, e.Real, below, append(above[:len(above):len(above)], from))
+		case e.Mode.IsDir():
+			err = c.dir(ctx, t, top, e.Real, below, above)
+		case e.Mode.IsRegular():
+			err = c.regular(e, path.Join(t.To, below))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link copies a symbolic link of the tree's directory dir that leads to the
+// path real, both relative to the top: as it is, or as the shortest relative
+// link where its text leads out of the tree on the way.
+func (c *copier) link(host, dir, real, to string) error {
+	target, err := os.Readlink(host)
+	if err != nil {
+		return err
+	}
+	if path.IsAbs(target) || strings.HasPrefix(path.Join(dir, target), "..") {
+		if target, err = filepath.Rel("/"+dir, "/"+real); err != nil {
+			return err
+		}
+	}
+	return symlink(target, filepath.Join(c.out, to))
+}
+
+// excluded matches a relative path and all directories above it.
+func excluded(patterns []string, rel string) bool {
+	for ; rel != "." && rel != ""; rel = path.Dir(rel) {
+		for _, pattern := range patterns {
+			subject := rel
+			if !strings.Contains(pattern, "/") {
+				subject = path.Base(rel)
+			}
+			if ok, err := path.Match(pattern, subject); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// move brings everything below root/prefix to out, except the paths of skip:
+// by renaming, or by copying where the two are on different file systems.
+func move(ctx context.Context, root, out, prefix string, skip map[string]bool) error {
+	c := newCopier(NewView(root), out)
+	from := filepath.Join(root, prefix)
+	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return filepath.WalkDir(from, func(host string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p := inTree(root, host)
+		if d.IsDir() {
+			if skip[p] {
+				return nil
+			}
+			return makeDirs(out, p)
+		}
+		if skip[p] {
+			return nil
+		}
+		to := filepath.Join(out, p)
+		if err := makeDirs(out, path.Dir(p)); err != nil {
+			return err
+		}
+		err = os.Rename(host, to)
+		if !errors.Is(err, syscall.EXDEV) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EBUSY) {
+			if err != nil {
+				return err
+			}
+			return own(to)
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(host)
+			if err != nil {
+				return err
+			}
+			return symlink(target, to)
+		}
+		return c.regular(Entry{p, p, host, d.Type()}, p)
+	})
+}
+
+// own gives a file or link to root and, for a file, publicMode.
+func own(host string) error {
+	info, err := os.Lstat(host)
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Lchown(host, 0, 0); err != nil {
+			return err
+		}
+	}
+	if !info.Mode().IsRegular() || info.Mode() == publicMode(info.Mode()) {
+		return nil
+	}
+	return os.Chmod(host, publicMode(info.Mode()))
+}
+
+// publicMode returns the permissions that a file gets in the tree: readable by
+// all, executable by all or none, writable by its owner only, and without
+// set-user-ID and set-group-ID.
+func publicMode(mode fs.FileMode) fs.FileMode {
+	m := mode.Perm()&0o755 | 0o444
+	if m&0o111 != 0 {
+		m |= 0o111
+	}
+	return m
+}
+
+// makeDirs makes a directory of the tree and those above it, mode 0755.
+func makeDirs(out, dir string) error {
+	host := filepath.Join(out, dir)
+	if fi, err := os.Lstat(host); err == nil && fi.IsDir() {
+		return nil
+	}
+	if dir != "/" && dir != "." {
+		if err := makeDirs(out, path.Dir(dir)); err != nil {
+			return err
+		}
+	} else {
+		return os.MkdirAll(host, 0o755)
+	}
+	if err := os.Mkdir(host, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(host, 0o755)
+}
+
+// copyFile copies a file with its times; owner and mode become those of own. An
+// existing file is replaced.
+func copyFile(from, to string, info fs.FileInfo) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o200)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	if err := errors.Join(err, dst.Close()); err != nil {
+		return err
+	}
+	if err := os.Chmod(to, publicMode(info.Mode())); err != nil {
+		return err
+	}
+	if err := own(to); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}
+
+// symlink makes a symbolic link, with the directories above it, in place of
+// any other link of that name.
+func symlink(target, host string) error {
+	if have, err := os.Readlink(host); err == nil {
+		if have == target {
+			return nil
+		}
+		if err := os.Remove(host); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(target, host)
+}
+
+// writeFile writes a file of the tree, mode 0644, unless it is there already
+// with that content.
+func writeFile(out, name string, data []byte) error {
+	if err := makeDirs(out, path.Dir(name)); err != nil {
+		return err
+	}
+	host := filepath.Join(out, name)
+	if have, err := os.ReadFile(host); err == nil && string(have) == string(data) {
+		return nil
+	}
+	if err := os.WriteFile(host, data, 0o644); err != nil {
+		return err
+	}
+	return os.Chmod(host, 0o644)
+}

@@ -1,0 +1,19 @@
+// Package bundler makes a folder of programs independent of the system under
+// it. It reads the dynamic section of ELF files, finds what they need as the
+// dynamic loader of the GNU C library would, gathers it under one prefix and
+// seals the result: loader, search paths and compiled-in paths are replaced in
+// place, so that nothing in a file moves.
+//
+// The parts, from the bottom up:
+//
+//   - [ReadObject] reads what a loader reads of an ELF file.
+//   - [View] is a union of root directories with symbolic links resolved inside.
+//   - [Resolver] finds the closure of a file in a View.
+//   - [Sealer] edits the ELF files of a tree in place.
+//   - [Verify] checks that a sealed tree needs nothing of the system under it.
+//   - [Component] copies, bundles and seals what a [Recipe] names.
+//   - [Merge] unites trees.
+//
+// Paths inside a tree are absolute and slash-separated ("/openhands/lib/ld.so");
+// the directory that stands for "/" is passed beside them.
+package bundler

@@ -1,0 +1,266 @@
+package bundler
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// abi is what differs between the machines that a tree can be sealed for.
+type abi struct {
+	triplet   string // Debian multiarch name
+	interp    string // PT_INTERP of the platform's ABI
+	loader    string // DT_SONAME of the loader
+	execStack bool   // a file without PT_GNU_STACK gets an executable stack
+	envCheck  func(code []byte) []int
+}
+
+var abis = map[elf.Machine]abi{
+	elf.EM_X86_64: {
+		triplet: "x86_64-linux-gnu", interp: "/lib64/ld-linux-x86-64.so.2", loader: "ld-linux-x86-64.so.2",
+		execStack: true, envCheck: envCheckAMD64,
+	},
+	elf.EM_AARCH64: {
+		triplet: "aarch64-linux-gnu", interp: "/lib/ld-linux-aarch64.so.1", loader: "ld-linux-aarch64.so.1",
+		envCheck: envCheckARM64,
+	},
+}
+
+// Machine returns the machine of a GOARCH name that trees can be sealed for.
+func Machine(goarch string) (elf.Machine, error) {
+	switch goarch {
+	case "amd64":
+		return elf.EM_X86_64, nil
+	case "arm64":
+		return elf.EM_AARCH64, nil
+	}
+	return 0, fmt.Errorf("architecture %q: only amd64 and arm64 are supported", goarch)
+}
+
+// Names that the C library's and OpenSSL's compiled-in paths are replaced by,
+// below the prefix.
+const (
+	libFolder    = "/lib"
+	interpName   = "/lib/ld.so"
+	gconvFolder  = "/lib/gconv"
+	localeFolder = "/i18n"
+	nssFile      = "/nss"
+	certFile     = "/cert.pem"
+)
+
+const (
+	libcSoname   = "libc.so.6"
+	cryptoSoname = "libcrypto.so.3"
+)
+
+// knownGlibc are the releases whose constants have been checked on amd64 and
+// arm64. In another one a path could have been added, so it is refused.
+var knownGlibc = map[string]bool{"2.36": true, "2.41": true}
+
+// constant is a string of a library, with the NULs around it.
+type constant struct {
+	old, new string
+	count    int // exact number of places
+}
+
+// constants returns what is replaced in the library of the given SONAME.
+//
+// The loader gets its four default directories (Debian's DL_DST_LIB list,
+// which is in the file twice) replaced by the private one twice and by two
+// that do not exist; the lengths of the list are compiled in elsewhere, so
+// every string keeps its length.
+func constants(a abi, soname, prefix string) ([]constant, error) {
+	var list []constant
+	var failed error
+	path := func(count int, old, new string) {
+		padded, err := padSlash(prefix+new, len(old))
+		if err != nil {
+			failed = errors.Join(failed, err)
+		}
+		list = append(list, constant{"\x00" + old + "\x00", "\x00" + padded + "\x00", count})
+	}
+	switch soname {
+	case a.loader:
+		path(1, "/etc/ld.so.cache", "/lib/-")
+		path(1, "/etc/ld.so.preload", "/lib/-")
+		dirs := []string{"/lib/" + a.triplet + "/", "/usr/lib/" + a.triplet + "/", "/lib/", "/usr/lib/"}
+		var own []string
+		for i, dir := range dirs {
+			to := "/" + strings.Repeat(":", len(dir)-2) + "/"
+			if i < 2 {
+				var err error
+				if to, err = padSlash(prefix+libFolder+"/", len(dir)); err != nil {
+					failed = errors.Join(failed, err)
+				}
+			}
+			own = append(own, to)
+		}
+		list = append(list, constant{strings.Join(dirs, "\x00") + "\x00", strings.Join(own, "\x00") + "\x00", 2})
+	case libcSoname:
+		path(1, "/usr/lib/locale", localeFolder)
+		path(1, "/usr/lib/locale/locale-archive", localeFolder+"/locale-archive")
+		path(1, "/usr/lib/"+a.triplet+"/gconv", gconvFolder)
+		path(1, "/usr/lib/"+a.triplet+"/gconv/gconv-modules.cache", gconvFolder+"/gconv-modules.cache")
+		path(1, "/etc/nsswitch.conf", nssFile)
+	case cryptoSoname:
+		path(1, "/usr/lib/ssl/cert.pem", certFile)
+	}
+	return list, failed
+}
+
+// padSlash lengthens a path to n bytes by repeating its last slash.
+func padSlash(p string, n int) (string, error) {
+	if len(p) > n {
+		return "", fmt.Errorf("%q is longer than %d bytes", p, n)
+	}
+	i := strings.LastIndexByte(p, '/')
+	return p[:i] + strings.Repeat("/", n-len(p)) + p[i:], nil
+}
+
+var glibcBanner = regexp.MustCompile(`stable release version ([0-9.]+[0-9])`)
+
+// GlibcVersion returns the release that the bytes of a loader or of a C
+// library name, such as "2.41".
+func GlibcVersion(data []byte) (string, error) {
+	m := glibcBanner.FindSubmatch(data)
+	if m == nil {
+		return "", errors.New("no banner of the GNU C library")
+	}
+	return string(m[1]), nil
+}
+
+// constantPatches returns the edits for a library whose constants are known.
+// Every string must be there exactly as often as expected, either as it came
+// or as it is after sealing.
+func constantPatches(r io.ReaderAt, size int64, a abi, soname, prefix string) ([]patch, error) {
+	list, err := constants(a, soname, prefix)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	if size > 64<<20 {
+		return nil, fmt.Errorf("%s of %d bytes", soname, size)
+	}
+	data, err := readAt(r, 0, int(size))
+	if err != nil {
+		return nil, err
+	}
+	if soname != cryptoSoname {
+		version, err := GlibcVersion(data)
+		if err != nil {
+			return nil, err
+		}
+		if !knownGlibc[version] {
+			return nil, fmt.Errorf("glibc %s is not one of the releases whose constants are known", version)
+		}
+	}
+	var patches []patch
+	for _, c := range list {
+		at, done := indexAll(data, []byte(c.old)), bytes.Count(data, []byte(c.new))
+		if len(at) == 0 && done == c.count {
+			continue
+		}
+		if len(at) != c.count {
+			return nil, fmt.Errorf("constant %q: found %d times, sealed %d times, expected %d", c.old, len(at), done, c.count)
+		}
+		for _, off := range at {
+			patches = append(patches, patch{int64(off), []byte(c.old), []byte(c.new)})
+		}
+	}
+	if soname != a.loader {
+		return patches, nil
+	}
+	at := a.envCheck(data)
+	if len(at) != 1 {
+		return nil, fmt.Errorf("the test for LD_ in the environment: found %d times, expected once", len(at))
+	}
+	from, to := envByte(data[at[0]:], a, 'L'), envByte(data[at[0]:], a, envLetter)
+	if !bytes.Equal(from, to) && bytes.HasPrefix(data[at[0]:], from) {
+		patches = append(patches, patch{int64(at[0]), from, to})
+	}
+	return patches, nil
+}
+
+// envLetter takes the place of the L in the loader's search of the environment
+// for variables that begin with LD_: those of the system then mean nothing to
+// sealed programs, stay in place for their children, and OD_DEBUG=libs and its
+// like are there for who debugs a sealed program.
+const envLetter = 'O'
+
+// envCheckAMD64 finds the comparisons of _dl_next_ld_env_entry (elf/dl-environ.c):
+// three times CMP BYTE PTR [reg+0,1,2], imm8 with JNE rel8 after it.
+func envCheckAMD64(code []byte) []int {
+	var found []int
+	for i := 0; i+16 <= len(code); i++ {
+		c := code[i:]
+		reg := c[1] & 7
+		if c[0] == 0x80 && c[1] == 0x38|reg && reg != 4 && reg != 5 && (c[2] == 'L' || c[2] == envLetter) && c[3] == 0x75 &&
+			c[5] == 0x80 && c[6] == 0x78|reg && c[7] == 1 && c[8] == 'D' && c[9] == 0x75 &&
+			c[11] == 0x80 && c[12] == 0x78|reg && c[13] == 2 && c[14] == '_' && c[15] == 0x75 {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// envCheckARM64 finds the same in A64 code: three times LDRB Wt, [Xn, #0,1,2];
+// CMP Wt, #imm; B.NE.
+func envCheckARM64(code []byte) []int {
+	var found []int
+	for i := 0; i+36 <= len(code); i += 4 {
+		ok := true
+		var base, byteReg uint32
+		for step := range uint32(3) {
+			c := code[i+12*int(step):]
+			ldrb, cmp, bne := binary.LittleEndian.Uint32(c), binary.LittleEndian.Uint32(c[4:]), binary.LittleEndian.Uint32(c[8:])
+			if step == 0 {
+				base, byteReg = ldrb>>5&31, ldrb&31
+			}
+			imm := cmp >> 10 & 0xfff
+			ok = ok && ldrb == 0x39400000|step<<10|base<<5|byteReg &&
+				cmp == 0x7100001f|imm<<10|byteReg<<5 &&
+				(imm == uint32("LD_"[step]) || step == 0 && imm == envLetter) &&
+				bne&0xff00001f == 0x54000001
+		}
+		if ok {
+			found = append(found, i+4)
+		}
+	}
+	return found
+}
+
+// envByte returns the instruction at the start of code with the letter that it
+// compares with replaced.
+func envByte(code []byte, a abi, letter byte) []byte {
+	if a.loader == abis[elf.EM_X86_64].loader {
+		return []byte{code[0], code[1], letter}
+	}
+	word := binary.LittleEndian.Uint32(code)&^(0xfff<<10) | uint32(letter)<<10
+	return binary.LittleEndian.AppendUint32(nil, word)
+}
+
+func indexAll(data, pattern []byte) []int {
+	var at []int
+	for i := 0; ; {
+		j := bytes.Index(data[i:], pattern)
+		if j < 0 {
+			return at
+		}
+		at = append(at, i+j)
+		i += j + len(pattern)
+	}
+}
+
+// ReadGlibcVersion returns the release of the C library file at a host path.
+func ReadGlibcVersion(host string) (string, error) {
+	data, err := os.ReadFile(host)
+	if err != nil {
+		return "", err
+	}
+	return GlibcVersion(data)
+}

@@ -1,0 +1,265 @@
+package bundler
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
+
+// ErrNotELF is returned for a file without the ELF magic number.
+var ErrNotELF = errors.New("not an ELF file")
+
+// Sizes of the structures of a 64-bit ELF file, and bounds on what is read of
+// one: a real file stays far below them, a hostile one must not cost memory.
+const (
+	ehdrSize   = 64
+	phdrSize   = 56
+	shdrSize   = 64
+	dynSize    = 16
+	maxPhdrs   = 1 << 10
+	maxDynamic = 1 << 12
+	maxString  = 1 << 14
+)
+
+// Object is what a dynamic loader reads of an ELF file. Only 64-bit
+// little-endian files are read beyond their identification; Foreign is true
+// for all others and the remaining fields but Class and Machine are then zero.
+type Object struct {
+	Class   elf.Class
+	Type    elf.Type
+	Machine elf.Machine
+	Foreign bool
+
+	Interp    string   // PT_INTERP, empty without one
+	Dynamic   bool     // has a dynamic section
+	Needed    []string // DT_NEEDED, in order
+	Soname    string
+	Rpath     string // DT_RPATH as written, ignored by loaders where Runpath is set
+	Runpath   string
+	NoDefault bool // DF_1_NODEFLIB: default directories are not searched
+	ExecStack bool // PT_GNU_STACK asks for an executable stack, or is missing where the machine defaults to one
+
+	shoff  uint64
+	shnum  int
+	progs  []prog
+	dyn    []elf.Dyn64 // up to and including the first DT_NULL
+	dynOff int64       // file offset of dyn
+	spare  int         // empty entries after dyn
+	strtab uint64      // virtual address
+}
+
+// prog is a program header and its place in the file.
+type prog struct {
+	elf.Prog64
+	at int64
+}
+
+// end returns the file offset after the segment.
+func (p prog) end() uint64 { return p.Off + p.Filesz }
+
+// ReadObject reads the ELF header, the program headers and the dynamic section
+// of r, with a few small reads. It returns an error that wraps ErrNotELF for a
+// file of another format and does not trust any offset or length in the file.
+// Section headers are not used.
+func ReadObject(r io.ReaderAt) (*Object, error) {
+	var h [ehdrSize]byte
+	n, err := r.ReadAt(h[:], 0)
+	if n < len(elf.ELFMAG) || string(h[:4]) != elf.ELFMAG {
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		return nil, ErrNotELF
+	}
+	if n < ehdrSize-12 { // the header of a 32-bit file has 52 bytes
+		return nil, errors.New("truncated ELF header")
+	}
+	le := binary.LittleEndian
+	o := &Object{Class: elf.Class(h[elf.EI_CLASS])}
+	if elf.Data(h[elf.EI_DATA]) != elf.ELFDATA2LSB {
+		o.Machine = elf.Machine(binary.BigEndian.Uint16(h[18:]))
+		o.Foreign = true
+		return o, nil
+	}
+	o.Machine = elf.Machine(le.Uint16(h[18:]))
+	if o.Class != elf.ELFCLASS64 {
+		o.Foreign = true
+		return o, nil
+	}
+	if n < ehdrSize {
+		return nil, errors.New("truncated ELF header")
+	}
+	o.Type = elf.Type(le.Uint16(h[16:]))
+	o.shoff = le.Uint64(h[40:])
+	o.shnum = int(le.Uint16(h[60:]))
+	phoff, phentsize, phnum := le.Uint64(h[32:]), le.Uint16(h[54:]), int(le.Uint16(h[56:]))
+	if phnum == 0 {
+		return o, nil
+	}
+	if phentsize != phdrSize || phnum > maxPhdrs {
+		return nil, fmt.Errorf("%d program headers of %d bytes", phnum, phentsize)
+	}
+	table, err := readAt(r, phoff, phnum*phdrSize)
+	if err != nil {
+		return nil, fmt.Errorf("program headers: %w", err)
+	}
+	o.progs = make([]prog, phnum)
+	for i := range o.progs {
+		b := table[i*phdrSize:]
+		o.progs[i] = prog{elf.Prog64{
+			Type: le.Uint32(b), Flags: le.Uint32(b[4:]), Off: le.Uint64(b[8:]),
+			Vaddr: le.Uint64(b[16:]), Paddr: le.Uint64(b[24:]), Filesz: le.Uint64(b[32:]),
+			Memsz: le.Uint64(b[40:]), Align: le.Uint64(b[48:]),
+		}, int64(phoff) + int64(i*phdrSize)}
+	}
+	return o, o.readSegments(r)
+}
+
+func (o *Object) readSegments(r io.ReaderAt) error {
+	stack := false
+	for _, p := range o.progs {
+		switch elf.ProgType(p.Type) {
+		case elf.PT_INTERP:
+			if p.Filesz == 0 || p.Filesz > maxString {
+				return fmt.Errorf("PT_INTERP of %d bytes", p.Filesz)
+			}
+			b, err := readAt(r, p.Off, int(p.Filesz))
+			if err != nil {
+				return fmt.Errorf("PT_INTERP: %w", err)
+			}
+			name, _, ok := bytes.Cut(b, []byte{0})
+			if !ok {
+				return errors.New("PT_INTERP does not end in NUL")
+			}
+			o.Interp = string(name)
+		case elf.PT_GNU_STACK:
+			stack = true
+			o.ExecStack = elf.ProgFlag(p.Flags)&elf.PF_X != 0
+		case elf.PT_DYNAMIC:
+			if err := o.readDynamic(r, p); err != nil {
+				return fmt.Errorf("dynamic section: %w", err)
+			}
+		}
+	}
+	if o.Dynamic && !stack {
+		o.ExecStack = abis[o.Machine].execStack
+	}
+	return nil
+}
+
+func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
+	n := int(min(p.Filesz/dynSize, maxDynamic))
+	table, err := readAt(r, p.Off, n*dynSize)
+	if err != nil {
+		return err
+	}
+	o.Dynamic, o.dynOff, o.dyn = true, int64(p.Off), nil
+	le := binary.LittleEndian
+	strtab, ended := false, false
+	for i := range n {
+		d := elf.Dyn64{Tag: int64(le.Uint64(table[i*dynSize:])), Val: le.Uint64(table[i*dynSize+8:])}
+		o.dyn = append(o.dyn, d)
+		if ended = elf.DynTag(d.Tag) == elf.DT_NULL; ended {
+			break
+		}
+		if elf.DynTag(d.Tag) == elf.DT_STRTAB {
+			o.strtab, strtab = d.Val, true
+		}
+	}
+	if !ended {
+		return errors.New("no DT_NULL")
+	}
+	o.spare = len(zeros(table[len(o.dyn)*dynSize:])) / dynSize
+	for _, d := range o.dyn {
+		switch elf.DynTag(d.Tag) {
+		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
+			if !strtab {
+				return errors.New("no DT_STRTAB")
+			}
+			s, err := o.str(r, d.Val)
+			if err != nil {
+				return fmt.Errorf("string of %v: %w", elf.DynTag(d.Tag), err)
+			}
+			switch elf.DynTag(d.Tag) {
+			case elf.DT_NEEDED:
+				o.Needed = append(o.Needed, s)
+			case elf.DT_SONAME:
+				o.Soname = s
+			case elf.DT_RPATH:
+				o.Rpath = s
+			case elf.DT_RUNPATH:
+				o.Runpath = s
+			}
+		case elf.DT_FLAGS_1:
+			o.NoDefault = elf.DynFlag1(d.Val)&elf.DF_1_NODEFLIB != 0
+		}
+	}
+	return nil
+}
+
+// str reads a string of the dynamic string table. Like a loader it takes the
+// table's address as a base only and does not look at DT_STRSZ: a string may
+// lie anywhere in the file's segments.
+func (o *Object) str(r io.ReaderAt, val uint64) (string, error) {
+	addr := o.strtab + val
+	for _, p := range o.progs {
+		if elf.ProgType(p.Type) != elf.PT_LOAD || addr < p.Vaddr || addr-p.Vaddr >= p.Filesz {
+			continue
+		}
+		room := min(p.Filesz-(addr-p.Vaddr), maxString)
+		for size := min(room, 128); ; size = room {
+			b, err := readAt(r, p.Off+(addr-p.Vaddr), int(size))
+			if err != nil {
+				return "", err
+			}
+			if s, _, ok := bytes.Cut(b, []byte{0}); ok {
+				return string(s), nil
+			}
+			if size == room {
+				return "", errors.New("does not end")
+			}
+		}
+	}
+	return "", fmt.Errorf("address %#x is in no segment", addr)
+}
+
+// tag returns the index of the last dynamic entry with the tag, or -1.
+func (o *Object) tag(t elf.DynTag) int {
+	for i := len(o.dyn) - 1; i >= 0; i-- {
+		if elf.DynTag(o.dyn[i].Tag) == t {
+			return i
+		}
+	}
+	return -1
+}
+
+// Static reports whether the file runs without a dynamic loader.
+func (o *Object) Static() bool {
+	return o.Interp == "" && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && (!o.Dynamic || o.pie()))
+}
+
+func (o *Object) pie() bool {
+	i := o.tag(elf.DT_FLAGS_1)
+	return i >= 0 && elf.DynFlag1(o.dyn[i].Val)&elf.DF_1_PIE != 0
+}
+
+// zeros returns the longest prefix of b that is all zero.
+func zeros(b []byte) []byte { return b[:len(b)-len(bytes.TrimLeft(b, "\x00"))] }
+
+// readAt reads exactly n bytes.
+func readAt(r io.ReaderAt, off uint64, n int) ([]byte, error) {
+	if off > math.MaxInt64-uint64(n) {
+		return nil, fmt.Errorf("offset %#x is out of range", off)
+	}
+	b := make([]byte, n)
+	if got, err := r.ReadAt(b, int64(off)); got < n {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return b, nil
+}

@@ -1,0 +1,155 @@
+package bundler
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Package is an upstream package. Type is that of the package URL
+// specification.
+type Package struct {
+	Type, Name, Version string
+}
+
+func sortPackages(packages []Package) []Package {
+	slices.SortFunc(packages, func(a, b Package) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
+	})
+	return slices.Compact(packages)
+}
+
+// DebianOwners returns the packages that own the given paths, according to
+// dpkg's database below root. Without a database there are none.
+func DebianOwners(root string, paths []string) ([]Package, error) {
+	versions, err := dpkgVersions(filepath.Join(root, "var/lib/dpkg/status"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool, 2*len(paths))
+	for _, p := range paths {
+		wanted[p] = true
+		if merged, ok := strings.CutPrefix(p, "/usr/"); ok {
+			wanted["/"+merged] = true // packages older than the merge of /usr
+		}
+	}
+	lists, err := filepath.Glob(filepath.Join(root, "var/lib/dpkg/info/*.list"))
+	if err != nil {
+		return nil, err
+	}
+	var owners []Package
+	for _, list := range lists {
+		has, err := listsAny(list, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			name, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(list), ".list"), ":")
+			owners = append(owners, Package{"deb", name, versions[name]})
+		}
+	}
+	return sortPackages(owners), nil
+}
+
+func listsAny(list string, wanted map[string]bool) (bool, error) {
+	text, err := os.ReadFile(list)
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if wanted[strings.TrimSuffix(line, "\n")] {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// dpkgVersions reads the versions by package name out of a status file.
+func dpkgVersions(status string) (map[string]string, error) {
+	f, err := os.Open(status)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	versions := map[string]string{}
+	name := ""
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if v, ok := strings.CutPrefix(lines.Text(), "Package: "); ok {
+			name = v
+		} else if v, ok := strings.CutPrefix(lines.Text(), "Version: "); ok {
+			versions[name] = v
+		}
+	}
+	return versions, lines.Err()
+}
+
+// Contents is what a tree holds.
+type Contents struct {
+	Files    int       // regular files, hard links once
+	Bytes    int64     // sum of their sizes
+	Packages []Package // Python distributions, by their .dist-info folders
+}
+
+// Measure walks root/prefix.
+func Measure(root, prefix string) (*Contents, error) {
+	c := &Contents{}
+	inodes := map[[2]uint64]bool{}
+	err := filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if key, linked := inode(info); linked {
+			if inodes[key] {
+				return nil
+			}
+			inodes[key] = true
+		}
+		c.Files++
+		c.Bytes += info.Size()
+		if d.Name() == "METADATA" && strings.HasSuffix(path.Dir(filepath.ToSlash(host)), ".dist-info") {
+			p, err := pythonPackage(host)
+			if err != nil {
+				return err
+			}
+			c.Packages = append(c.Packages, p)
+		}
+		return nil
+	})
+	c.Packages = sortPackages(c.Packages)
+	return c, err
+}
+
+// pythonPackage reads the header of a METADATA file (Python core metadata).
+func pythonPackage(metadata string) (Package, error) {
+	p := Package{Type: "pypi"}
+	f, err := os.Open(metadata)
+	if err != nil {
+		return p, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() && lines.Text() != "" && (p.Name == "" || p.Version == "") {
+		if v, ok := strings.CutPrefix(lines.Text(), "Name: "); ok {
+			p.Name = strings.TrimSpace(v)
+		} else if v, ok := strings.CutPrefix(lines.Text(), "Version: "); ok {
+			p.Version = strings.TrimSpace(v)
+		}
+	}
+	return p, lines.Err()
+}

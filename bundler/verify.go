@@ -1,0 +1,340 @@
+package bundler
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The rules that Verify checks.
+const (
+	RuleFormat    = "format"    // an ELF file is readable
+	RuleInterp    = "interp"    // programs start with the loader of the tree
+	RuleNeeded    = "needed"    // every DT_NEEDED leads to a library of the tree
+	RuleVersion   = "version"   // which defines the symbol versions that are asked of it
+	RuleRunpath   = "runpath"   // DT_RPATH and DT_RUNPATH stay in the tree
+	RuleExecStack = "execstack" // no stack is executable
+	RuleConstants = "constants" // the C library looks into the tree
+	RuleLink      = "link"      // symbolic links lead to something in the tree
+)
+
+// VerifyOptions says what to check against.
+type VerifyOptions struct {
+	Prefix string            // absolute, for example "/openhands"
+	Links  map[string]string // links that may leave the tree: path to target
+	Allow  []Allowance       // exceptions for optional parts that cannot work anyway
+}
+
+// Allowance excuses the files that a pattern matches. In a pattern "*" stands
+// for any characters but a slash, "**" for any characters, "?" for one.
+type Allowance struct {
+	Pattern string
+	Reason  string
+
+	match *regexp.Regexp
+}
+
+// ParseAllowances reads lines "PATTERN: reason"; "#" begins a comment line.
+func ParseAllowances(r io.Reader) ([]Allowance, error) {
+	var list []Allowance
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		pattern, reason, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(reason) == "" || !strings.HasPrefix(pattern, "/") {
+			return nil, fmt.Errorf("line %d: want \"/path/pattern: reason\"", n)
+		}
+		list = append(list, Allow(pattern, strings.TrimSpace(reason)))
+	}
+	return list, lines.Err()
+}
+
+// Allow returns an Allowance.
+func Allow(pattern, reason string) Allowance {
+	expr := regexp.QuoteMeta(pattern)
+	expr = strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`, `\?`, `[^/]`).Replace(expr)
+	return Allowance{pattern, reason, regexp.MustCompile("^" + expr + "$")}
+}
+
+// Finding is a breach of a rule.
+type Finding struct {
+	Path   string `json:"path"`
+	Rule   string `json:"rule"`
+	Detail string `json:"detail"`
+	Reason string `json:"reason,omitempty"` // of the Allowance that excuses it
+}
+
+// VerifyReport is the result of Verify.
+type VerifyReport struct {
+	Objects   int       `json:"objects"` // dynamic ELF files
+	Offenders []Finding `json:"offenders"`
+	Excused   []Finding `json:"excused,omitempty"`
+	Unused    []string  `json:"unusedAllowances,omitempty"` // patterns that excused nothing
+	Scripts   []Note    `json:"scripts,omitempty"`          // interpreters outside the tree
+	Static    []string  `json:"static,omitempty"`
+	Foreign   []string  `json:"foreign,omitempty"`
+	Libc      string    `json:"libc,omitempty"` // release of the C library
+}
+
+// Verify checks that root/Prefix is sealed: that its programs and libraries
+// need nothing outside. It resolves names as the sealed loader does.
+func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport, error) {
+	files, err := scan(ctx, root, opt.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("verifying %s: %w", root, err)
+	}
+	v := &verifier{opt: opt, view: NewView(root), report: &VerifyReport{Offenders: []Finding{}}}
+	if err := v.loader(); err != nil {
+		return nil, fmt.Errorf("verifying %s: %w", root, err)
+	}
+	v.resolver = NewResolver(v.view, v.machine, []string{opt.Prefix + libFolder})
+	pairs := map[[2]string]Edge{}
+	var missing missing
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !v.file(f) {
+			continue
+		}
+		closure, err := v.resolver.Closure(f.path)
+		if err != nil {
+			return nil, fmt.Errorf("verifying %s: %w", f.path, err)
+		}
+		missing.add(closure)
+		for _, e := range closure.Edges {
+			if e.To != nil {
+				pairs[[2]string{e.From.Host, e.To.Host + "\x00" + e.Name}] = e
+			}
+		}
+	}
+	for _, e := range missing.list() {
+		v.add(e.From.Path, RuleNeeded, e.Name)
+	}
+	versions := versionTable{}
+	for _, e := range pairs {
+		if !within(e.To.Real, opt.Prefix) {
+			v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
+			continue
+		}
+		for _, name := range versions.missing(e) {
+			v.add(e.From.Real, RuleVersion, fmt.Sprintf("%s of %s, which is %s", name, e.Name, e.To.Real))
+		}
+	}
+	v.sort()
+	return v.report, nil
+}
+
+type verifier struct {
+	opt      VerifyOptions
+	view     *View
+	machine  elf.Machine
+	resolver *Resolver
+	report   *VerifyReport
+	used     map[string]bool
+}
+
+// loader finds out for which machine the tree is, and checks the constants of
+// the C library.
+func (v *verifier) loader() error {
+	e, err := v.view.Lookup(v.opt.Prefix + interpName)
+	if err != nil {
+		return fmt.Errorf("the loader: %w", err)
+	}
+	f, err := os.Open(e.Host)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	o, err := ReadObject(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Path, err)
+	}
+	v.machine = o.Machine
+	a, ok := abis[o.Machine]
+	if !ok || o.Soname != a.loader {
+		return fmt.Errorf("%s is not a loader of the GNU C library for amd64 or arm64", e.Path)
+	}
+	for _, soname := range []string{a.loader, libcSoname, cryptoSoname} {
+		name := v.opt.Prefix + libFolder + "/" + soname
+		e, err := v.view.Lookup(name)
+		if err != nil {
+			if soname == libcSoname {
+				v.add(name, RuleConstants, "no C library")
+			}
+			continue
+		}
+		data, err := os.ReadFile(e.Host)
+		if err != nil {
+			return err
+		}
+		patches, err := constantPatches(bytes.NewReader(data), int64(len(data)), a, soname, v.opt.Prefix)
+		if err != nil {
+			v.add(name, RuleConstants, err.Error())
+		}
+		for _, p := range patches {
+			v.add(name, RuleConstants, fmt.Sprintf("%q is not replaced", strings.Trim(string(p.old), "\x00")))
+		}
+		if soname == libcSoname {
+			if version, err := GlibcVersion(data); err == nil {
+				v.report.Libc = "glibc " + version
+			}
+		}
+	}
+	return nil
+}
+
+// file checks the rules that concern one file alone and reports whether the
+// others apply to it.
+func (v *verifier) file(f *scanned) bool {
+	o := f.object
+	sealer := Sealer{v.opt.Prefix, v.machine}
+	switch {
+	case f.target != "":
+		v.link(f)
+		return false
+	case f.broken != nil:
+		v.add(f.path, RuleFormat, f.broken.Error())
+		return false
+	case f.script != "":
+		if !strings.HasPrefix(f.script, v.opt.Prefix+"/") {
+			v.report.Scripts = append(v.report.Scripts, Note{f.path, f.script})
+		}
+		return false
+	case o.Foreign || o.Machine != v.machine:
+		v.report.Foreign = append(v.report.Foreign, f.path)
+		return false
+	case !f.sealable(v.machine):
+		v.report.Static = append(v.report.Static, f.path)
+		return false
+	}
+	v.report.Objects++
+	if o.Interp != "" && o.Interp != v.opt.Prefix+interpName {
+		v.add(f.path, RuleInterp, o.Interp)
+	}
+	if o.ExecStack {
+		v.add(f.path, RuleExecStack, "asks for an executable stack, or does not say that it needs none")
+	}
+	for _, list := range []string{o.Rpath, o.Runpath} {
+		if list == "" {
+			continue
+		}
+		kept := sealer.keep(list, path.Dir(f.path))
+		for element := range strings.SplitSeq(list, ":") {
+			if !slices.Contains(kept, element) {
+				v.add(f.path, RuleRunpath, fmt.Sprintf("%q", element))
+			}
+		}
+	}
+	return true
+}
+
+func (v *verifier) link(f *scanned) {
+	if target, ok := v.opt.Links[f.path]; ok && target == f.target {
+		return
+	}
+	e, err := v.view.Lookup(f.path)
+	switch {
+	case err != nil:
+		v.add(f.path, RuleLink, f.target+" leads nowhere")
+	case !within(e.Real, v.opt.Prefix):
+		v.add(f.path, RuleLink, f.target+" leads outside, to "+e.Real)
+	}
+}
+
+func (v *verifier) add(name, rule, detail string) {
+	finding := Finding{Path: name, Rule: rule, Detail: detail}
+	for _, a := range v.opt.Allow {
+		if a.match.MatchString(name) {
+			if v.used == nil {
+				v.used = map[string]bool{}
+			}
+			v.used[a.Pattern] = true
+			finding.Reason = a.Reason
+			v.report.Excused = append(v.report.Excused, finding)
+			return
+		}
+	}
+	v.report.Offenders = append(v.report.Offenders, finding)
+}
+
+func (v *verifier) sort() {
+	for _, list := range [][]Finding{v.report.Offenders, v.report.Excused} {
+		slices.SortFunc(list, func(a, b Finding) int {
+			return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Detail, b.Detail))
+		})
+	}
+	for _, a := range v.opt.Allow {
+		if !v.used[a.Pattern] {
+			v.report.Unused = append(v.report.Unused, a.Pattern)
+		}
+	}
+}
+
+// versionTable memoises the symbol versions of files by host path.
+type versionTable map[string]*versions
+
+type versions struct {
+	defined map[string]bool
+	needed  map[string][]string // by library name, weak ones left out
+}
+
+// missing returns the versions that an edge's file wants and its library,
+// which defines some, does not define.
+func (t versionTable) missing(e Edge) []string {
+	defined := t.of(e.To.Host).defined
+	if len(defined) == 0 {
+		return nil // loaders accept a library without versions
+	}
+	var names []string
+	for _, name := range t.of(e.From.Host).needed[e.Name] {
+		if !defined[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (t versionTable) of(host string) *versions {
+	if v, ok := t[host]; ok {
+		return v
+	}
+	v := &versions{map[string]bool{}, map[string][]string{}}
+	t[host] = v
+	f, err := elf.Open(filepath.Clean(host))
+	if err != nil {
+		return v
+	}
+	defer f.Close()
+	if defs, err := f.DynamicVersions(); err == nil {
+		for _, d := range defs {
+			v.defined[d.Name] = true
+		}
+	}
+	needs, err := f.DynamicVersionNeeds()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return v
+	}
+	for _, n := range needs {
+		for _, dep := range n.Needs {
+			if dep.Flags&elf.VER_FLG_WEAK == 0 {
+				v.needed[n.Name] = append(v.needed[n.Name], dep.Dep)
+			}
+		}
+	}
+	return v
+}
