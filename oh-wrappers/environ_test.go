@@ -71,6 +71,14 @@ func TestForServerKeepsLocale(t *testing.T) {
 	}
 }
 
+// What is as the server wants it leaves no trace.
+func TestForServerParksChangesOnly(t *testing.T) {
+	server := environ{"LC_ALL=C.UTF-8", "VIRTUAL_ENV=" + payload.Venv}.forServer(venvBin)
+	if got, want := server.only(parked+"*"), (environ{parked + "LITELLM_LOCAL_MODEL_COST_MAP="}); !slices.Equal(got, want) {
+		t.Errorf("parked %q, want %q", got, want)
+	}
+}
+
 func TestForServerWithoutPath(t *testing.T) {
 	if got, want := (environ{}).forServer(venvBin).get("PATH"), venvBin+":"+payload.Path(""); got != want {
 		t.Errorf("PATH=%s, want %s", got, want)

@@ -79,7 +79,7 @@ func (c *call) dispatch() error {
 	// argv[0] is the caller's choice: with rights that the caller has not,
 	// nothing but the program that checks them may run.
 	if c.ids.elevated() {
-		c.name = filepath.Base(payload.Sudo)
+		c.name = "sudo"
 		return c.sudo()
 	}
 	if c.name == own {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// sudoersRule is the one form of rule that grants anything, without its user
+// sudoersRules are the forms of a rule that grant anything, without the user
 // and without blanks. The group in the second form changes nothing here, as no
 // option chooses one.
 var sudoersRules = []string{
