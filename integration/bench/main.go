@@ -1,0 +1,118 @@
+// bench measures what the design promises and writes a report in Markdown:
+//
+//	go run ./integration/bench -o docs/benchmarks.md
+//
+// It needs an engine that holds a deps image, the bases debian:13, debian:12,
+// alpine:3.20, busybox:glibc and busybox:musl, and the plugin. It compares
+// with `docker build` and COPY of the same payload, and with a classic image
+// (folder classic) that installs the same server straight into Debian. The
+// images that it makes are removed, the classic one's build cache apart.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+func main() {
+	out := flag.String("o", "", "file to write the report to; empty: standard output")
+	counts := flag.String("bases", "2,10,50", "how many new bases to build on, one run each")
+	classic := flag.Bool("classic", true, "also build and start the classic image")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *out, *counts, *classic); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out, counts string, withClassic bool) error {
+	b := &bench{engine: lab.Engine{}}
+	defer b.clean(context.WithoutCancel(ctx))
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	var numbers []int
+	for _, text := range strings.Split(counts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-bases %q: %q is not a number of bases", counts, text)
+		}
+		numbers = append(numbers, n)
+	}
+	sections := []func(context.Context) error{
+		b.machine,
+		b.payloadSizes,
+		func(ctx context.Context) error { return b.newBases(ctx, numbers) },
+		b.copies,
+		b.furtherBases,
+	}
+	if withClassic {
+		sections = append(sections, b.classicBuild, b.starts)
+	}
+	for _, section := range sections {
+		if err := section(ctx); err != nil {
+			return err
+		}
+	}
+	if out == "" {
+		_, err := os.Stdout.WriteString(b.report.String())
+		return err
+	}
+	return os.WriteFile(out, []byte(b.report.String()), 0o644)
+}
+
+// bench is one run; report grows section by section.
+type bench struct {
+	engine lab.Engine
+	root   string // folder in which the engine keeps its images
+	deps   string // the deps image
+	report strings.Builder
+	images []string // made by this run
+}
+
+func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.report, format, args...) }
+
+// prepare finds the engine's folder and the newest deps image.
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if b.root, err = b.engine.Docker(ctx, "info", "--format", "{{.DockerRootDir}}"); err != nil {
+		return err
+	}
+	found, err := b.engine.Docker(ctx, "images", "--filter", "label="+payload.LabelKind+"="+payload.KindDeps, "--format", "{{.Repository}}:{{.Tag}}")
+	if err != nil {
+		return err
+	}
+	if b.deps, _, _ = strings.Cut(found, "\n"); b.deps == "" {
+		return fmt.Errorf("the engine has no deps image: run 'docker openhands deps build --load' first")
+	}
+	return nil
+}
+
+// clean removes the images that this run made.
+func (b *bench) clean(ctx context.Context) {
+	for _, image := range b.images {
+		if _, err := b.engine.Docker(ctx, "rmi", "--force", image); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+	}
+	b.images = nil
+}
+
+func (b *bench) machine(ctx context.Context) error {
+	about, err := b.engine.Docker(ctx, "info", "--format", "Docker {{.ServerVersion}}, {{.Driver}}, {{.NCPU}} CPUs, {{.MemTotal}} bytes of memory, kernel {{.KernelVersion}}")
+	if err != nil {
+		return err
+	}
+	b.printf("# Benchmarks\n\n`make bench` wrote this on one machine in one run: %s.\nAbsolute times are that machine's, ratios are what counts.\n", about)
+	return nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/klauspost/compress/gzip"
+)
+
+// payloadSizes lists the layers of the deps image, each named by the component
+// that it holds.
+func (b *bench) payloadSizes(ctx context.Context) error {
+	b.printf("\n## The payload\n\n| layer | MB | MB with gzip |\n|---|--:|--:|\n")
+	save := b.engine.Command(ctx, "save", b.deps)
+	pipe, err := save.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := save.Start(); err != nil {
+		return err
+	}
+	var all, packed int64
+	err = eachLayer(pipe, func(layer layerSize) {
+		all, packed = all+layer.bytes, packed+layer.gzipped
+		b.printf("| %s | %s | %s |\n", layer.name, megabytes(layer.bytes), megabytes(layer.gzipped))
+	})
+	if err := errors.Join(err, save.Wait()); err != nil {
+		return fmt.Errorf("reading %s: %w", b.deps, err)
+	}
+	b.printf("| **together** | %s | %s |\n", megabytes(all), megabytes(packed))
+	return nil
+}
+
+// layerSize is a layer as an archive: plain, and compressed by gzip.
+type layerSize struct {
+	name           string
+	bytes, gzipped int64
+}
+
+// eachLayer reads a saved image, a docker-archive or an OCI layout, and reports
+// every layer in it.
+func eachLayer(image io.Reader, report func(layerSize)) error {
+	archive := tar.NewReader(image)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		content := bufio.NewReader(archive)
+		if start, _ := content.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
+			unpacked, err := gzip.NewReader(content)
+			if err != nil {
+				return fmt.Errorf("%s: %w", header.Name, err)
+			}
+			content = bufio.NewReader(unpacked)
+		}
+		// A tar archive has its magic number at byte 257, see tar(5).
+		if start, _ := content.Peek(262); len(start) < 262 || string(start[257:]) != "ustar" {
+			continue
+		}
+		layer, err := readLayer(content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+		report(layer)
+	}
+}
+
+func readLayer(r io.Reader) (layerSize, error) {
+	layer := layerSize{name: "shared libraries"}
+	var packed, plain counter
+	compress := gzip.NewWriter(&packed)
+	content := io.TeeReader(r, io.MultiWriter(&plain, compress))
+	archive := tar.NewReader(content)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return layer, err
+		}
+		switch name := "/" + strings.TrimPrefix(header.Name, "/"); {
+		case path.Dir(name) == payload.ComponentsDir:
+			layer.name = strings.TrimSuffix(path.Base(name), ".json")
+		case name == payload.ManifestFile:
+			layer.name = "manifest"
+		}
+	}
+	// What follows the archive's end mark belongs to the layer's digest.
+	if _, err := io.Copy(io.Discard, content); err != nil {
+		return layer, err
+	}
+	err := compress.Close()
+	layer.bytes, layer.gzipped = int64(plain), int64(packed)
+	return layer, err
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
