@@ -29,7 +29,7 @@ bases: engine
 	$(LAB) bases
 
 deps: install bases
-	docker openhands deps build --load
+	docker openhands deps build
 
 quickstart: engine install
 	$(LAB) bases debian:trixie-slim alpine:3.20

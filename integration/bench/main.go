@@ -93,7 +93,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if b.deps, _, _ = strings.Cut(found, "\n"); b.deps == "" {
-		return fmt.Errorf("the engine has no deps image: run 'docker openhands deps build --load' first")
+		return fmt.Errorf("the engine has no deps image: run 'docker openhands deps build' first")
 	}
 	return nil
 }
