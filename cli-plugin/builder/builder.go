@@ -118,7 +118,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 		return nil, err
 	}
 	err = b.bake(ctx, bakeTarget{
-		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache || b.ForceRebuild,
+		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache,
 	})
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r pl
 	origin := map[string]string{payload.LabelDepsDigest: deps.ID, payload.LabelBaseDigest: ""}
 	if base != nil {
 		origin[payload.LabelBaseDigest] = base.ID
-		origin["org.opencontainers.image.base.digest"] = base.ID
+		origin["org.opencontainers.image.base.digest"] = distributionDigest(base)
 	}
 	if components := labels(deps)[payload.LabelComponents]; components != "" {
 		origin[payload.LabelComponents] = components
@@ -174,6 +174,17 @@ func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r pl
 	result.Seconds = time.Since(start).Seconds()
 	b.logf("%s made in %.1f s", r.Image, result.Seconds)
 	return result, nil
+}
+
+// distributionDigest is the digest that registries know the image by, or its
+// ID where it never was in one.
+func distributionDigest(image *image.InspectResponse) string {
+	for _, ref := range image.RepoDigests {
+		if _, digest, ok := strings.Cut(ref, "@"); ok {
+			return digest
+		}
+	}
+	return image.ID
 }
 
 // changes names what an existing image was made from and differs.
@@ -231,10 +242,29 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.In
 	if err != nil {
 		return "", err
 	}
+	made := id
 	if r.ExtraDeps == "" {
-		return id, b.tag(ctx, id, r.References())
+		err = b.tag(ctx, id, r.References())
+	} else {
+		made, err = b.extraDeps(ctx, r, id)
 	}
-	return b.extraDeps(ctx, r, id)
+	if err != nil {
+		return "", errors.Join(err, b.removeNameless(ctx, id))
+	}
+	return made, nil
+}
+
+// removeNameless removes the image id unless it has a name.
+func (b *Builder) removeNameless(ctx context.Context, id string) error {
+	ctx = context.WithoutCancel(ctx)
+	image, err := b.Engine.inspect(ctx, id)
+	if err != nil || image == nil || len(image.RepoTags) > 0 {
+		return err
+	}
+	if _, err := b.Engine.api.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
+		return fmt.Errorf("removing the image %s: %w", id, err)
+	}
+	return nil
 }
 
 // full tells whether an error is about a full disk, which another way of

@@ -95,7 +95,7 @@ func cmpText(said string, err error) error {
 	if said == "" {
 		return err
 	}
-	return errors.New(strings.TrimPrefix(said, "ERROR: "))
+	return errors.New(strings.TrimPrefix(said, errorPrefix))
 }
 
 // buildx finds the plugin as the docker command does.
@@ -186,8 +186,11 @@ func (t bakeTarget) definition() ([]byte, error) {
 	return json.Marshal(map[string]map[string]target{"target": {"image": image}})
 }
 
-// show draws the status stream of buildx until its end and returns the last
-// line that is no status: its error message, where it failed.
+// errorPrefix starts the message with which buildx fails.
+const errorPrefix = "ERROR: "
+
+// show draws the status stream of buildx until its end and returns what else it
+// said: its error message, where it failed.
 func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err error) {
 	display, err := progressui.NewDisplay(b.Log, b.Progress)
 	if err != nil {
@@ -208,8 +211,10 @@ func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err 
 		if text := bytes.TrimSpace(line); len(text) == 0 {
 		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
 			statuses <- status
-		} else {
+		} else if said == "" || bytes.HasPrefix(text, []byte(errorPrefix)) {
 			said = string(text)
+		} else {
+			said += " " + string(text)
 		}
 		if readErr != nil {
 			break // the end, or the process is gone; its exit status tells

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -60,7 +61,7 @@ var caVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDL
 // extraDepsStep is the instruction that runs command as root. The host's root
 // certificates are there while it runs, and gone afterwards.
 func extraDepsStep(command string, secrets map[string]string) string {
-	const bundle = "/run/secrets/ca"
+	const bundle = "/dev/openhands-ca" // in a tmpfs, so that no mount point stays behind
 	var mount string
 	if _, ok := secrets["ca"]; ok {
 		mount = "--mount=type=secret,id=ca,target=" + bundle + " "
@@ -71,12 +72,15 @@ func extraDepsStep(command string, secrets map[string]string) string {
 		}
 		command = export.String() + "\n" + command
 	}
-	argv, _ := json.Marshal([]string{"/bin/sh", "-c", command}) // strings always encode
-	return "USER root\nRUN " + mount + string(argv) + "\n"
+	var argv bytes.Buffer
+	encoder := json.NewEncoder(&argv) // ends the line
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode([]string{"/bin/sh", "-c", command}) // strings always encode
+	return "USER root\nRUN " + mount + argv.String()
 }
 
 func (b *Builder) bakeRuntime(ctx context.Context, dockerfile string, secrets map[string]string, refs []string) (string, error) {
-	err := b.bake(ctx, bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: refs, noCache: b.NoCache || b.ForceRebuild, fromEngine: true})
+	err := b.bake(ctx, bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: refs, noCache: b.NoCache, fromEngine: true})
 	if err != nil {
 		return "", err
 	}

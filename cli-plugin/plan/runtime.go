@@ -14,7 +14,9 @@ const Port = 8000
 func (r Runtime) Entrypoint() []string { return []string{payload.Init, "--"} }
 
 // Cmd is the server's launcher.
-func (r Runtime) Cmd() []string { return []string{payload.Bin + "/oh-" + r.Labels[payload.LabelServer]} }
+func (r Runtime) Cmd() []string {
+	return []string{payload.Bin + "/oh-" + r.Labels[payload.LabelServer]}
+}
 
 // Environ returns what the image sets beside PATH, in a fixed order.
 func (r Runtime) Environ() []payload.Var {

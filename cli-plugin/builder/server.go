@@ -1,0 +1,202 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+)
+
+// Server is a container in which the server of the payload runs.
+type Server struct {
+	ID      string // of the container
+	Address string // URL without a path
+
+	engine *Engine
+	logf   func(format string, args ...any)
+}
+
+var serverPort = network.MustParsePort(strconv.Itoa(plan.Port) + "/tcp")
+
+// Start starts the server in a container of image, as OpenHands does, and
+// publishes it on 127.0.0.1 at port, 0 for a free one.
+func (b *Builder) Start(ctx context.Context, image string, port uint16) (_ *Server, err error) {
+	found, err := b.Engine.inspect(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		if found, err = b.pull(ctx, "image", image); err != nil {
+			return nil, err
+		}
+	}
+	if kind := labels(found)[payload.LabelKind]; kind != payload.KindRuntime {
+		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
+	}
+	config := &container.Config{
+		Image:        found.ID,
+		ExposedPorts: network.PortSet{serverPort: {}},
+	}
+	if labels(found)[payload.LabelServer] == plan.DefaultServer {
+		config.Entrypoint = []string{} // not nil: the image's is not wanted
+		config.Cmd = serverArgs()
+		config.WorkingDir = payload.Code
+	}
+	published := ""
+	if port != 0 {
+		published = strconv.Itoa(int(port))
+	}
+	created, err := b.Engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Config: config,
+		HostConfig: &container.HostConfig{PortBindings: network.PortMap{
+			serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the container: %w", err)
+	}
+	s := &Server{ID: created.ID, engine: b.Engine, logf: b.logf}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	b.logf("starting the server of %s", image)
+	if _, err := b.Engine.api.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
+		return nil, fmt.Errorf("starting the container: %w", err)
+	}
+	running, err := b.Engine.api.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("inspecting the container: %w", err)
+	}
+	for _, binding := range running.Container.NetworkSettings.Ports[serverPort] {
+		s.Address = "http://127.0.0.1:" + binding.HostPort
+	}
+	if s.Address == "" {
+		return nil, s.died(ctx)
+	}
+	return s, nil
+}
+
+// serverArgs is the argv with which OpenHands starts its runtime images.
+func serverArgs() []string {
+	return []string{
+		payload.Micromamba, "run", "-n", "openhands", "poetry", "run",
+		"python", "-u", "-m", "openhands.runtime.action_execution_server", strconv.Itoa(plan.Port),
+		"--working-dir", payload.Workspace, "--plugins", "agent_skills", "jupyter",
+		"--username", payload.User, "--user-id", strconv.Itoa(payload.DefaultID),
+	}
+}
+
+const (
+	aliveInterval = 250 * time.Millisecond
+	aliveReport   = 10 * time.Second
+)
+
+// WaitAlive returns when GET /alive is answered with 200, or the container has
+// ended, or ctx is done.
+func (s *Server) WaitAlive(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = s.Wait(ctx) // why it ended is told by its log
+	}()
+	start, told := time.Now(), time.Now()
+	ticker := time.NewTicker(aliveInterval)
+	defer ticker.Stop()
+	for {
+		if s.alive(ctx) {
+			s.logf("alive after %.1f s", time.Since(start).Seconds())
+			return nil
+		}
+		if time.Since(told) >= aliveReport {
+			told = time.Now()
+			s.logf("waiting for the server, %d s so far", int(time.Since(start).Seconds()))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ended:
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return s.died(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Server) alive(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+"/alive", nil)
+	if err != nil {
+		return false
+	}
+	// Not the default client: a proxy of the environment is not for this host.
+	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := direct.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// died tells what the container said last.
+func (s *Server) died(ctx context.Context) error {
+	var said bytes.Buffer
+	if logs, err := s.engine.api.ContainerLogs(ctx, s.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"}); err == nil {
+		defer logs.Close()
+		_, _ = stdcopy.StdCopy(&said, &said, logs) // as much of it as there is
+	}
+	cause := errors.New("it wrote nothing")
+	if said.Len() > 0 {
+		cause = errors.New("its last lines were:\n" + strings.TrimSpace(said.String()) + "\n")
+	}
+	return problem.New(problem.ServerDied, "the server ended before it was alive", cause, "Start it again with --progress plain, or look for the first error above")
+}
+
+// Wait returns the container's exit status when it ends.
+func (s *Server) Wait(ctx context.Context) (int64, error) {
+	wait := s.engine.api.ContainerWait(ctx, s.ID, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case response := <-wait.Result:
+		return response.StatusCode, nil
+	case err := <-wait.Error:
+		return 0, fmt.Errorf("waiting for the container: %w", err)
+	}
+}
+
+// stopTimeout is how long, in seconds, the server may take to end after SIGTERM.
+const stopTimeout = 10
+
+// Stop ends the server, SIGTERM first, and removes its container.
+func (s *Server) Stop(ctx context.Context) error {
+	timeout := stopTimeout
+	_, stopErr := s.engine.api.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
+	_, err := s.engine.api.ContainerRemove(ctx, s.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing the container %s: %w", s.ID, errors.Join(stopErr, err))
+	}
+	return nil
+}
