@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +29,7 @@ type assembly struct {
 	labels  map[string]string // beside those of the plan
 	deps    *image.InspectResponse
 	base    *image.InspectResponse // nil: scratch
+	created time.Time              // of the image and of the files that are made
 }
 
 // root is the payload's folder as an entry of the root directory.
@@ -164,12 +164,11 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	if err != nil {
 		return "", nil, err
 	}
-	created := t.created(base)
 	var own []ownLayer
 	add := func(data []byte, by string) (stratum, error) {
 		l, err := newOwnLayer(data)
 		own = append(own, l)
-		return l.stratum(created, by), err
+		return l.stratum(t.created, by), err
 	}
 
 	baseStratum := stratum{
@@ -181,7 +180,7 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 		if !t.baseFirst {
 			return "", nil, conflict
 		}
-		data, err := opaqueMarker(root, created)
+		data, err := opaqueMarker(root, t.created)
 		if err != nil {
 			return "", nil, fmt.Errorf("writing the marker that hides the base's %s: %w", payload.Prefix, err)
 		}
@@ -201,7 +200,7 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 		strata = append([]stratum{depsStratum}, strata...)
 	}
 
-	layers, err := t.setup(base, created)
+	layers, err := t.setup(base)
 	if err != nil {
 		return "", nil, err
 	}
@@ -211,9 +210,7 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	}
 	strata = append(strata, top)
 
-	labels := maps.Clone(t.labels)
-	labels["org.opencontainers.image.created"] = created.Format(time.RFC3339)
-	config := runtimeConfig(t.runtime, base.Config, t.engine.arch, created, labels, strata)
+	config := runtimeConfig(t.runtime, base.Config, t.engine.arch, t.created, t.labels, strata)
 	finish := writeDockerArchive
 	if t.engine.containerd {
 		finish = writeLayout
@@ -278,7 +275,7 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 }
 
 // setup returns the set-up layer.
-func (t attempt) setup(base *savedImage, mtime time.Time) ([]byte, error) {
+func (t attempt) setup(base *savedImage) ([]byte, error) {
 	changes, err := setup.Plan(newRootFS(base.layers), setup.Options{
 		User: t.runtime.User, UID: t.runtime.UID, Sudo: t.runtime.Sudo, Arch: t.engine.arch,
 	})
@@ -286,19 +283,6 @@ func (t attempt) setup(base *savedImage, mtime time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("planning the set-up of %s: %w", t.runtime.Base, err)
 	}
 	var b bytes.Buffer
-	err = setup.WriteTar(&b, changes, mtime)
+	err = setup.WriteTar(&b, changes, t.created)
 	return b.Bytes(), err
-}
-
-// created is the time of the image: never now, so that the same inputs give
-// the same image.
-func (t attempt) created(base *savedImage) time.Time {
-	if created := base.Config.Created; created != nil && !created.IsZero() {
-		return created.UTC().Truncate(time.Second)
-	}
-	created, err := time.Parse(time.RFC3339Nano, t.deps.Created)
-	if err != nil { // an image need not say when it was made
-		return time.Unix(0, 0).UTC()
-	}
-	return created.UTC().Truncate(time.Second)
 }

@@ -145,7 +145,11 @@ func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r pl
 	if err != nil {
 		return result, err
 	}
-	origin := map[string]string{payload.LabelDepsDigest: deps.ID, payload.LabelBaseDigest: ""}
+	origin := map[string]string{
+		payload.LabelDepsDigest:            deps.ID,
+		payload.LabelBaseDigest:            "",
+		"org.opencontainers.image.created": created(base, deps).Format(time.RFC3339),
+	}
 	if base != nil {
 		origin[payload.LabelBaseDigest] = base.ID
 		origin["org.opencontainers.image.base.digest"] = distributionDigest(base)
@@ -174,6 +178,20 @@ func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r pl
 	result.Seconds = time.Since(start).Seconds()
 	b.logf("%s made in %.1f s", r.Image, result.Seconds)
 	return result, nil
+}
+
+// created is the time of the image over base, or else deps: never now, so that
+// the same inputs give the same image.
+func created(images ...*image.InspectResponse) time.Time {
+	for _, image := range images {
+		if image == nil {
+			continue
+		}
+		if created, err := time.Parse(time.RFC3339Nano, image.Created); err == nil && created.Year() > 1 {
+			return created.UTC().Truncate(time.Second)
+		}
+	}
+	return time.Unix(0, 0).UTC() // an image need not say when it was made
 }
 
 // distributionDigest is the digest that registries know the image by, or its
@@ -233,7 +251,7 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.In
 	if r.Assemble == plan.AssembleNever {
 		return b.fromDockerfile(ctx, r, deps, origin)
 	}
-	id, err := assembly{engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base}.run(ctx)
+	id, err := assembly{engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base, created: created(base, deps)}.run(ctx)
 	var refused *refusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
 		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli"
@@ -21,9 +23,8 @@ const name = "openhands"
 // Main runs the command line of this process until it ends or ctx is done, and
 // returns the exit status.
 func Main(ctx context.Context, version string) int {
-	// By itself the program is called without the plugin's name.
-	if plugin.RunningStandalone() && (len(os.Args) < 2 || os.Args[1] != name) {
-		os.Args = append([]string{os.Args[0], name}, os.Args[1:]...)
+	if plugin.RunningStandalone() {
+		os.Args = withName(os.Args)
 	}
 	dockerCLI, err := command.NewDockerCli(command.WithBaseContext(ctx))
 	if err != nil {
@@ -45,6 +46,19 @@ func Main(ctx context.Context, version string) int {
 	}
 	fmt.Fprintln(dockerCLI.Err(), err)
 	return problem.ExitStatus(err)
+}
+
+// withName puts the plugin's name where the docker command would have it, in
+// arguments of a call without docker.
+func withName(args []string) []string {
+	at := 1
+	if len(args) > 1 && strings.HasPrefix(args[1], cobra.ShellCompRequestCmd) {
+		at = 2
+	}
+	if len(args) > at && args[at] == name {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), at, name)
 }
 
 func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.Command {
