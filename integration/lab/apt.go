@@ -22,12 +22,14 @@ func aptInstall(ctx context.Context, log io.Writer, pkg string) error {
 	}
 	fmt.Fprintf(log, "apt-get: installing %s\n", pkg)
 	install := func() error {
-		return stream(apt(ctx, "install", "-y", "--no-install-recommends", pkg), log)
+		_, err := output(apt(ctx, "install", "-y", "--no-install-recommends", pkg))
+		return err
 	}
 	if err := install(); err == nil {
 		return nil
 	}
-	if err := stream(apt(ctx, "update"), log); err != nil {
+	// The package lists may be missing or too old.
+	if _, err := output(apt(ctx, "update")); err != nil {
 		return err
 	}
 	return install()
