@@ -29,7 +29,7 @@ func (s *stage) certificates() error {
 		if bundle == certificateFile {
 			return nil
 		}
-		return s.symlink(certificateFile, bundle, 0, 0)
+		return s.symlink(certificateFile, bundle)
 	}
-	return s.symlink(certificateFile, payload.Certificates, 0, 0)
+	return s.symlink(certificateFile, payload.Certificates)
 }

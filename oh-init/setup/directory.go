@@ -21,14 +21,11 @@ func (s *stage) systemDirectories() error {
 
 // temporary sees to it that everybody can write to /tmp and /var/tmp.
 func (s *stage) temporary() error {
+	const mode = fs.ModeSticky | 0o777
 	for _, dir := range []string{"/tmp", "/var/tmp"} {
-		const mode = fs.ModeSticky | 0o777
-		resolved, made, err := s.mkdir(dir, mode, 0, 0)
-		if err != nil || made {
-			if err != nil {
-				return err
-			}
-			continue
+		resolved, _, err := s.mkdir(dir, mode, 0, 0)
+		if err != nil {
+			return err
 		}
 		e, _, err := s.lstat(resolved)
 		if err != nil {
@@ -70,12 +67,12 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 	if a.home == "/" {
 		return nil
 	}
-	_, made, err := s.mkdir(a.home, mode, a.uid, a.gid)
+	dir, made, err := s.mkdir(a.home, mode, a.uid, a.gid)
 	if err != nil {
 		return err
 	}
 	if made {
-		if err := s.copyTree(skeleton, a.home, a); err != nil {
+		if err := s.copyTree(skeleton, dir, a); err != nil {
 			return err
 		}
 	}
@@ -109,8 +106,8 @@ func (s *stage) readsBashrc(a account) error {
 	return s.write(path.Join(a.home, ".profile"), profile, 0o644, a.uid, a.gid)
 }
 
-// copyTree copies what is in the directory from, if there is one, into the
-// directory to, for owner.
+// copyTree copies what is in the directory from, if there is one, into the new
+// directory to, for owner. Links are copied as they are.
 func (s *stage) copyTree(from, to string, owner account) error {
 	dir, e, ok, err := s.resolve(from)
 	if err != nil || !ok || !e.Mode.IsDir() {
@@ -134,7 +131,7 @@ func (s *stage) copyTree(from, to string, owner account) error {
 				err = s.write(target, string(content), e.Mode, owner.uid, owner.gid)
 			}
 		case fs.ModeSymlink:
-			err = s.symlink(target, e.Target, owner.uid, owner.gid)
+			err = s.put(Change{Path: target, Mode: e.Mode, UID: owner.uid, GID: owner.gid, Target: e.Target})
 		case fs.ModeDir:
 			if _, _, err = s.mkdir(target, e.Mode&^fs.ModeDir, owner.uid, owner.gid); err == nil {
 				err = s.copyTree(source, target, owner)

@@ -58,10 +58,7 @@ unset script
 
 // loginPath sees to it that a login shell ends with the PATH of the image.
 func (s *stage) loginPath() error {
-	if _, _, ok, err := s.resolve(loginPathFile); err != nil || ok {
-		return err
-	}
-	if err := s.write(loginPathFile, loginPathScript, 0o644, 0, 0); err != nil {
+	if err := s.replace(loginPathFile, loginPathScript, 0o644); err != nil {
 		return err
 	}
 	content, _, ok, err := s.read(profileFile)
@@ -92,7 +89,7 @@ func (s *stage) programs() error {
 		if target == "" {
 			target = path.Join(payload.FallbackBin, path.Base(name))
 		}
-		if err := s.symlink(name, target, 0, 0); err != nil {
+		if err := s.symlink(name, target); err != nil {
 			return err
 		}
 	}

@@ -118,11 +118,7 @@ func (s *stage) mkdir(name string, mode fs.FileMode, uid, gid int) (resolved str
 	case ok:
 		return resolved, false, nil
 	}
-	if _, _, err := s.mkdir(path.Dir(resolved), 0o755, 0, 0); err != nil {
-		return "", false, err
-	}
-	s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeDir | mode, UID: uid, GID: gid}
-	return resolved, true, nil
+	return resolved, true, s.put(Change{Path: resolved, Mode: fs.ModeDir | mode, UID: uid, GID: gid})
 }
 
 // write gives the file that name leads to a new content; where there is one
@@ -138,21 +134,39 @@ func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) erro
 		}
 		mode, uid, gid = e.Mode, e.UID, e.GID
 	}
-	if _, _, err := s.mkdir(path.Dir(resolved), 0o755, 0, 0); err != nil {
-		return err
-	}
-	s.staged[resolved] = Change{Path: resolved, Mode: mode, UID: uid, GID: gid, Content: []byte(content)}
-	return nil
+	return s.put(Change{Path: resolved, Mode: mode, UID: uid, GID: gid, Content: []byte(content)})
 }
 
-// symlink puts a link at name, replacing what is there.
-func (s *stage) symlink(name, target string, uid, gid int) error {
-	dir, _, err := s.mkdir(path.Dir(name), 0o755, 0, 0)
+// replace gives a file of ours its content unless it has it already.
+func (s *stage) replace(name, content string, mode fs.FileMode) error {
+	old, _, ok, err := s.read(name)
+	if err != nil || ok && string(old) == content {
+		return err
+	}
+	return s.write(name, content, mode, 0, 0)
+}
+
+// symlink puts a link at name, replacing what is there. A link that is there
+// already stays even if it dangles: the payload need not be part of the view.
+func (s *stage) symlink(name, target string) error {
+	dir, _, _, err := s.resolve(path.Dir(name))
 	if err != nil {
 		return err
 	}
 	resolved := path.Join(dir, path.Base(name))
-	s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeSymlink | 0o777, UID: uid, GID: gid, Target: target}
+	if e, ok, err := s.lstat(resolved); err != nil || ok && e.Target == target {
+		return err
+	}
+	return s.put(Change{Path: resolved, Mode: fs.ModeSymlink | 0o777, Target: target})
+}
+
+// put stages c, whose path is resolved, and makes the directories that lead
+// there.
+func (s *stage) put(c Change) error {
+	if _, _, err := s.mkdir(path.Dir(c.Path), 0o755, 0, 0); err != nil {
+		return err
+	}
+	s.staged[c.Path] = c
 	return nil
 }
 

@@ -1,10 +1,9 @@
 package setup
 
 import (
+	"bytes"
 	"fmt"
-	"io/fs"
 	"regexp"
-	"slices"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -33,38 +32,42 @@ func (s *stage) sudo(user, arch string) error {
 	if err != nil {
 		return err
 	}
-	stub, stubErr := Stub(arch, SudoProgram)
-	if program == "" {
-		if stubErr != nil {
-			return stubErr
-		}
-		return s.write(sudoStub, string(stub), stubMode, 0, 0)
+	ours, err := s.isStub(program, arch)
+	switch {
+	case err != nil || ours:
+		return err
+	case program != "":
+		return s.includeSudoRules()
 	}
-	if resolved, e, ok, err := s.resolve(program); err != nil || ok && e.Size == int64(len(stub)) {
-		if err != nil {
-			return err
-		}
-		content, _, _, err := s.read(resolved)
-		if err != nil || slices.Equal(content, stub) {
-			return err
-		}
+	stub, err := Stub(arch, SudoProgram)
+	if err != nil {
+		return err
 	}
-	content, _, _, err := s.read(sudoersFile)
+	return s.write(sudoStub, string(stub), stubMode, 0, 0)
+}
+
+// isStub tells whether a program of the base is the stub of an earlier set-up.
+func (s *stage) isStub(program, arch string) (bool, error) {
+	stub, err := Stub(arch, SudoProgram)
+	if err != nil || program == "" {
+		return false, nil
+	}
+	if _, e, _, err := s.resolve(program); err != nil || e.Size != int64(len(stub)) {
+		return false, err
+	}
+	content, _, _, err := s.read(program)
+	return bytes.Equal(content, stub), err
+}
+
+// includeSudoRules has the base's sudo read sudoersDir, as nearly all do. The
+// older spelling of the directive is understood by every version.
+func (s *stage) includeSudoRules() error {
+	content, _, ok, err := s.read(sudoersFile)
 	if err != nil || includesSudoersDir.Match(content) {
 		return err
 	}
-	text := endLine(string(content))
-	if text == "" {
-		text = "root ALL=(ALL:ALL) ALL\n"
+	if !ok {
+		content = []byte("root ALL=(ALL:ALL) ALL\n")
 	}
-	return s.write(sudoersFile, text+"#includedir "+sudoersDir+"\n", 0o440, 0, 0)
-}
-
-// replace writes a file unless it has that content.
-func (s *stage) replace(name, content string, mode fs.FileMode) error {
-	old, _, ok, err := s.read(name)
-	if err != nil || ok && string(old) == content {
-		return err
-	}
-	return s.write(name, content, mode, 0, 0)
+	return s.write(sudoersFile, endLine(string(content))+"#includedir "+sudoersDir+"\n", 0o440, 0, 0)
 }
