@@ -25,6 +25,7 @@ type ComponentOptions struct {
 
 	// Existing names the paths below Prefix that were in Root before the
 	// component was installed; they belong to others and are not moved.
+	// Neither is what other file systems mounted there hold.
 	Existing []string
 }
 
@@ -66,6 +67,11 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 	if err := b.write(ctx); err != nil {
 		return nil, wrap(err)
 	}
+	var err error
+	// As long as the files are those of the packages.
+	if b.report.Packages, err = DebianOwners(opt.Root, opt.Out, b.sources); err != nil {
+		return nil, wrap(fmt.Errorf("finding the packages: %w", err))
+	}
 	for _, l := range recipe.Links {
 		if err := symlink(l.Target, filepath.Join(opt.Out, l.Path)); err != nil {
 			return nil, wrap(err)
@@ -75,14 +81,10 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 		return nil, wrap(err)
 	}
 	s := Sealer{opt.Prefix, opt.Machine}
-	var err error
 	if b.report.Out, err = s.Seal(ctx, opt.Out); err != nil {
 		return nil, wrap(err)
 	}
 	if b.report.Libs, err = s.Seal(ctx, opt.Libs); err != nil {
-		return nil, wrap(err)
-	}
-	if b.report.Packages, err = DebianOwners(opt.Root, b.sources); err != nil {
 		return nil, wrap(err)
 	}
 	return b.report, nil
@@ -260,18 +262,9 @@ func (b *bundle) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, ok := b.files[cryptoSoname]; ok {
-		// Of the system: which authorities are trusted is its decision.
-		if err := symlink(systemCertificates, filepath.Join(b.opt.Libs, b.opt.Prefix+certFile)); err != nil {
-			return err
-		}
-	}
 	b.sources = append(b.sources, c.sources...)
 	return nil
 }
-
-// systemCertificates is where the sealed OpenSSL looks for authorities.
-const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // nameServices is the configuration of getaddrinfo(3), getpwnam(3) and their
 // like; these services are part of libc.so.6 since release 2.34.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // copier copies out of a View into a directory that stands for "/". Files
@@ -167,8 +169,9 @@ func excluded(patterns []string, rel string) bool {
 	return false
 }
 
-// move brings everything below root/prefix to out, except the paths of skip:
-// by renaming, or by copying where the two are on different file systems.
+// move brings everything below root/prefix to out, except the paths of skip
+// and mounted directories: by renaming, or by copying where the two are on
+// different file systems.
 func move(ctx context.Context, root, out, prefix string, skip map[string]bool) error {
 	c := newCopier(NewView(root), out)
 	from := filepath.Join(root, prefix)
@@ -184,12 +187,15 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 		}
 		p := inTree(root, host)
 		if d.IsDir() {
+			if isMount(host) {
+				return fs.SkipDir
+			}
 			if skip[p] {
 				return nil
 			}
 			return makeDirs(out, p)
 		}
-		if skip[p] {
+		if skip[p] || isMount(host) {
 			return nil
 		}
 		to := filepath.Join(out, p)
@@ -212,6 +218,13 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 		}
 		return c.regular(Entry{p, p, host, d.Type()}, p)
 	})
+}
+
+// isMount reports whether something is mounted on a directory.
+func isMount(dir string) bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &st)
+	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // own gives a file or link to root and, for a file, publicMode.

@@ -43,21 +43,16 @@ func Machine(goarch string) (elf.Machine, error) {
 	return 0, fmt.Errorf("architecture %q: only amd64 and arm64 are supported", goarch)
 }
 
-// Names that the C library's and OpenSSL's compiled-in paths are replaced by,
-// below the prefix.
+// Where the loader and what the C library reads lie below the prefix.
 const (
 	libFolder    = "/lib"
 	interpName   = "/lib/ld.so"
 	gconvFolder  = "/lib/gconv"
 	localeFolder = "/i18n"
 	nssFile      = "/nss"
-	certFile     = "/cert.pem"
 )
 
-const (
-	libcSoname   = "libc.so.6"
-	cryptoSoname = "libcrypto.so.3"
-)
+const libcSoname = "libc.so.6"
 
 // knownGlibc are the releases whose constants have been checked on amd64 and
 // arm64. In another one a path could have been added, so it is refused.
@@ -108,8 +103,7 @@ func constants(a abi, soname, prefix string) ([]constant, error) {
 		path(1, "/usr/lib/"+a.triplet+"/gconv", gconvFolder)
 		path(1, "/usr/lib/"+a.triplet+"/gconv/gconv-modules.cache", gconvFolder+"/gconv-modules.cache")
 		path(1, "/etc/nsswitch.conf", nssFile)
-	case cryptoSoname:
-		path(1, "/usr/lib/ssl/cert.pem", certFile)
+		path(2, "/usr/share/locale", localeFolder) // locale.alias, and catalogues that no program of ours has
 	}
 	return list, failed
 }
@@ -150,14 +144,12 @@ func constantPatches(r io.ReaderAt, size int64, a abi, soname, prefix string) ([
 	if err != nil {
 		return nil, err
 	}
-	if soname != cryptoSoname {
-		version, err := GlibcVersion(data)
-		if err != nil {
-			return nil, err
-		}
-		if !knownGlibc[version] {
-			return nil, fmt.Errorf("glibc %s is not one of the releases whose constants are known", version)
-		}
+	version, err := GlibcVersion(data)
+	if err != nil {
+		return nil, err
+	}
+	if !knownGlibc[version] {
+		return nil, fmt.Errorf("glibc %s is not one of the releases whose constants are known", version)
 	}
 	var patches []patch
 	for _, c := range list {

@@ -25,9 +25,11 @@ func sortPackages(packages []Package) []Package {
 	return slices.Compact(packages)
 }
 
-// DebianOwners returns the packages that own the given paths, according to
-// dpkg's database below root. Without a database there are none.
-func DebianOwners(root string, paths []string) ([]Package, error) {
+// DebianOwners returns the packages that brought the files of a tree, according
+// to dpkg's database below root: those that own one of the paths in sources,
+// and those that own a file of the same name, size and content as one in the
+// tree. Without a database there are none.
+func DebianOwners(root, tree string, sources []string) ([]Package, error) {
 	versions, err := dpkgVersions(filepath.Join(root, "var/lib/dpkg/status"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -35,12 +37,15 @@ func DebianOwners(root string, paths []string) ([]Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool, 2*len(paths))
-	for _, p := range paths {
-		wanted[p] = true
+	o := origin{root: root, paths: make(map[string]bool, 2*len(sources)), copies: map[string]map[int64][]string{}}
+	for _, p := range sources {
+		o.paths[p] = true
 		if merged, ok := strings.CutPrefix(p, "/usr/"); ok {
-			wanted["/"+merged] = true // packages older than the merge of /usr
+			o.paths["/"+merged] = true // packages older than the merge of /usr
 		}
+	}
+	if err := o.index(tree); err != nil {
+		return nil, err
 	}
 	lists, err := filepath.Glob(filepath.Join(root, "var/lib/dpkg/info/*.list"))
 	if err != nil {
@@ -48,11 +53,11 @@ func DebianOwners(root string, paths []string) ([]Package, error) {
 	}
 	var owners []Package
 	for _, list := range lists {
-		has, err := listsAny(list, wanted)
+		owns, err := o.ownsAny(list)
 		if err != nil {
 			return nil, err
 		}
-		if has {
+		if owns {
 			name, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(list), ".list"), ":")
 			owners = append(owners, Package{"deb", name, versions[name]})
 		}
@@ -60,14 +65,55 @@ func DebianOwners(root string, paths []string) ([]Package, error) {
 	return sortPackages(owners), nil
 }
 
-func listsAny(list string, wanted map[string]bool) (bool, error) {
+// origin recognises files of packages.
+type origin struct {
+	root   string
+	paths  map[string]bool
+	copies map[string]map[int64][]string // host paths by last element and size
+}
+
+// index adds the files of a tree.
+func (o *origin) index(tree string) error {
+	return filepath.WalkDir(tree, func(host string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() == 0 {
+			return err
+		}
+		if o.copies[d.Name()] == nil {
+			o.copies[d.Name()] = map[int64][]string{}
+		}
+		o.copies[d.Name()][info.Size()] = append(o.copies[d.Name()][info.Size()], host)
+		return nil
+	})
+}
+
+// ownsAny reports whether a package with the given list of files brought one.
+func (o *origin) ownsAny(list string) (bool, error) {
 	text, err := os.ReadFile(list)
 	if err != nil {
 		return false, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if wanted[strings.TrimSuffix(line, "\n")] {
+		p := strings.TrimSuffix(line, "\n")
+		if o.paths[p] {
 			return true, nil
+		}
+		sizes := o.copies[path.Base(p)]
+		if sizes == nil {
+			continue
+		}
+		installed := filepath.Join(o.root, p)
+		info, err := os.Lstat(installed)
+		if err != nil || !info.Mode().IsRegular() {
+			continue // removed from the image, or a directory
+		}
+		for _, host := range sizes[info.Size()] {
+			if same, err := sameContent(installed, host); same || err != nil {
+				return same, err
+			}
 		}
 	}
 	return false, nil

@@ -20,7 +20,7 @@ import (
 
 // Sealer makes the ELF files of a tree use the loader and the libraries of the
 // tree only. It edits in place: PT_INTERP, DT_RPATH, DT_RUNPATH, PT_GNU_STACK,
-// and the constants of the C library and OpenSSL that lie in Prefix/lib. No
+// and the constants of the loader and the C library in Prefix/lib. No
 // byte moves, and files that need no edit are not touched, so that sealing a
 // sealed tree changes nothing.
 type Sealer struct {
@@ -151,7 +151,7 @@ func (s *Sealer) plan(r io.ReaderAt, f *scanned) (patches []patch, notes []strin
 		}
 	}
 	own := path.Dir(f.path) == s.Prefix+libFolder
-	if own && (o.Soname == a.loader || o.Soname == libcSoname || o.Soname == cryptoSoname) {
+	if own && (o.Soname == a.loader || o.Soname == libcSoname) {
 		more, err := constantPatches(r, f.size, a, o.Soname, s.Prefix)
 		if err != nil {
 			return nil, nil, err

@@ -169,13 +169,11 @@ func (v *verifier) loader() error {
 	if !ok || o.Soname != a.loader {
 		return fmt.Errorf("%s is not a loader of the GNU C library for amd64 or arm64", e.Path)
 	}
-	for _, soname := range []string{a.loader, libcSoname, cryptoSoname} {
+	for _, soname := range []string{a.loader, libcSoname} {
 		name := v.opt.Prefix + libFolder + "/" + soname
 		e, err := v.view.Lookup(name)
 		if err != nil {
-			if soname == libcSoname {
-				v.add(name, RuleConstants, "no C library")
-			}
+			v.add(name, RuleConstants, "not there")
 			continue
 		}
 		data, err := os.ReadFile(e.Host)

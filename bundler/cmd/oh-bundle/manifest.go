@@ -20,6 +20,7 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 	server := flags.String("server", "", "server `profile`")
 	components := flags.String("components", "", "`names` of the components, comma-separated, in layer order")
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
+	out := flags.String("out", "", "`file` that gets the manifest; empty: its place in the tree")
 	return func(_ context.Context, _ io.Writer, args []string) error {
 		dir, err := one(args)
 		if err != nil {
@@ -51,6 +52,9 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 			}
 			m.Components = append(m.Components, c)
 		}
-		return writeJSON(filepath.Join(dir, payload.ManifestFile), m)
+		if *out == "" {
+			*out = filepath.Join(dir, payload.ManifestFile)
+		}
+		return writeJSON(*out, m)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
@@ -30,6 +31,13 @@ func treeCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		trees := []*treeNode{}
 		missing := 0
 		for _, name := range args {
+			if *root == "/" {
+				abs, err := filepath.Abs(name)
+				if err != nil {
+					return err
+				}
+				name = abs
+			}
 			tree, lost, err := resolveTree(view, name)
 			if err != nil {
 				return err
