@@ -56,6 +56,30 @@ func (s Stage1) Names() string {
 	return strings.ReplaceAll(names(s.Components), ", ", ",")
 }
 
+// Stages returns the components so that each comes after those it needs: a
+// Dockerfile cannot refer to a later stage.
+func (s Stage1) Stages() []Component {
+	var sorted []Component
+	done := map[string]bool{}
+	var visit func(c Component)
+	visit = func(c Component) {
+		if done[c.Name] {
+			return
+		}
+		done[c.Name] = true
+		for _, o := range s.Components {
+			if _, needed := c.Needs[o.Name]; needed {
+				visit(o)
+			}
+		}
+		sorted = append(sorted, c)
+	}
+	for _, c := range s.Components {
+		visit(c)
+	}
+	return sorted
+}
+
 // libsOrder is the place of the layer of shared libraries among the components'.
 const libsOrder = 50
 

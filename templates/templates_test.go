@@ -156,6 +156,21 @@ func TestLayersPutLibrariesInTheMiddle(t *testing.T) {
 	}
 }
 
+func TestStagesFollowTheirNeeds(t *testing.T) {
+	var got []string
+	for _, c := range stage1([]Component{
+		{Name: "a", Needs: map[string][]string{"c": nil}},
+		{Name: "b"},
+		{Name: "c", Needs: map[string][]string{"d": nil}},
+		{Name: "d"},
+	}).Stages() {
+		got = append(got, c.Name)
+	}
+	if want := []string{"d", "c", "a", "b"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestStage1Context(t *testing.T) {
 	s := stage1(components(t))
 	files, err := s.Context()
