@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,7 +16,8 @@ import (
 
 // launch starts the program of the launcher that the call is named after. A
 // fallback program such as tmux is served by the launcher oh-tmux where there
-// is none of its own name.
+// is none of its own name, and a link of any name by the launcher that it
+// leads to: Playwright's chrome is a link to oh-chromium.
 func (c *call) launch() error {
 	launcher, err := c.launcher(c.name)
 	if err != nil {
@@ -43,7 +45,13 @@ func (c *call) launcher(name string) (*payload.Launcher, error) {
 	if name == "" || strings.Contains(name, "/") || strings.HasPrefix(name, ".") {
 		return nil, status(127, "%q is not the name of a program", name)
 	}
-	for _, candidate := range []string{name, "oh-" + name} {
+	candidates := []string{name, "oh-" + name}
+	if path.IsAbs(c.argv0) {
+		if target, err := os.Readlink(c.path(c.argv0)); err == nil {
+			candidates = append(candidates, path.Base(target))
+		}
+	}
+	for _, candidate := range candidates {
 		file := payload.Launchers + "/" + candidate + ".json"
 		text, err := os.ReadFile(c.path(file))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,22 @@ func TestLaunch(t *testing.T) {
 		if exitCode(err) != want.code || !strings.Contains(o.Messages, want.message) {
 			t.Errorf("%s: %v, %q; want %d, %q", name, err, o.Messages, want.code, want.message)
 		}
+	}
+}
+
+// Playwright chooses the name under which it starts a browser.
+func TestLaunchThroughALinkOfAnotherName(t *testing.T) {
+	root := newRoot(t, map[string]string{
+		payload.Wrappers:                    "wrappers",
+		"/openhands/libexec/tool":           "probe",
+		payload.Launchers + "/oh-tool.json": `{"path": "/openhands/libexec/tool"}`,
+	})
+	must(t, os.Symlink(payload.Wrappers, root+"/openhands/bin/oh-tool"))
+	must(t, os.Symlink("/openhands/bin/oh-tool", root+"/renamed"))
+	o, err := inside(t, root, 1000, nil, "", "/renamed", "/renamed", "-x")
+	must(t, err)
+	if want := []string{"/openhands/libexec/tool", "-x"}; !slices.Equal(o.Args, want) {
+		t.Errorf("arguments %q, want %q", o.Args, want)
 	}
 }
 

@@ -49,6 +49,7 @@ func main() {
 // call is one invocation and everything outside of the process that it uses.
 type call struct {
 	name   string
+	argv0  string   // as the caller gave it
 	args   []string // without the name, once dispatched
 	env    environ
 	root   string // put before every absolute path that is looked at; empty but in tests
@@ -73,7 +74,8 @@ func (c *call) dispatch() error {
 	own := filepath.Base(payload.Wrappers)
 	c.name = own
 	if len(c.args) > 0 {
-		c.name = filepath.Base(c.args[0])
+		c.argv0 = c.args[0]
+		c.name = filepath.Base(c.argv0)
 		c.args = c.args[1:]
 	}
 	// argv[0] is the caller's choice: with rights that the caller has not,

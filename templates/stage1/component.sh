@@ -4,7 +4,6 @@
 # /out, the libraries it found in /libs.
 set -eu
 export RECIPE=/recipe
-mkdir -p /openhands /out/openhands /libs
 [ ! -d /needs ] || /helpers/oh-bundle merge --out / /needs-libs/*
 if [ -s /run/secrets/ca ]; then
 	for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO; do
@@ -17,13 +16,8 @@ fi
 
 [ ! -e /recipe/install.sh ] || sh /recipe/install.sh
 
-# /openhands/lib holds only the needs' libraries, a mounted folder belongs to
-# another component; all else is the component's.
+# The needs' libraries are not the component's; what is mounted the bundler
+# leaves alone; all else below /openhands it takes.
 [ ! -d /needs ] || rm -rf /openhands/lib /openhands/i18n /openhands/nss
-for entry in /openhands/* /openhands/.[!.]*; do
-	if [ -e "$entry" ] && ! mountpoint -q "$entry"; then
-		mv "$entry" /out/openhands/
-	fi
-done
 /helpers/oh-bundle component --recipe /recipe/recipe.json --root / --out /out --libs /libs
 chmod -R a+rX,go-w /out /libs
