@@ -261,7 +261,10 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 			return stratum{}, err
 		}
 		s.paths, s.descriptors = saved.Paths, saved.Descriptors
-		return s, nil
+		if t.engine.containerd {
+			err = t.engine.remember(t.deps.ID, saved.Descriptors)
+		}
+		return s, err
 	}
 	if t.engine.containerd {
 		var err error

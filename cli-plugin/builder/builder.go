@@ -249,13 +249,13 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 // make makes the image and, when it is whole, gives it its names.
 func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
 	if r.Assemble == plan.AssembleNever {
-		return b.fromDockerfile(ctx, r, deps, origin)
+		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
 	id, err := assembly{engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base, created: created(base, deps)}.run(ctx)
 	var refused *refusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
 		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
-		return b.fromDockerfile(ctx, r, deps, origin)
+		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
 	if err != nil {
 		return "", err

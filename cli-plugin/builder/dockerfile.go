@@ -14,21 +14,30 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// fromDockerfile builds the Dockerfile form of stage 2.
-func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps *image.InspectResponse, origin map[string]string) (string, error) {
-	return b.withName(ctx, deps.ID, func(name string) (string, error) {
-		text, err := r.RenderDockerfile(name, origin)
+// fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
+// the images deps and base, whatever their names mean in a registry by now.
+func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
+	var secrets map[string]string
+	step := ""
+	if r.ExtraDeps != "" {
+		var err error
+		if secrets, err = b.certificates(); err != nil {
+			return "", err
+		}
+		step = extraDepsStep(r.ExtraDeps, secrets)
+	}
+	build := func(depsName, baseName string) (string, error) {
+		text, err := r.RenderDockerfile(depsName, baseName, origin)
 		if err != nil {
 			return "", err
 		}
-		if r.ExtraDeps == "" {
-			return b.bakeRuntime(ctx, text, nil, r.References())
+		return b.bakeRuntime(ctx, text+step, secrets, r.References())
+	}
+	return b.withName(ctx, deps.ID, func(depsName string) (string, error) {
+		if base == nil {
+			return build(depsName, plan.Scratch)
 		}
-		secrets, err := b.certificates()
-		if err != nil {
-			return "", err
-		}
-		return b.bakeRuntime(ctx, text+extraDepsStep(r.ExtraDeps, secrets), secrets, r.References())
+		return b.withName(ctx, base.ID, func(baseName string) (string, error) { return build(depsName, baseName) })
 	})
 }
 

@@ -53,11 +53,20 @@ func (e *Engine) descriptors(ctx context.Context, id string) ([]ocispec.Descript
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(saved.Descriptors)
+	return saved.Descriptors, e.remember(id, saved.Descriptors)
+}
+
+// remember keeps the compressed layers of an image for descriptors.
+func (e *Engine) remember(id string, descriptors []ocispec.Descriptor) error {
+	name, err := cacheFile("layers", id)
 	if err != nil {
-		return nil, fmt.Errorf("encoding layer descriptors: %w", err)
+		return err
 	}
-	return saved.Descriptors, writeCache(name, data)
+	data, err := json.Marshal(descriptors)
+	if err != nil {
+		return fmt.Errorf("encoding layer descriptors: %w", err)
+	}
+	return writeCache(name, data)
 }
 
 // cacheFile returns the place of what is known of an image.

@@ -22,10 +22,16 @@ const (
 type layer []entry
 
 type entry struct {
-	header *tar.Header
-	name   string // cleaned, without a leading slash; "." is the root
-	data   []byte // of a regular file whose content was kept
-	kept   bool
+	name     string // cleaned, without a leading slash; "." is the root
+	file     file
+	hardLink string // name of the entry that it is the same file as, or empty
+}
+
+// file is a file and, where it was kept, its content.
+type file struct {
+	setup.Entry
+	data []byte
+	kept bool
 }
 
 // keepFunc decides whether the content of a regular file is kept.
@@ -43,11 +49,20 @@ func readLayer(r io.Reader, keep keepFunc) (layer, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := entry{header: header, name: cleanName(header.Name)}
-		if header.Typeflag == tar.TypeReg && keep(e.name, header.Size) {
-			e.kept = true
-			if e.data, err = io.ReadAll(archive); err != nil {
-				return nil, err
+		e := entry{name: cleanName(header.Name)}
+		e.file.Entry = setup.Entry{Mode: header.FileInfo().Mode(), UID: header.Uid, GID: header.Gid}
+		switch header.Typeflag {
+		case tar.TypeLink:
+			e.hardLink = cleanName(header.Linkname)
+		case tar.TypeSymlink:
+			e.file.Target = header.Linkname
+		case tar.TypeReg:
+			e.file.Size = header.Size
+			if keep(e.name, header.Size) {
+				e.file.kept = true
+				if e.file.data, err = io.ReadAll(archive); err != nil {
+					return nil, err
+				}
 			}
 		}
 		entries = append(entries, e)
@@ -81,19 +96,18 @@ func (l layer) claims(dir string) string {
 type rootFS struct{ root *node }
 
 type node struct {
-	header   *tar.Header
-	data     []byte
-	kept     bool
-	children map[string]*node // of a directory
+	file
+	children map[string]*node // nil unless it is a directory
 }
 
-func newDir() *node {
-	return &node{header: &tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}, children: map[string]*node{}}
-}
+func newDir(f file) *node { return &node{file: f, children: map[string]*node{}} }
+
+// impliedDir is a directory that no entry describes.
+var impliedDir = file{Entry: setup.Entry{Mode: fs.ModeDir | 0o755}}
 
 // newRootFS applies the layers from the lowest up.
 func newRootFS(layers []layer) *rootFS {
-	r := &rootFS{root: newDir()}
+	r := &rootFS{root: newDir(impliedDir)}
 	for _, l := range layers {
 		r.apply(l)
 	}
@@ -139,7 +153,7 @@ func (r *rootFS) lookup(name string) *node {
 // is no directory, also where an entry needs it as a parent.
 func (r *rootFS) add(e entry) {
 	if e.name == "." {
-		r.root.header = e.header
+		r.root.file = e.file
 		return
 	}
 	parent := r.root
@@ -147,23 +161,23 @@ func (r *rootFS) add(e entry) {
 	for _, element := range elements[:len(elements)-1] {
 		child := parent.children[element]
 		if child == nil || child.children == nil {
-			child = newDir()
+			child = newDir(impliedDir)
 			parent.children[element] = child
 		}
 		parent = child
 	}
 	base := elements[len(elements)-1]
 	switch old := parent.children[base]; {
-	case e.header.Typeflag == tar.TypeDir && old != nil && old.children != nil:
-		old.header = e.header
-	case e.header.Typeflag == tar.TypeDir:
-		parent.children[base] = &node{header: e.header, children: map[string]*node{}}
-	case e.header.Typeflag == tar.TypeLink:
-		if target := r.lookup(cleanName(e.header.Linkname)); target != nil {
+	case e.hardLink != "":
+		if target := r.lookup(e.hardLink); target != nil {
 			parent.children[base] = target
 		}
+	case !e.file.Mode.IsDir():
+		parent.children[base] = &node{file: e.file}
+	case old != nil && old.children != nil:
+		old.file = e.file
 	default:
-		parent.children[base] = &node{header: e.header, data: e.data, kept: e.kept}
+		parent.children[base] = newDir(e.file)
 	}
 }
 
@@ -188,14 +202,7 @@ func (r *rootFS) Lstat(path string) (setup.Entry, error) {
 	if err != nil {
 		return setup.Entry{}, err
 	}
-	e := setup.Entry{Mode: n.header.FileInfo().Mode(), UID: n.header.Uid, GID: n.header.Gid}
-	switch n.header.Typeflag {
-	case tar.TypeReg:
-		e.Size = n.header.Size
-	case tar.TypeSymlink:
-		e.Target = n.header.Linkname
-	}
-	return e, nil
+	return n.Entry, nil
 }
 
 // ReadFile implements setup.View. Asking for content that was not kept gives
@@ -205,7 +212,7 @@ func (r *rootFS) ReadFile(path string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case n.header.Typeflag != tar.TypeReg:
+	case !n.Mode.IsRegular():
 		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
 	case !n.kept:
 		return nil, &notKeptError{path}

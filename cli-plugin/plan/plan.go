@@ -336,7 +336,7 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	if len(deps.Components) > 0 {
 		r.Labels[payload.LabelComponents] = strings.Join(deps.Components, ",")
 	}
-	r.Dockerfile, err = r.RenderDockerfile(deps.Image, nil)
+	r.Dockerfile, err = r.RenderDockerfile(deps.Image, base, nil)
 	return r, err
 }
 

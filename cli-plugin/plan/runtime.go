@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"strconv"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -28,17 +29,14 @@ func (r Runtime) Environ() []payload.Var {
 }
 
 // RenderDockerfile returns the Dockerfile form of stage 2, which copies the
-// payload out of the image deps and sets labels beside those of the plan.
-func (r Runtime) RenderDockerfile(deps string, labels map[string]string) (string, error) {
-	all := map[string]string{}
-	for _, from := range []map[string]string{r.Labels, labels} {
-		for name, value := range from {
-			all[name] = value
-		}
-	}
+// payload out of the image deps over the image base and sets labels beside
+// those of the plan.
+func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (string, error) {
+	all := maps.Clone(r.Labels)
+	maps.Copy(all, labels)
 	env := append([]payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}, r.Environ()...)
 	return templates.Runtime{
-		DepsImage: deps, Base: r.Base, SetupArgs: r.setupArgs(), Env: env,
+		DepsImage: deps, Base: base, SetupArgs: r.setupArgs(), Env: env,
 		WorkingDir: payload.Workspace, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
 	}.Dockerfile()
 }
