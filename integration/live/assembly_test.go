@@ -111,7 +111,7 @@ func tree(t *testing.T, engine lab.Engine, image string) map[string]string {
 			t.Fatal(err)
 		}
 		name := "/" + strings.Trim(strings.TrimPrefix(header.Name, "./"), "/")
-		files[name] = fmt.Sprintf("%c %o %d:%d %s %q %x", header.Typeflag, header.Mode, header.Uid, header.Gid,
+		files[name] = fmt.Sprintf("%c %o %d:%d %s %q %x", header.Typeflag, header.Mode&0o7777, header.Uid, header.Gid,
 			header.Linkname, attributes(header), hash.Sum(nil))
 	}
 	if err := export.Wait(); err != nil {
