@@ -98,19 +98,21 @@ func Plan(root View, o Options) ([]Change, error) {
 }
 
 // PlanDirectories returns the part of Plan that a volume mounted over the root
-// file system can hide: the home of user, the workspace and /tmp. It is nil if
-// root knows no such user.
+// file system can hide: /tmp and, if root knows the user, that account's home
+// and the workspace.
 func PlanDirectories(root View, user string) ([]Change, error) {
 	s := newStage(root)
-	account, ok, err := s.lookup(user)
-	if err != nil || !ok {
-		return nil, err
-	}
 	if err := s.temporary(); err != nil {
 		return nil, err
 	}
-	if err := s.userDirectories(account); err != nil {
+	account, ok, err := s.lookup(user)
+	if err != nil {
 		return nil, err
+	}
+	if ok {
+		if err := s.userDirectories(account); err != nil {
+			return nil, err
+		}
 	}
 	return s.changes()
 }

@@ -263,7 +263,9 @@ func TestPlanDirectories(t *testing.T) {
 	changes, err := PlanDirectories(view, payload.User)
 	check(t, err)
 	golden(t, "testdata/hidden-by-volumes.golden", describe(changes))
-	if changes, err := PlanDirectories(view, "nobody-here"); err != nil || changes != nil {
-		t.Errorf("for an unknown user: %v, %v", changes, err)
+	changes, err = PlanDirectories(view, "nobody-here")
+	check(t, err)
+	if got, want := describe(changes), "dtrwxrwxrwx 0:0 /tmp\n"; got != want {
+		t.Errorf("for an unknown user:\n%s", got)
 	}
 }

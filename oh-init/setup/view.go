@@ -8,8 +8,9 @@ import "io/fs"
 //
 // A path that does not exist gives an error that is fs.ErrNotExist.
 //
-// Plan reads files below /etc, dot files of home folders, and what a link at
-// those paths leads to; nothing larger than MaxFile. It lists /etc/skel.
+// Plan reads files below /etc, dot files of home folders, a sudo no larger than
+// a few hundred bytes, and what a link at those paths leads to; nothing larger
+// than MaxFile. It lists /etc/skel and what is below.
 type View interface {
 	// Lstat describes path without following it if it is a link.
 	Lstat(path string) (Entry, error)

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
+)
+
+// setUp is the command setup.
+func setUp(args []string, stdout, _ io.Writer) (int, error) {
+	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo]", stdout)
+	root := f.String("root", "/", "`folder` of the root file system")
+	o := setup.Options{Arch: runtime.GOARCH}
+	f.StringVar(&o.User, "user", payload.User, "`name` of the account")
+	f.IntVar(&o.UID, "uid", payload.DefaultID, "user and group `ID` of a new account, unless taken")
+	f.BoolVar(&o.Sudo, "sudo", false, "let the account become root without a password")
+	if err := parse(f, args); err != nil {
+		return 0, err
+	}
+	if err := noArguments(f); err != nil {
+		return 0, err
+	}
+	view, err := setup.DirView(*root)
+	if err != nil {
+		return 0, err
+	}
+	defer view.Close()
+	changes, err := setup.Plan(view, o)
+	if err != nil {
+		return 0, fmt.Errorf("planning the set-up of %s: %w", *root, err)
+	}
+	return 0, setup.Apply(*root, changes)
+}
+
+// restore makes the folders that a volume mounted at start can hide.
+func restore(user string) error {
+	view, err := setup.DirView("/")
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	changes, err := setup.PlanDirectories(view, user)
+	if err != nil {
+		return err
+	}
+	return setup.Apply("/", changes)
+}

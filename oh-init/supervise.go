@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+const (
+	statusCannotStart = 126
+	statusNotFound    = 127
+	statusSignal      = 128 // and the signal's number
+)
+
+// supervise is the command without a name: it runs CMD as its only child of
+// its own and returns CMD's status.
+func supervise(args []string, stdout, stderr io.Writer) (int, error) {
+	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor", stdout)
+	user := f.String("user", payload.User, "`name` of the account whose home is made if a volume hides it")
+	if err := parse(f, args); err != nil {
+		return 0, err
+	}
+	argv := f.Args()
+	if len(argv) == 0 {
+		argv = []string{payload.Bin + "/oh-action-execution-server"}
+	}
+	if os.Geteuid() == 0 {
+		if err := restore(*user); err != nil {
+			fmt.Fprintln(stderr, "oh-init: going on without:", err)
+		}
+	}
+
+	// From here on signals wait for the child instead of ending this process.
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals)
+	pid, status, err := start(argv)
+	if err != nil {
+		return status, err
+	}
+	go forward(signals, pid)
+	return reap(pid)
+}
+
+// start runs argv in a process group of its own, in the foreground if there is
+// a terminal. If it fails, status is what a shell would return.
+//
+// It does not use os/exec: the child is waited for by reap alone.
+func start(argv []string) (pid, status int, err error) {
+	path, err := exec.LookPath(argv[0])
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return 0, statusNotFound, fmt.Errorf("starting %s: %w", argv[0], err)
+	}
+	if err == nil {
+		pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
+			Env:   os.Environ(),
+			Files: []uintptr{0, 1, 2},
+			Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: ownsTerminal()},
+		})
+	}
+	if err != nil {
+		return 0, statusCannotStart, fmt.Errorf("starting %s: %w", argv[0], err)
+	}
+	return pid, 0, nil
+}
+
+// ownsTerminal tells whether standard input is the controlling terminal and
+// this process in its foreground.
+func ownsTerminal() bool {
+	group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// forward hands signals on to pid, all but those that concern this process: the
+// death of a child, the Go runtime's preemption, a write into a closed pipe,
+// use of the terminal from the background.
+func forward(signals <-chan os.Signal, pid int) {
+	for s := range signals {
+		switch s {
+		case syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
+		default:
+			// The child may be gone; then reap ends this process.
+			_ = syscall.Kill(pid, s.(syscall.Signal))
+		}
+	}
+}
+
+// reap waits for every child, adopted ones too, until pid ends.
+func reap(pid int) (status int, err error) {
+	for {
+		var ended syscall.WaitStatus
+		child, err := syscall.Wait4(-1, &ended, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return 1, fmt.Errorf("waiting for process %d: %w", pid, err)
+		case child != pid:
+		case ended.Signaled():
+			return statusSignal + int(ended.Signal()), nil
+		default:
+			return ended.ExitStatus(), nil
+		}
+	}
+}
