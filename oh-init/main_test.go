@@ -210,12 +210,12 @@ func TestTerminal(t *testing.T) {
 	check(t, err)
 	terminal, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
 	check(t, err)
-	defer terminal.Close()
 
 	cmd := container(t, alpine(t), "sh", "-c", "read x; echo got $x; read y")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	check(t, cmd.Start())
+	check(t, terminal.Close()) // else reading would not end with the child
 	_, err = master.WriteString("typed\n")
 	check(t, err)
 	lines := bufio.NewScanner(master)
