@@ -1,0 +1,168 @@
+package builder
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
+	"github.com/google/go-cmp/cmp"
+)
+
+// layerTar makes a layer out of lines: "DIR/", "FILE=CONTENT", "LINK->TARGET",
+// "LINK=>HARD LINK". A file starting with .wh. is a whiteout.
+func layerTar(t *testing.T, lines ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	archive := tar.NewWriter(&b)
+	for _, line := range lines {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: line, Mode: 0o644, Uid: 7, Gid: 8}
+		content := ""
+		if name, target, ok := strings.Cut(line, "->"); ok {
+			header.Typeflag, header.Name, header.Linkname = tar.TypeSymlink, name, target
+		} else if name, target, ok := strings.Cut(line, "=>"); ok {
+			header.Typeflag, header.Name, header.Linkname = tar.TypeLink, name, target
+		} else if name, text, ok := strings.Cut(line, "="); ok {
+			header.Name, content = name, text
+		} else if strings.HasSuffix(line, "/") {
+			header.Typeflag, header.Mode = tar.TypeDir, 0o755
+		}
+		header.Size = int64(len(content))
+		if err := archive.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func stackOf(t *testing.T, keep keepFunc, layers ...[]string) *rootFS {
+	t.Helper()
+	var stack []layer
+	for _, lines := range layers {
+		l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack = append(stack, l)
+	}
+	return newRootFS(stack)
+}
+
+func keepAll(string, int64) bool { return true }
+
+// list describes everything in the view, a line each.
+func list(t *testing.T, r *rootFS, dir string) []string {
+	t.Helper()
+	names, err := r.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, name := range names {
+		path := strings.TrimSuffix(dir, "/") + "/" + name
+		e, err := r.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Mode.Type() {
+		case fs.ModeDir:
+			lines = append(append(lines, path+"/"), list(t, r, path)...)
+		case fs.ModeSymlink:
+			lines = append(lines, path+"->"+e.Target)
+		default:
+			data, err := r.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, path+"="+string(data))
+		}
+	}
+	return lines
+}
+
+func TestRootFS(t *testing.T) {
+	for name, test := range map[string]struct {
+		layers [][]string
+		want   []string
+	}{
+		"nothing":                    {nil, nil},
+		"names are cleaned":          {[][]string{{"./", "./etc/", "./etc/a=1", "/b=2"}}, []string{"/b=2", "/etc/", "/etc/a=1"}},
+		"upper file wins":            {[][]string{{"a=1"}, {"a=2"}}, []string{"/a=2"}},
+		"parents without an entry":   {[][]string{{"a/b/c=1"}}, []string{"/a/", "/a/b/", "/a/b/c=1"}},
+		"whiteout":                   {[][]string{{"a/x=1", "a/y=2"}, {"a/.wh.x="}}, []string{"/a/", "/a/y=2"}},
+		"whiteout of a directory":    {[][]string{{"a/b/x=1"}, {"a/.wh.b="}}, []string{"/a/"}},
+		"whiteout, then again":       {[][]string{{"a/x=1"}, {"a/x/y=2", "a/.wh.x="}}, []string{"/a/", "/a/x/", "/a/x/y=2"}},
+		"opaque hides lower only":    {[][]string{{"a/x=1"}, {"a/y=2", "a/.wh..wh..opq="}}, []string{"/a/", "/a/y=2"}},
+		"opaque root":                {[][]string{{"a/x=1", "b=1"}, {".wh..wh..opq=", "c=3"}}, []string{"/c=3"}},
+		"directory replaces link":    {[][]string{{"usr/lib/", "lib->usr/lib"}, {"lib/x=1"}}, []string{"/lib/", "/lib/x=1", "/usr/", "/usr/lib/"}},
+		"link replaces directory":    {[][]string{{"lib/x=1"}, {"lib->usr/lib"}}, []string{"/lib->usr/lib"}},
+		"directory keeps its files":  {[][]string{{"a/", "a/x=1"}, {"a/"}}, []string{"/a/", "/a/x=1"}},
+		"hard link":                  {[][]string{{"etc/a=1", "etc/b=>etc/a"}}, []string{"/etc/", "/etc/a=1", "/etc/b=1"}},
+		"hard link, original gone":   {[][]string{{"a=1", "b=>a"}, {".wh.a="}}, []string{"/b=1"}},
+		"whiteout of what is not":    {[][]string{{"a=1"}, {"x/.wh.y=", ".wh.z="}}, []string{"/a=1"}},
+		"hard link to what is not":   {[][]string{{"b=>a"}}, nil},
+		"file replaced by directory": {[][]string{{"a=1"}, {"a/"}}, []string{"/a/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, list(t, stackOf(t, keepAll, test.layers...), "/")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRootFSAsView(t *testing.T) {
+	var view setup.View = stackOf(t, func(name string, _ int64) bool { return name == "etc/passwd" },
+		[]string{"etc/", "etc/passwd=root", "bin/sh=elf", "lib->usr/lib"})
+	e, err := view.Lstat("/etc/passwd")
+	if want := (setup.Entry{Mode: 0o644, UID: 7, GID: 8, Size: 4}); err != nil || e != want {
+		t.Errorf("got %+v %v, want %+v", e, err, want)
+	}
+	if _, err := view.Lstat("/etc/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if _, err := view.Lstat("/etc/passwd/x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file below a file: %v", err)
+	}
+	var missing *notKeptError
+	if _, err := view.ReadFile("/bin/sh"); !errors.As(err, &missing) || missing.path != "/bin/sh" {
+		t.Errorf("content that was not kept: %v", err)
+	}
+	if _, err := view.ReadFile("/lib"); err == nil {
+		t.Error("a link was read as a file")
+	}
+	if _, err := view.ReadDir("/etc/passwd"); err == nil {
+		t.Error("a file was listed")
+	}
+}
+
+func TestClaims(t *testing.T) {
+	for line, want := range map[string]string{
+		"openhands/":       "openhands",
+		"./openhands/x=1":  "openhands/x",
+		".wh.openhands=":   ".wh.openhands",
+		".wh..wh..opq=":    ".wh..wh..opq",
+		"openhands->/x":    "openhands",
+		"openhands2/x=1":   "",
+		"a/.wh.openhands=": "",
+		"a/.wh..wh..opq=":  "",
+		"home/openhands/":  "",
+	} {
+		l, err := readLayer(bytes.NewReader(layerTar(t, line)), keepAll)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.claims("openhands"); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
