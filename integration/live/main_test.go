@@ -58,11 +58,15 @@ func slug(name string) string {
 }
 
 // build makes a runtime image under a tag of the test's own. The names that
-// the build gave are taken away at the test's end.
+// the build gave are taken away at the test's end. The variable OH_DEPS_IMAGE
+// names a deps image to use instead of the plugin's choice.
 func build(t *testing.T, base string, flags ...string) string {
 	t.Helper()
 	tag := "oh-live/" + slug(t.Name()) + ":" + slug(base)
 	args := append([]string{"openhands", "build", "--base", base, "--tag", tag, "--load", "--progress", "plain"}, flags...)
+	if deps := os.Getenv("OH_DEPS_IMAGE"); deps != "" && !slices.Contains(flags, "--deps-image") {
+		args = append(args, "--deps-image", deps)
+	}
 	before := names(t)
 	start := time.Now()
 	cmd := lab.Engine{}.Command(t.Context(), args...)

@@ -120,12 +120,23 @@ func (s *sandbox) run(t *testing.T, command client.Command) client.CommandResult
 	return result
 }
 
-// cell runs Python code in the server's notebook.
+// silence is what the server says of a cell that printed nothing.
+const silence = "[Code executed successfully with no output]"
+
+// cell runs Python code in the server's notebook. The server stops listening
+// when the kernel reports the end of a cell, and now and then what the cell
+// printed comes after that: a silent cell is therefore run again.
 func (s *sandbox) cell(t *testing.T, code string) string {
 	t.Helper()
-	out, err := s.RunCell(t.Context(), code)
-	if err != nil {
-		t.Fatal(err)
+	var out string
+	for range 3 {
+		var err error
+		if out, err = s.RunCell(t.Context(), code); err != nil {
+			t.Fatal(err)
+		}
+		if out = strings.TrimSpace(out); out != silence {
+			break
+		}
 	}
-	return strings.TrimSpace(out)
+	return out
 }
