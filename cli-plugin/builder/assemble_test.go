@@ -292,7 +292,9 @@ func (s *fakeStore) loadLayout(files map[string][]byte) error {
 		}
 		unpacked++
 	}
-	var index struct{ Manifests []struct{ Digest digest.Digest } }
+	var index struct {
+		Manifests []struct{ Digest digest.Digest }
+	}
 	if err := json.Unmarshal(files["index.json"], &index); err != nil {
 		return err
 	}

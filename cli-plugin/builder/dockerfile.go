@@ -1,10 +1,8 @@
 package builder
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,20 +16,18 @@ import (
 // the images deps and base, whatever their names mean in a registry by now.
 func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
 	var secrets map[string]string
-	step := ""
 	if r.ExtraDeps != "" {
 		var err error
 		if secrets, err = b.certificates(); err != nil {
 			return "", err
 		}
-		step = extraDepsStep(r.ExtraDeps, secrets)
 	}
 	build := func(depsName, baseName string) (string, error) {
 		text, err := r.RenderDockerfile(depsName, baseName, origin)
 		if err != nil {
 			return "", err
 		}
-		return b.bakeRuntime(ctx, text+step, secrets, r.References())
+		return b.bakeRuntime(ctx, text, secrets, r.References())
 	}
 	return b.withName(ctx, deps.ID, func(depsName string) (string, error) {
 		if base == nil {
@@ -49,43 +45,20 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 		return "", err
 	}
 	return b.withName(ctx, id, func(name string) (string, error) {
-		return b.bakeRuntime(ctx, "FROM "+name+"\n"+extraDepsStep(r.ExtraDeps, secrets), secrets, r.References())
+		return b.bakeRuntime(ctx, "FROM "+name+"\n"+r.ExtraDepsStep(), secrets, r.References())
 	})
 }
 
+// certificates are the only secret that extra dependencies get.
 func (b *Builder) certificates() (map[string]string, error) {
 	secrets, err := HostSecrets(b.PackageConfig)
 	if err != nil {
 		return nil, err
 	}
-	if file, ok := secrets["ca"]; ok {
-		return map[string]string{"ca": file}, nil
+	if file, ok := secrets[plan.CertificatesSecret]; ok {
+		return map[string]string{plan.CertificatesSecret: file}, nil
 	}
 	return nil, nil
-}
-
-// caVariables are what programs take a bundle of root certificates from.
-var caVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"}
-
-// extraDepsStep is the instruction that runs command as root. The host's root
-// certificates are there while it runs, and gone afterwards.
-func extraDepsStep(command string, secrets map[string]string) string {
-	const bundle = "/dev/openhands-ca" // in a tmpfs, so that no mount point stays behind
-	var mount string
-	if _, ok := secrets["ca"]; ok {
-		mount = "--mount=type=secret,id=ca,target=" + bundle + " "
-		var export strings.Builder
-		export.WriteString("export")
-		for _, name := range caVariables {
-			export.WriteString(" " + name + "=" + bundle)
-		}
-		command = export.String() + "\n" + command
-	}
-	var argv bytes.Buffer
-	encoder := json.NewEncoder(&argv) // ends the line
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode([]string{"/bin/sh", "-c", command}) // strings always encode
-	return "USER root\nRUN " + mount + argv.String()
 }
 
 func (b *Builder) bakeRuntime(ctx context.Context, dockerfile string, secrets map[string]string, refs []string) (string, error) {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"strconv"
 
@@ -35,10 +37,37 @@ func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (
 	all := maps.Clone(r.Labels)
 	maps.Copy(all, labels)
 	env := append([]payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}, r.Environ()...)
-	return templates.Runtime{
+	text, err := templates.Runtime{
 		DepsImage: deps, Base: base, SetupArgs: r.setupArgs(), Env: env,
 		WorkingDir: payload.Workspace, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
 	}.Dockerfile()
+	return text + r.ExtraDepsStep(), err
+}
+
+// CertificatesSecret is the ID of the build secret with the host's root
+// certificates.
+const CertificatesSecret = "ca"
+
+// ExtraDepsStep returns the instructions that run the user's command as root
+// in the base's own shell, or the one that set-up provides; empty without a
+// command. Root certificates that are handed over as a secret are there while
+// it runs. They are mounted in a tmpfs, so that no mount point stays behind.
+func (r Runtime) ExtraDepsStep() string {
+	if r.ExtraDeps == "" {
+		return ""
+	}
+	const bundle = "/dev/openhands-ca"
+	script := "if [ -s " + bundle + " ]; then export"
+	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"} {
+		script += " " + name + "=" + bundle
+	}
+	script += "; fi\n" + r.ExtraDeps
+
+	var argv bytes.Buffer
+	encoder := json.NewEncoder(&argv) // ends the line
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode([]string{"/bin/sh", "-c", script}) // strings always encode
+	return "USER root\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String()
 }
 
 // setupArgs are the flags of oh-init setup.

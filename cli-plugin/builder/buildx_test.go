@@ -1,0 +1,135 @@
+package builder
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/util/progress/progressui"
+)
+
+func clearEnvironment(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"} {
+		t.Setenv(name, "")
+		t.Setenv(strings.ToLower(name), "")
+	}
+	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "NPM_CONFIG_USERCONFIG"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", t.TempDir())
+}
+
+func TestBakeDefinition(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("https_proxy", "http://user:${x}@proxy:1")
+	data, err := bakeTarget{
+		tags: []string{"r:1", "r:2"}, noCache: true,
+		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`},
+	}.definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got any
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"target": map[string]any{"image": map[string]any{
+		"context": ".", "dockerfile": "Dockerfile", "no-cache": true,
+		"tags":   []any{"r:1", "r:2"},
+		"output": []any{"type=docker"},
+		"args":   map[string]any{"https_proxy": "http://user:$${x}@proxy:1"},
+		"secret": []any{`id=ca,"src=/a,b ""c"""`, "id=pip,src=/etc/pip.conf"},
+	}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWriteContext(t *testing.T) {
+	dir := t.TempDir()
+	target := bakeTarget{dockerfile: "FROM x\n", files: map[string]plan.File{
+		"helpers/oh-init": {Mode: 0o755, Data: []byte("elf")}, "a": {Mode: 0o644, Data: []byte("text")},
+	}}
+	if err := writeContext(dir, target); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"helpers/oh-init": 0o755, "a": 0o644, "Dockerfile": 0o644} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v %v, want %v", name, info, err, mode)
+		}
+	}
+	if len(target.files) != 2 {
+		t.Error("the plan's files were changed")
+	}
+	target.files["../out"] = plan.File{}
+	if err := writeContext(dir, target); err == nil {
+		t.Error("a file outside of the context was written")
+	}
+}
+
+// Buildx mixes status lines, text and its error on one stream.
+func TestShow(t *testing.T) {
+	var drawn strings.Builder
+	b := &Builder{Log: &drawn, Progress: progressui.PlainMode}
+	stream := `{"vertexes":[{"digest":"sha256:aa","name":"RUN step","started":"2026-01-01T00:00:00Z"}]}
+some warning
+{"logs":[{"vertex":"sha256:aa","stream":1,"data":"aGVsbG8K","timestamp":"2026-01-01T00:00:01Z"}]}
+ERROR: failed to solve: first line
+second line
+`
+	said, err := b.show(t.Context(), strings.NewReader(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "ERROR: failed to solve: first line second line"; said != want {
+		t.Errorf("said %q, want %q", said, want)
+	}
+	for _, want := range []string{"RUN step", "hello"} {
+		if !strings.Contains(drawn.String(), want) {
+			t.Errorf("%q is not drawn:\n%s", want, drawn.String())
+		}
+	}
+}
+
+func TestHostSecrets(t *testing.T) {
+	clearEnvironment(t)
+	home := os.Getenv("HOME")
+	write := func(name string, size int) string {
+		t.Helper()
+		name = filepath.Join(home, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	bundle, npm, uv, sources := write("bundle", 10), write(".npmrc", 10), write(".config/uv/uv.toml", 10), write("my.list", 10)
+	large, empty := write("large", maxSecret+1), write("empty", 0)
+	t.Setenv("SSL_CERT_FILE", large) // more than BuildKit takes: the next one
+	t.Setenv("CURL_CA_BUNDLE", bundle)
+
+	got, err := HostSecrets(map[string]string{"apt": sources, "pip": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"ca": bundle, "npm": npm, "uv": uv, "apt": sources}, got); diff != "" {
+		t.Error(diff)
+	}
+	for name, file := range map[string]string{"cargo": sources, "pip": large, "uv": empty, "npm": home, "apt": home + "/none"} {
+		_, err := HostSecrets(map[string]string{name: file})
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.Usage {
+			t.Errorf("%s=%s: got %v, want %s", name, file, err, problem.Usage)
+		}
+	}
+}

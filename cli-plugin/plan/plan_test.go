@@ -1,0 +1,232 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/templates"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func inputs() Inputs {
+	component := func(name string, order int) templates.Component {
+		return templates.Component{Name: name, Order: order, Files: map[string][]byte{"component.toml": []byte("order = 1"), "install.sh": []byte("true")}}
+	}
+	return Inputs{
+		Components: []templates.Component{component("python", 10), component("tmux", 20), component("browser", 30)},
+		Helpers:    map[string][]byte{"oh-init": []byte("init"), "oh-bundle": []byte("bundle")},
+	}
+}
+
+func options() Options {
+	return Options{
+		Bases: []string{"alpine:3.20"}, Repository: DefaultRepository, Version: "0.62.0", Server: DefaultServer, Arch: "amd64",
+		BuilderBase: DefaultBuilderBase, LayerOrder: OrderAuto, Assemble: AssembleAuto,
+	}
+}
+
+func mustPlan(t *testing.T, o Options, in Inputs) Plan {
+	t.Helper()
+	p, err := New(o, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Everything that shapes the payload changes its tag, and nothing else does.
+func TestDepsTagCoversThePayload(t *testing.T) {
+	first := mustPlan(t, options(), inputs()).Deps.Tag
+	if again := mustPlan(t, options(), inputs()).Deps.Tag; again != first {
+		t.Fatalf("%s, then %s", first, again)
+	}
+	for name, change := range map[string]func(*Options, *Inputs){
+		"version":      func(o *Options, _ *Inputs) { o.Version = "0.63.0" },
+		"server":       func(o *Options, _ *Inputs) { o.Server = "agent-server" },
+		"architecture": func(o *Options, _ *Inputs) { o.Arch = "arm64" },
+		"builder base": func(o *Options, _ *Inputs) { o.BuilderBase = "debian:trixie" },
+		"component":    func(o *Options, _ *Inputs) { o.Without = []string{"browser"} },
+		"file content": func(_ *Options, in *Inputs) { in.Components[1].Files["install.sh"] = []byte("false") },
+		"file name": func(_ *Options, in *Inputs) {
+			in.Components[1].Files["setup.sh"] = in.Components[1].Files["install.sh"]
+			delete(in.Components[1].Files, "install.sh")
+		},
+		"helper": func(_ *Options, in *Inputs) { in.Helpers["oh-init"] = []byte("other") },
+	} {
+		o, in := options(), inputs()
+		change(&o, &in)
+		if got := mustPlan(t, o, in).Deps.Tag; got == first {
+			t.Errorf("another %s has the same tag %s", name, got)
+		}
+	}
+	for name, change := range map[string]func(*Options){
+		"base":        func(o *Options) { o.Bases = []string{"debian:12"} },
+		"user":        func(o *Options) { o.User = "agent:2000" },
+		"extra deps":  func(o *Options) { o.ExtraDeps = "true" },
+		"repository":  func(o *Options) { o.Repository = "registry.example/team/rt" },
+		"layer order": func(o *Options) { o.LayerOrder = OrderBaseFirst },
+	} {
+		o := options()
+		change(&o)
+		if got := mustPlan(t, o, inputs()).Deps.Tag; got != first {
+			t.Errorf("another %s has another tag", name)
+		}
+	}
+}
+
+func TestSetupLabelCoversTheRuntime(t *testing.T) {
+	const label = "dev.openhands.setup"
+	seen := map[string]string{mustPlan(t, options(), inputs()).Runtimes[0].Labels[label]: "nothing"}
+	for name, change := range map[string]func(*Options){
+		"user":         func(o *Options) { o.User = "agent" },
+		"uid":          func(o *Options) { o.User = ":2000" },
+		"sudo":         func(o *Options) { o.NoSudo = true },
+		"extra deps":   func(o *Options) { o.ExtraDeps = "true" },
+		"library path": func(o *Options) { o.ExportLibraryPath = true },
+		"layer order":  func(o *Options) { o.LayerOrder = OrderBaseFirst },
+		"assemble":     func(o *Options) { o.Assemble = AssembleNever },
+	} {
+		o := options()
+		change(&o)
+		got := mustPlan(t, o, inputs()).Runtimes[0].Labels[label]
+		if other, taken := seen[got]; taken {
+			t.Errorf("another %s has the label of another %s", name, other)
+		}
+		seen[got] = name
+	}
+}
+
+// The golden file leaves out the texts that the templates' own tests look at
+// and the hashes that follow them.
+func TestPlanGolden(t *testing.T) {
+	o := options()
+	o.Bases = []string{"alpine:3.20", Scratch, "registry.example:5000/Team/x@sha256:" + strings.Repeat("0", 64)}
+	o.Bases[2] = strings.ToLower(o.Bases[2])
+	o.User, o.NoSudo, o.ExtraDeps = "agent:2000", true, "apk add gcc"
+	p := mustPlan(t, o, inputs())
+	hash, ok := HashOf(p.Deps.Tag)
+	if !ok {
+		t.Fatalf("tag %q", p.Deps.Tag)
+	}
+	for name, text := range map[string]string{"deps": p.Deps.Dockerfile, "runtime": p.Runtimes[0].Dockerfile} {
+		if !strings.Contains(text, "FROM ") {
+			t.Errorf("the Dockerfile of the %s image is %q", name, text)
+		}
+	}
+	p.Deps.Dockerfile = ""
+	for i := range p.Runtimes {
+		p.Runtimes[i].Dockerfile = ""
+	}
+	got, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "testdata/plan.json", strings.ReplaceAll(string(got), hash, "HASH")+"\n")
+}
+
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (run with -update to accept):\n%s", file, diff)
+	}
+}
+
+func TestContextHoldsTheHelpers(t *testing.T) {
+	p := mustPlan(t, options(), inputs())
+	for name, data := range inputs().Helpers {
+		if file := p.Deps.Context["helpers/"+name]; string(file.Data) != string(data) || file.Mode != 0o755 {
+			t.Errorf("helpers/%s is %v %q", name, file.Mode, file.Data)
+		}
+	}
+}
+
+func TestGivenDeps(t *testing.T) {
+	for name, test := range map[string]struct {
+		deps DepsImage
+		want string
+	}{
+		"labelled": {DepsImage{"my/deps:1", "oh_deps_v1.2_0123456789abcdef", "1.2", "agent-server"}, "oh_v1.2_alpine_t_3.20_0123456789abcdef"},
+		"unknown":  {DepsImage{Ref: "my/deps:1"}, "oh_v0.62.0_alpine_t_3.20_"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			o.Deps = &test.deps
+			p := mustPlan(t, o, Inputs{})
+			if p.Deps.Image != "my/deps:1" || !p.Deps.Given || p.Deps.Dockerfile != "" {
+				t.Errorf("deps %+v", p.Deps)
+			}
+			if _, tag, _ := strings.Cut(p.Runtimes[0].Image, ":"); !strings.HasPrefix(tag, test.want) || len(tag) != len("oh_v1.2_alpine_t_3.20_0123456789abcdef")+len(p.Deps.Version)-3 {
+				t.Errorf("tag %s, want %s", tag, test.want)
+			}
+		})
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Options)
+		code   problem.Code
+	}{
+		"base in capitals":     {func(o *Options) { o.Bases = []string{"Alpine:3:20"} }, problem.Reference},
+		"empty base":           {func(o *Options) { o.Bases = []string{""} }, problem.Reference},
+		"base twice":           {func(o *Options) { o.Bases = []string{"a", "a"} }, problem.Usage},
+		"tag":                  {func(o *Options) { o.Tags = []string{"a b"} }, problem.Reference},
+		"tag for two":          {func(o *Options) { o.Bases, o.Tags = []string{"a", "b"}, []string{"c"} }, problem.Usage},
+		"builder base":         {func(o *Options) { o.BuilderBase = "!" }, problem.Reference},
+		"deps image":           {func(o *Options) { o.Deps = &DepsImage{Ref: "A:B:C"} }, problem.Reference},
+		"repository with tag":  {func(o *Options) { o.Repository = "a:b" }, problem.Reference},
+		"version":              {func(o *Options) { o.Version = "1.0+local" }, problem.Usage},
+		"component":            {func(o *Options) { o.Without = []string{"nope"} }, problem.Usage},
+		"layer order":          {func(o *Options) { o.LayerOrder = "x" }, problem.Usage},
+		"assemble":             {func(o *Options) { o.Assemble = "x" }, problem.Usage},
+		"Dockerfile's order":   {func(o *Options) { o.Assemble, o.LayerOrder = AssembleNever, OrderPayloadFirst }, problem.Usage},
+		"user with a colon":    {func(o *Options) { o.User = "a:b" }, problem.Usage},
+		"user in capitals":     {func(o *Options) { o.User = "Agent" }, problem.Usage},
+		"root as a user ID":    {func(o *Options) { o.User = "a:0" }, problem.Usage},
+		"user with a new line": {func(o *Options) { o.User = "a\nroot" }, problem.Usage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			test.change(&o)
+			_, err := New(o, inputs())
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != test.code || p.Next == "" {
+				t.Errorf("got %v, want %s and a next step", err, test.code)
+			}
+		})
+	}
+}
+
+func TestExtraDepsStep(t *testing.T) {
+	if step := (Runtime{}).ExtraDepsStep(); step != "" {
+		t.Errorf("without a command: %q", step)
+	}
+	const command = "echo \"$HOME\" > /x && true"
+	step := Runtime{ExtraDeps: command}.ExtraDepsStep()
+	_, argv, ok := strings.Cut(step, "target=/dev/openhands-ca ")
+	var words []string
+	if err := json.Unmarshal([]byte(argv), &words); !ok || err != nil || len(words) != 3 || !strings.HasSuffix(words[2], "; fi\n"+command) {
+		t.Errorf("%v\n%s", err, step)
+	}
+	o := options()
+	o.ExtraDeps = command
+	if text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile; !strings.HasSuffix(text, "\n"+step) {
+		t.Errorf("the Dockerfile form does not end in the step:\n%s", text)
+	}
+}
