@@ -13,8 +13,13 @@ import (
 // Port is where the server listens in a container.
 const Port = 8000
 
-// Entrypoint and Cmd start the server of the payload under its own PID 1.
-func (r Runtime) Entrypoint() []string { return []string{payload.Init, "--"} }
+// Entrypoint is the payload's own PID 1.
+func (r Runtime) Entrypoint() []string {
+	if r.User == payload.User {
+		return []string{payload.Init, "--"}
+	}
+	return []string{payload.Init, "--user", r.User, "--"}
+}
 
 // Cmd is the server's launcher.
 func (r Runtime) Cmd() []string {
