@@ -140,6 +140,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 	if err != nil {
 		return err
 	}
+	b.resolver.know(files)
 	sealer := Sealer{b.opt.Prefix, machine}
 	var missing missing
 	for _, f := range files {

@@ -302,18 +302,16 @@ func copyFile(from, to string, info fs.FileInfo) error {
 	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }
 
-// symlink makes a symbolic link, with the directories above it, in place of
-// any other link of that name.
+// symlink makes a symbolic link, with the directories above it. An existing
+// file is replaced.
 func symlink(target, host string) error {
-	if have, err := os.Readlink(host); err == nil {
-		if have == target {
-			return nil
-		}
-		if err := os.Remove(host); err != nil {
-			return err
-		}
+	if have, err := os.Readlink(host); err == nil && have == target {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.Symlink(target, host)

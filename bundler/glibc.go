@@ -49,7 +49,7 @@ const (
 	interpName   = "/lib/ld.so"
 	gconvFolder  = "/lib/gconv"
 	localeFolder = "/i18n"
-	nssFile      = "/nss"
+	nssFile      = "/ns.conf"
 )
 
 const libcSoname = "libc.so.6"
@@ -65,6 +65,10 @@ type constant struct {
 }
 
 // constants returns what is replaced in the library of the given SONAME.
+//
+// The linker lets a string that ends like another share its bytes: libc.so.6
+// takes ".conf" out of "/etc/nsswitch.conf" to recognise gconv configurations,
+// so what takes the place of such a string must end alike.
 //
 // The loader gets its four default directories (Debian's DL_DST_LIB list,
 // which is in the file twice) replaced by the private one twice and by two

@@ -47,9 +47,11 @@ type Link struct {
 }
 
 // Rewrite replaces a string inside a file by one that is not longer. The file
-// keeps its size.
+// keeps its size. Linkers let a string that ends like another share its bytes
+// ("certs" may be the end of "/usr/lib/ssl/certs"): where the program needs
+// the end by itself too, New must keep it in place.
 type Rewrite struct {
-	File  string `json:"file"`
+	File  string `json:"file"` // its other hard links keep the old string
 	Old   string `json:"old"`
 	New   string `json:"new"`
 	Count int    `json:"count"` // exact number of places

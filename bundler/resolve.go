@@ -121,7 +121,7 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 
 // find searches one DT_NEEDED.
 func (r *Resolver) find(from, first *Loaded, need string) (*Loaded, string) {
-	if strings.Contains(need, "/") {
+	if need = expandOrigin(need, path.Dir(from.Path)); strings.Contains(need, "/") {
 		return r.candidate(from, path.Dir(need), path.Base(need)), ViaPath
 	}
 	search := func(owner *Loaded, list string) *Loaded {
@@ -181,6 +181,15 @@ func (r *Resolver) candidate(from *Loaded, dir, name string) *Loaded {
 	return &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o, loader: from}
 }
 
+// know spares reading an object again.
+func (r *Resolver) know(files []*scanned) {
+	for _, f := range files {
+		if f.object != nil {
+			r.objects[f.host] = f.object
+		}
+	}
+}
+
 func (r *Resolver) object(host string) (*Object, error) {
 	if o, ok := r.objects[host]; ok {
 		if o == nil {
@@ -229,19 +238,21 @@ func expandOrigin(element, origin string) string {
 // of /etc/ld.so.conf, then the ones that a Debian, a multilib and a plain
 // loader of the machine have compiled in.
 func DefaultDirs(v *View, machine elf.Machine) []string {
-	dirs := ldSoConf(v, "/etc/ld.so.conf", 0)
+	dirs := ldSoConf(v, "/etc/ld.so.conf", map[string]bool{})
 	if abi, ok := abis[machine]; ok {
 		dirs = append(dirs, "/lib/"+abi.triplet, "/usr/lib/"+abi.triplet)
 	}
 	return append(dirs, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 }
 
-// ldSoConf reads a configuration of ldconfig(8) with its include lines.
-func ldSoConf(v *View, name string, depth int) []string {
+// ldSoConf reads a configuration of ldconfig(8) with its include lines, every
+// file once.
+func ldSoConf(v *View, name string, seen map[string]bool) []string {
 	e, err := v.Lookup(name)
-	if err != nil || depth > 8 {
+	if err != nil || seen[e.Real] {
 		return nil
 	}
+	seen[e.Real] = true
 	text, err := os.ReadFile(e.Host)
 	if err != nil {
 		return nil
@@ -256,7 +267,7 @@ func ldSoConf(v *View, name string, depth int) []string {
 				pattern = path.Join(path.Dir(name), pattern)
 			}
 			for _, match := range v.Glob(pattern) {
-				dirs = append(dirs, ldSoConf(v, match, depth+1)...)
+				dirs = append(dirs, ldSoConf(v, match, seen)...)
 			}
 		} else if strings.HasPrefix(line, "/") {
 			dirs = append(dirs, line)

@@ -102,6 +102,7 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
 	v.resolver = NewResolver(v.view, v.machine, []string{opt.Prefix + libFolder})
+	v.resolver.know(files)
 	pairs := map[[2]string]Edge{}
 	var missing missing
 	for _, f := range files {
