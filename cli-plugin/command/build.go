@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -9,6 +11,7 @@ import (
 func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var runtimes runtimeOptions
 	var how buildOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "build --base REF [--base REF...]",
 		Short: "Build runtime images over one or more bases",
@@ -19,28 +22,37 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 			if len(runtimes.bases) == 0 {
 				return problem.New(problem.Usage, "no base is given", nil, "Name one, for example --base alpine:3.20, or --base scratch")
 			}
-			if how.dryRun {
-				return dryRun(cmd, dockerCLI, &runtimes, how.json)
+			if dry {
+				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
 			}
-			_, results, err := how.build(cmd.Context(), dockerCLI, &runtimes)
-			if err != nil {
-				return err
-			}
-			if how.json {
-				return writeJSON(dockerCLI.Out(), report{results})
-			}
-			return writeResults(dockerCLI.Out(), results)
+			return build(cmd.Context(), dockerCLI, &runtimes, &how)
 		},
 	}
 	runtimes.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	cmd.Flags().Bool("load", true, "Load the images into the engine")
 	complete(cmd)
 	return cmd
 }
 
-func dryRun(cmd *cobra.Command, dockerCLI command.Cli, runtimes *runtimeOptions, asJSON bool) error {
-	p, err := runtimes.sketch(cmd.Context(), dockerCLI)
+func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, how *buildOptions) error {
+	b, err := how.session(ctx, dockerCLI, runtimes.platform)
+	if err != nil {
+		return err
+	}
+	results, err := how.build(ctx, b, runtimes)
+	if err != nil {
+		return err
+	}
+	if how.json {
+		return writeJSON(dockerCLI.Out(), report{results})
+	}
+	return writeResults(dockerCLI.Out(), results)
+}
+
+func dryRun(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, asJSON bool) error {
+	p, err := runtimes.sketch(ctx, dockerCLI)
 	if err != nil {
 		return err
 	}

@@ -19,26 +19,21 @@ func newDeps(dockerCLI command.Cli) *cobra.Command {
 func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 	runtimes := runtimeOptions{layerOrder: "auto", assemble: "auto"}
 	var how buildOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the deps image alone",
 		Args:  arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if how.dryRun {
-				return dryRun(cmd, dockerCLI, &runtimes, how.json)
+			if dry {
+				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
 			}
-			_, results, err := how.build(cmd.Context(), dockerCLI, &runtimes)
-			if err != nil {
-				return err
-			}
-			if how.json {
-				return writeJSON(dockerCLI.Out(), report{results})
-			}
-			return writeResults(dockerCLI.Out(), results)
+			return build(cmd.Context(), dockerCLI, &runtimes, &how)
 		},
 	}
 	runtimes.payloadOptions.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	complete(cmd)
 	return cmd
 }

@@ -73,7 +73,6 @@ type buildOptions struct {
 	packageConfig []string
 	metadataFile  string
 	json          bool
-	dryRun        bool
 }
 
 func (o *buildOptions) flags(f *pflag.FlagSet) {
@@ -83,7 +82,6 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.packageConfig, "package-config", nil, "Settings handed to the build, NAME=FILE; NAME is apt, ca, npm, pip or uv")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the results to this file as JSON")
 	f.BoolVar(&o.json, "json", false, "Print JSON")
-	f.BoolVar(&o.dryRun, "dry-run", false, "Print what would be built, and build nothing")
 }
 
 // complete adds shell completion of the flags whose values are known.
@@ -219,12 +217,8 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}, nil
 }
 
-// build makes all images that the options name.
-func (o *buildOptions) build(ctx context.Context, dockerCLI command.Cli, r *runtimeOptions) (plan.Plan, []builder.Result, error) {
-	b, err := o.session(ctx, dockerCLI, r.platform)
-	if err != nil {
-		return plan.Plan{}, nil, err
-	}
+// build makes all images that the options name, the deps image first.
+func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtimeOptions) ([]builder.Result, error) {
 	// Mistakes are told before anything is pulled.
 	var deps *plan.DepsImage
 	if r.depsImage != "" {
@@ -232,28 +226,28 @@ func (o *buildOptions) build(ctx context.Context, dockerCLI command.Cli, r *runt
 	}
 	p, err := r.makePlan(b.Engine.Arch(), deps)
 	if err != nil {
-		return plan.Plan{}, nil, err
+		return nil, err
 	}
 	if deps != nil {
 		if deps, err = b.FindDeps(ctx, r.depsImage); err != nil {
-			return plan.Plan{}, nil, problem.Classify(ctx, err)
+			return nil, problem.Classify(ctx, err)
 		}
 		if p, err = r.makePlan(b.Engine.Arch(), deps); err != nil {
-			return plan.Plan{}, nil, err
+			return nil, err
 		}
 	}
 	results, err := b.Build(ctx, p)
 	if err != nil {
-		return p, results, err
+		return results, err
 	}
 	if o.metadataFile != "" {
 		data, err := json.MarshalIndent(report{results}, "", "  ")
 		if err != nil {
-			return p, results, fmt.Errorf("encoding the results: %w", err)
+			return results, fmt.Errorf("encoding the results: %w", err)
 		}
 		if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
-			return p, results, fmt.Errorf("writing the results: %w", err)
+			return results, fmt.Errorf("writing the results: %w", err)
 		}
 	}
-	return p, results, nil
+	return results, nil
 }

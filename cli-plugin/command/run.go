@@ -30,26 +30,25 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 				return problem.New(problem.Usage, "'docker openhands run' takes one image or one --base", nil, "See 'docker openhands run --help'")
 			}
 			ctx := cmd.Context()
-			image := ""
 			b, err := how.session(ctx, dockerCLI, runtimes.platform)
 			if err != nil {
 				return err
 			}
+			var image string
 			if len(args) == 1 {
 				image = args[0]
 			} else {
-				_, results, err := how.build(ctx, dockerCLI, &runtimes)
+				results, err := how.build(ctx, b, &runtimes)
 				if err != nil {
 					return err
 				}
-				image = results[len(results)-1].ID
+				image = results[len(results)-1].References[0]
 			}
 			return serve(ctx, dockerCLI, b, image, port, detach, how.json)
 		},
 	}
 	runtimes.flags(cmd.Flags())
 	how.flags(cmd.Flags())
-	cmd.Flags().Lookup("dry-run").Hidden = true
 	cmd.Flags().Uint16VarP(&port, "port", "p", 0, "Port on 127.0.0.1 (default: a free one)")
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "Leave the server running")
 	complete(cmd)
