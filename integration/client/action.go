@@ -66,6 +66,7 @@ type CommandResult struct {
 	WorkingDir  string
 	Interpreter string // what "python" means in the shell
 	Remark      string // the server's own words, for example about a time-out
+	Truncated   bool   // the server did not see where the output began
 }
 
 // Run executes a command. Unlike OpenHands' default it does not return early
@@ -78,12 +79,39 @@ func (c *Client) Run(ctx context.Context, command Command) (CommandResult, error
 			Username    string `json:"username"`
 			WorkingDir  string `json:"working_dir"`
 			Interpreter string `json:"py_interpreter_path"`
+			Prefix      string `json:"prefix"`
 			Suffix      string `json:"suffix"`
 		} `json:"metadata"`
 	}
 	content, err := c.execute(ctx, action{"run", args, command.Timeout.Seconds()}, &extras)
 	m := extras.Metadata
-	return CommandResult{content, m.ExitCode, m.Username, m.WorkingDir, m.Interpreter, strings.TrimSpace(m.Suffix)}, err
+	truncated := strings.HasPrefix(m.Prefix, "[Previous command outputs are truncated")
+	return CommandResult{content, m.ExitCode, m.Username, m.WorkingDir, m.Interpreter, strings.TrimSpace(m.Suffix), truncated}, err
+}
+
+// RunAgain runs a command that does no harm when it is run twice, and gets its
+// output even where Run would not: a busy server may look at the terminal
+// before the shell does, take the old prompt for the new one and answer with
+// nothing, as if output had been truncated.
+func (c *Client) RunAgain(ctx context.Context, command Command) (CommandResult, error) {
+	const attempts = 5
+	for attempt := range attempts {
+		result, err := c.Run(ctx, command)
+		if err != nil || !result.Truncated {
+			return result, err
+		}
+		// The late output would be taken for that of the next command.
+		for token := fmt.Sprintf("in-step-%d", attempt); ; {
+			result, err := c.Run(ctx, Command{Line: "echo " + token})
+			if err != nil {
+				return result, err
+			}
+			if !result.Truncated && strings.TrimSpace(result.Output) == token {
+				break
+			}
+		}
+	}
+	return CommandResult{}, fmt.Errorf("the server lost the output of %q %d times", command.Line, attempts)
 }
 
 // RunCell executes Python code in the sandbox's notebook kernel and returns

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(CommandResult{"ü\n", 3, "openhands", "/workspace", "/p", "[done]"}, got); diff != "" {
+	if diff := cmp.Diff(CommandResult{"ü\n", 3, "openhands", "/workspace", "/p", "[done]", false}, got); diff != "" {
 		t.Error(diff)
 	}
 	var sent map[string]map[string]any
@@ -106,5 +106,27 @@ func TestUpload(t *testing.T) {
 	}
 	if err := serve(t, "/elsewhere", `{}`).Upload(context.Background(), "/b", nil); err == nil {
 		t.Error("no error for status 404")
+	}
+}
+
+// TestRunAgain has a server that loses the first answer and gives it in place
+// of the next one.
+func TestRunAgain(t *testing.T) {
+	answers := []string{
+		`{"observation":"run","content":"","extras":{"metadata":{"exit_code":0,"prefix":"[Previous command outputs are truncated. Showing the last 1 lines of the output below.]\n"}}}`,
+		`{"observation":"run","content":"one","extras":{"metadata":{"exit_code":0}}}`,
+		`{"observation":"run","content":"in-step-0","extras":{"metadata":{"exit_code":0}}}`,
+		`{"observation":"run","content":"one","extras":{"metadata":{"exit_code":0}}}`,
+	}
+	next := 0
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, answers[next])
+		next++
+	}))
+	defer web.Close()
+	c := Client{URL: web.URL}
+	got, err := c.RunAgain(context.Background(), Command{Line: "echo one"})
+	if err != nil || got.Output != "one" || next != len(answers) {
+		t.Errorf("%+v, %v after %d requests", got, err, next)
 	}
 }

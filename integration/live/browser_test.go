@@ -37,10 +37,10 @@ func checkBrowser(t *testing.T, s *sandbox) {
 		t.Fatal(err)
 	}
 	s.shell(t, "python3 -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
-	defer s.shell(t, "kill %1; wait; true")
+	defer s.shell(t, "kill $(jobs -p); wait; true")
 	const address = "http://127.0.0.1:8123/"
 	err := lab.WaitFor(ctx, time.Minute, "the page", func(ctx context.Context) bool {
-		result, err := s.Run(ctx, client.Command{Line: "curl -sf -o /dev/null " + address})
+		result, err := s.RunAgain(ctx, client.Command{Line: "curl -sf -o /dev/null " + address})
 		return err == nil && result.ExitCode == 0
 	})
 	if err != nil {

@@ -56,9 +56,9 @@ func checkPath(t *testing.T, s *sandbox) {
 	got := strings.TrimPrefix(s.shell(t, "bash -lc 'echo $PATH'"), "/home/openhands/.local/bin:")
 	equal(t, got, payload.Path(login))
 	// A program of the base wins over the payload's of that name.
-	s.shell(t, `printf '#!/bin/sh\necho of the base\n' > mine && chmod +x mine && sudo mkdir -p /usr/local/bin && sudo mv mine /usr/local/bin/python3`)
+	s.shell(t, `printf '#!/bin/sh\necho of the base\n' > mine && chmod +x mine && sudo mkdir -p /usr/local/bin && sudo cp mine /usr/local/bin/python3`)
 	equal(t, s.shell(t, "hash -r; python3"), "of the base")
-	s.shell(t, "sudo rm /usr/local/bin/python3; hash -r")
+	s.shell(t, "sudo rm -f /usr/local/bin/python3; hash -r")
 }
 
 // inBase runs a command in the base itself. Options come first.

@@ -37,7 +37,7 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	} else {
 		server := client.Client{URL: printed[1]}
-		result, err := server.Run(t.Context(), client.Command{Line: "whoami"})
+		result, err := server.RunAgain(t.Context(), client.Command{Line: "whoami"})
 		if err != nil || strings.TrimSpace(result.Output) != "openhands" {
 			t.Errorf("%+v, %v", result, err)
 		}

@@ -100,7 +100,8 @@ func (s *sandbox) saveLog(t *testing.T) {
 	t.Logf("the container's log is in %s", path)
 }
 
-// shell runs a line in the server's shell; it must succeed.
+// shell runs a line in the server's shell; it must succeed, and do no harm when
+// it is run twice.
 func (s *sandbox) shell(t *testing.T, line string) string {
 	t.Helper()
 	result := s.run(t, client.Command{Line: line})
@@ -110,10 +111,11 @@ func (s *sandbox) shell(t *testing.T, line string) string {
 	return strings.TrimSpace(result.Output)
 }
 
-// run runs a command in the server's shell, whatever becomes of it.
+// run runs a command in the server's shell, whatever becomes of it. It may be
+// run twice.
 func (s *sandbox) run(t *testing.T, command client.Command) client.CommandResult {
 	t.Helper()
-	result, err := s.Run(t.Context(), command)
+	result, err := s.RunAgain(t.Context(), command)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func checkPip(t *testing.T, s *sandbox) {
 		if err := s.Upload(t.Context(), file, wheel(t, name)); err != nil {
 			t.Fatal(err)
 		}
-		install := "pip install --no-index --no-deps " + file
+		install := "pip install --force-reinstall --no-index --no-deps " + file
 		if i == 0 {
 			contains(t, s.cell(t, "%"+install), "Successfully installed")
 		} else {

@@ -27,7 +27,7 @@ func quickstart(ctx context.Context) error {
 	}
 	server := client.Client{URL: started.Address}
 	const line = "id && head -n 1 /etc/os-release"
-	result, err := server.Run(ctx, client.Command{Line: line})
+	result, err := server.RunAgain(ctx, client.Command{Line: line})
 	if err != nil {
 		return fmt.Errorf("asking the server to run a command: %w", err)
 	}
