@@ -1,0 +1,64 @@
+package bundler
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDebianOwners(t *testing.T) {
+	root, out := t.TempDir(), t.TempDir()
+	mustWrite(t, root+"/var/lib/dpkg/status", `Package: tool
+Status: install ok installed
+Version: 1:2.3-4
+
+Package: libtool1
+Multi-Arch: same
+Version: 5
+
+Package: other
+Version: 6
+
+Package: old
+Version: 7
+`, 0o644)
+	lists := map[string]string{
+		"tool.list": "/.\n/usr\n/usr/bin/tool\n", "libtool1:amd64.list": "/usr/lib/libtool.so.1.2\n",
+		"other.list": "/usr/bin/other\n/usr/share/doc/other/README\n", "old.list": "/lib/libold.so.1\n",
+	}
+	for name, text := range lists {
+		mustWrite(t, root+"/var/lib/dpkg/info/"+name, text, 0o644)
+	}
+	mustWrite(t, root+"/usr/bin/tool", "a tool", 0o755)
+	mustWrite(t, root+"/usr/bin/other", "another", 0o755)
+	mustWrite(t, out+"/openhands/bin/tool", "a tool", 0o755)
+	mustWrite(t, out+"/openhands/bin/other", "changed", 0o755) // same size, not the package's
+	mustWrite(t, out+"/openhands/README", "", 0o644)
+	got, err := DebianOwners(root, out, []string{"/usr/lib/libtool.so.1.2", "/usr/lib/libold.so.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Package{{"deb", "libtool1", "5"}, {"deb", "old", "7"}, {"deb", "tool", "1:2.3-4"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if none, err := DebianOwners(t.TempDir(), out, nil); err != nil || none != nil {
+		t.Errorf("without a database: %v, %v", none, err)
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	root := t.TempDir()
+	site := root + "/openhands/site-packages"
+	mustWrite(t, site+"/Foo_Bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nVersion: 9\n", 0o644)
+	mustWrite(t, site+"/foo/METADATA", "Name: not\nVersion: 1\n", 0o644)
+	mustLink(t, "foo", site+"/link")
+	got, err := Measure(root, testPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Contents{Files: 2, Bytes: 61 + 21, Packages: []Package{{"pypi", "Foo.Bar", "1.0"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,148 @@
+package bundler
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every rule is broken in a tree that is sealed otherwise.
+func TestVerifyFindsBreaches(t *testing.T) {
+	a, opt := hostMachine(t)
+	opt.Out, opt.Libs = t.TempDir(), ""
+	opt.Libs = opt.Out
+	if _, err := Component(t.Context(), &Recipe{Name: "test", Programs: []Copy{{From: "/usr/bin/true", To: "/openhands/bin/true"}}}, opt); err != nil {
+		t.Fatal(err)
+	}
+	sealed := opt.Out
+	lib := func(version string) []string {
+		return []string{"-nostdlib", "-Wl,--version-script," + mustWrite(t, t.TempDir()+"/v", version+"{global: *;};", 0o644)}
+	}
+	cases := []struct {
+		rule   string
+		breach func(t *testing.T, root string)
+		want   []Finding
+	}{
+		{RuleInterp, func(t *testing.T, root string) {
+			compile(t, root+"/openhands/x", "int main(){return 0;}")
+		}, []Finding{{Path: "/openhands/x", Rule: RuleInterp, Detail: a.interp}}},
+		{RuleNeeded, func(t *testing.T, root string) {
+			library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib",
+				library(t, t.TempDir()+"/libaway.so", "int f(void){return 1;}", "-nostdlib"))
+		}, []Finding{{Path: "/openhands/x.so", Rule: RuleNeeded, Detail: "libaway.so"}}},
+		{RuleVersion, func(t *testing.T, root string) {
+			newer := library(t, t.TempDir()+"/libv.so", "int f(void){return 1;}", lib("V_2")...)
+			library(t, root+"/openhands/lib/libv.so", "int f(void){return 1;}", lib("V_1")...)
+			library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib", newer)
+		}, []Finding{{Path: "/openhands/x.so", Rule: RuleVersion, Detail: "V_2 of libv.so, which is /openhands/lib/libv.so"}}},
+		{RuleRunpath, func(t *testing.T, root string) {
+			library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-Wl,-rpath,$ORIGIN:/usr/lib/x")
+		}, []Finding{{Path: "/openhands/x.so", Rule: RuleRunpath, Detail: `"/usr/lib/x"`}}},
+		{RuleExecStack, func(t *testing.T, root string) {
+			library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-z", "execstack")
+		}, []Finding{{Path: "/openhands/x.so", Rule: RuleExecStack, Detail: "asks for an executable stack, or does not say that it needs none"}}},
+		{RuleLink, func(t *testing.T, root string) {
+			mustWrite(t, root+"/etc/file", "", 0o644)
+			mustLink(t, "/etc/file", root+"/openhands/outside")
+			mustLink(t, "nowhere", root+"/openhands/dangling")
+			mustLink(t, "/etc/ssl/ca", root+"/openhands/ca")
+			mustLink(t, "bin/true", root+"/openhands/fine")
+		}, []Finding{
+			{Path: "/openhands/dangling", Rule: RuleLink, Detail: "nowhere leads nowhere"},
+			{Path: "/openhands/outside", Rule: RuleLink, Detail: "/etc/file leads outside, to /etc/file"},
+		}},
+		{RuleFormat, func(t *testing.T, root string) {
+			mustWrite(t, root+"/openhands/x", "\x7fELF", 0o755)
+		}, []Finding{{Path: "/openhands/x", Rule: RuleFormat, Detail: "truncated ELF header"}}},
+		{RuleConstants, func(t *testing.T, root string) {
+			name := root + "/openhands/lib/libc.so.6"
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, name, strings.Replace(string(data), "\x00/openhands/ns.conf\x00", "\x00/etc/nsswitch.conf\x00", 1), 0o755)
+		}, []Finding{{Path: "/openhands/lib/libc.so.6", Rule: RuleConstants, Detail: `"/etc/nsswitch.conf" is not replaced`}}},
+	}
+	options := VerifyOptions{Prefix: testPrefix, Links: map[string]string{"/openhands/ca": "/etc/ssl/ca"}}
+	for _, c := range cases {
+		t.Run(c.rule, func(t *testing.T) {
+			root := t.TempDir() + "/root"
+			if out, err := exec.Command("cp", "-a", sealed, root).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			clean, err := Verify(t.Context(), root, options)
+			if err != nil || len(clean.Offenders) > 0 {
+				t.Fatalf("before: %v, %v", clean, err)
+			}
+			c.breach(t, root)
+			report, err := Verify(t.Context(), root, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, report.Offenders); diff != "" {
+				t.Error(diff)
+			}
+			allowed := options
+			allowed.Allow = []Allowance{Allow("/openhands/**", "a test"), Allow("/nothing/*", "unused")}
+			report, err = Verify(t.Context(), root, allowed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(report.Offenders) > 0 || len(report.Excused) != len(c.want) || report.Excused[0].Reason != "a test" {
+				t.Errorf("offenders %v, excused %v", report.Offenders, report.Excused)
+			}
+			if want := []string{"/nothing/*"}; !cmp.Equal(want, report.Unused) {
+				t.Errorf("unused %v, want %v", report.Unused, want)
+			}
+		})
+	}
+}
+
+// A library that a program loads before satisfies what a library next to it
+// could not find alone.
+func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
+	_, opt := hostMachine(t)
+	opt.Libs = opt.Out
+	app := opt.Out + "/openhands/app"
+	f := library(t, app+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
+	g := library(t, app+"/lib/libg.so", "int f(void); int g(void){return f();}", "-nostdlib", f)
+	compile(t, app+"/prog", "int g(void); int main(){return g();}", g, "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/lib", "-Wl,-rpath-link,"+app+"/lib")
+	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	if err != nil || len(report.Offenders) > 0 {
+		t.Fatalf("%v, %v", report, err)
+	}
+	if err := os.Remove(app + "/prog"); err != nil {
+		t.Fatal(err)
+	}
+	report, err = Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	want := []Finding{{Path: "/openhands/app/lib/libg.so", Rule: RuleNeeded, Detail: "libf.so"}}
+	if diff := cmp.Diff(want, report.Offenders); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+func TestParseAllowances(t *testing.T) {
+	list, err := ParseAllowances(strings.NewReader("# optional\n\n/openhands/**/libcuda*.so: needs a driver\n"))
+	if err != nil || len(list) != 1 || list[0].Reason != "needs a driver" {
+		t.Fatalf("%v, %v", list, err)
+	}
+	for name, want := range map[string]bool{
+		"/openhands/a/b/libcuda_x.so": true, "/openhands/a/libcuda.so": true,
+		"/openhands/a/libcuda/x.so": false, "/openhands/a/libcuda.so.1": false, "/openhands/a/libcudaXso": false,
+	} {
+		if got := list[0].match.MatchString(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	for _, text := range []string{"/openhands/x", "/openhands/x:", "*.so: relative"} {
+		if _, err := ParseAllowances(strings.NewReader(text)); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}
