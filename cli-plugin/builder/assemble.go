@@ -17,7 +17,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/moby/moby/api/types/image"
-	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -77,7 +76,7 @@ func (a assembly) run(ctx context.Context) (string, error) {
 				"Use --layer-order auto or base-first: the base's own "+payload.Prefix+" is hidden then")
 		case errors.As(err, &missing) && !try.content[cleanName(missing.path)]:
 			try.content[cleanName(missing.path)] = true
-		case errors.As(err, &refused) && ctx.Err() == nil && !try.complete:
+		case errors.As(err, &refused) && ctx.Err() == nil && !full(err) && !try.complete:
 			try.complete = true
 		default:
 			return "", err
@@ -131,12 +130,15 @@ func (t attempt) run(ctx context.Context) (string, error) {
 	loadErr := <-loaded
 	var refused *refusedError
 	if errors.As(loadErr, &refused) && (err == nil || errors.Is(err, loadErr) || errors.Is(err, errLoadEnded)) {
-		return "", loadErr
+		err = loadErr
 	}
-	if err := cmp.Or(err, loadErr); err != nil {
-		return "", err
+	if err = cmp.Or(err, loadErr); err == nil {
+		err = t.verify(ctx, id, stack)
 	}
-	return id, t.verify(ctx, id, stack)
+	if err != nil && id != "" {
+		err = errors.Join(err, t.engine.removeNameless(ctx, id))
+	}
+	return id, err
 }
 
 var errLoadEnded = errors.New("the engine stopped reading the archive")
@@ -152,8 +154,7 @@ func (t attempt) verify(ctx context.Context, id string, stack []digest.Digest) e
 		return &refusedError{fmt.Errorf("the engine does not have the image %s after loading it", id)}
 	}
 	if !slices.Equal(diffIDs(image), stack) {
-		_, err := t.engine.api.ImageRemove(context.WithoutCancel(ctx), id, client.ImageRemoveOptions{})
-		return &refusedError{errors.Join(fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.RootFS.Layers), len(stack)), err)}
+		return &refusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.RootFS.Layers), len(stack))}
 	}
 	return nil
 }

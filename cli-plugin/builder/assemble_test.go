@@ -38,6 +38,7 @@ type fakeStore struct {
 	client.APIClient
 	containerd bool
 	refuse     int // so many loads are refused, whatever they hold
+	unpack     string // why no image can be unpacked
 	images     map[string]v1.Image
 	infos      map[string]image.InspectResponse
 	chains     chains
@@ -240,6 +241,9 @@ func (s *fakeStore) ImageLoad(_ context.Context, r io.Reader, _ ...client.ImageL
 	}
 	if err != nil {
 		return say(fmt.Sprintf(`{"errorDetail":{"message":%q}}`, err))
+	}
+	if s.unpack != "" {
+		return say(fmt.Sprintf(`{"stream":"Loaded image ID\n"}{"stream":"Error unpacking image x: %s\n"}`, s.unpack))
 	}
 	return say(`{"stream":"Loaded image ID\n"}`)
 }
@@ -596,6 +600,25 @@ func TestRefusal(t *testing.T) {
 			t.Errorf("got %v, want a refusal", err)
 		}
 	})
+}
+
+// An engine on containerd's store reports success for what it cannot unpack.
+func TestUnpackFailure(t *testing.T) {
+	s := newFakeStore(t, true)
+	a := s.assembly(t, s.put(t, v1.ConfigFile{}, baseLayers...), plan.OrderAuto)
+	before := len(s.infos)
+	s.unpack = "write /var/lib/x: no space left on device"
+	_, err := a.run(t.Context())
+	var p *problem.Error
+	if err := problem.Classify(t.Context(), err); !errors.As(err, &p) || p.Code != problem.DiskFull {
+		t.Errorf("got %v, want %s", err, problem.DiskFull)
+	}
+	if len(s.loads) != 1 {
+		t.Errorf("%d loads: a full disk is not tried again", len(s.loads))
+	}
+	if len(s.infos) != before {
+		t.Error("the image that is not whole was left behind")
+	}
 }
 
 // A store that lost a blob keeps the manifest all the same.

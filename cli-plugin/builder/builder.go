@@ -267,22 +267,9 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.In
 		made, err = b.extraDeps(ctx, r, id)
 	}
 	if err != nil {
-		return "", errors.Join(err, b.removeNameless(ctx, id))
+		return "", errors.Join(err, b.Engine.removeNameless(ctx, id))
 	}
 	return made, nil
-}
-
-// removeNameless removes the image id unless it has a name.
-func (b *Builder) removeNameless(ctx context.Context, id string) error {
-	ctx = context.WithoutCancel(ctx)
-	image, err := b.Engine.inspect(ctx, id)
-	if err != nil || image == nil || len(image.RepoTags) > 0 {
-		return err
-	}
-	if _, err := b.Engine.api.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
-		return fmt.Errorf("removing the image %s: %w", id, err)
-	}
-	return nil
 }
 
 // full tells whether an error is about a full disk, which another way of

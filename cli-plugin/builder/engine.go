@@ -73,6 +73,20 @@ func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectRespons
 	return &result.InspectResponse, nil
 }
 
+// removeNameless removes the image id unless it has a name, also when ctx is
+// cancelled. It is no error if there is none.
+func (e *Engine) removeNameless(ctx context.Context, id string) error {
+	ctx = context.WithoutCancel(ctx)
+	image, err := e.inspect(ctx, id)
+	if err != nil || image == nil || len(image.RepoTags) > 0 {
+		return err
+	}
+	if _, err := e.api.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
+		return fmt.Errorf("removing the image %s: %w", id, err)
+	}
+	return nil
+}
+
 // labels returns the labels of an image, never nil.
 func labels(image *image.InspectResponse) map[string]string {
 	if image == nil || image.Config == nil || image.Config.Labels == nil {

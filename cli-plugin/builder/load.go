@@ -8,11 +8,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
+
+// unpackFailure starts the line with which an engine on containerd's store
+// tells, as no error, that it keeps an image that it could not unpack.
+const unpackFailure = "Error unpacking image "
 
 // load hands an archive to the engine and waits until it is unpacked. What the
 // engine says against it is a *refusedError.
@@ -33,6 +38,9 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) error {
 		}
 		if message.Error != nil {
 			return &refusedError{fmt.Errorf("loading the image: %w", message.Error)}
+		}
+		if strings.HasPrefix(message.Stream, unpackFailure) {
+			return &refusedError{fmt.Errorf("loading the image: %s", strings.TrimSpace(message.Stream))}
 		}
 	}
 }
