@@ -66,7 +66,8 @@ func (p prog) end() uint64 { return p.Off + p.Filesz }
 // file of another format and does not trust any offset or length in the file.
 // Section headers are not used.
 func ReadObject(r io.ReaderAt) (*Object, error) {
-	var h [ehdrSize]byte
+	// Program headers follow the ELF header nearly always.
+	var h [ehdrSize + 16*phdrSize]byte
 	n, err := r.ReadAt(h[:], 0)
 	if n < len(elf.ELFMAG) || string(h[:4]) != elf.ELFMAG {
 		if err != nil && err != io.EOF {
@@ -102,9 +103,11 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 	if phentsize != phdrSize || phnum > maxPhdrs {
 		return nil, fmt.Errorf("%d program headers of %d bytes", phnum, phentsize)
 	}
-	table, err := readAt(r, phoff, phnum*phdrSize)
-	if err != nil {
-		return nil, fmt.Errorf("program headers: %w", err)
+	table := h[min(phoff, uint64(n)):n]
+	if len(table) < phnum*phdrSize {
+		if table, err = readAt(r, phoff, phnum*phdrSize); err != nil {
+			return nil, fmt.Errorf("program headers: %w", err)
+		}
 	}
 	o.progs = make([]prog, phnum)
 	for i := range o.progs {
@@ -172,6 +175,7 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	if !ended {
 		return errors.New("no DT_NULL")
 	}
+	var last piece
 	o.spare = len(zeros(table[len(o.dyn)*dynSize:])) / dynSize
 	for _, d := range o.dyn {
 		switch elf.DynTag(d.Tag) {
@@ -179,7 +183,7 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 			if !strtab {
 				return errors.New("no DT_STRTAB")
 			}
-			s, err := o.str(r, d.Val)
+			s, err := o.str(r, d.Val, &last)
 			if err != nil {
 				return fmt.Errorf("string of %v: %w", elf.DynTag(d.Tag), err)
 			}
@@ -200,21 +204,35 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	return nil
 }
 
+// piece is a part of a file that was read before.
+type piece struct {
+	off  uint64
+	data []byte
+}
+
 // str reads a string of the dynamic string table. Like a loader it takes the
 // table's address as a base only and does not look at DT_STRSZ: a string may
-// lie anywhere in the file's segments.
-func (o *Object) str(r io.ReaderAt, val uint64) (string, error) {
+// lie anywhere in the file's segments. Names tend to lie close together, so
+// the last piece read is kept.
+func (o *Object) str(r io.ReaderAt, val uint64, last *piece) (string, error) {
 	addr := o.strtab + val
 	for _, p := range o.progs {
 		if elf.ProgType(p.Type) != elf.PT_LOAD || addr < p.Vaddr || addr-p.Vaddr >= p.Filesz {
 			continue
 		}
+		off := p.Off + (addr - p.Vaddr)
+		if off >= last.off && off-last.off < uint64(len(last.data)) {
+			if s, _, ok := bytes.Cut(last.data[off-last.off:], []byte{0}); ok {
+				return string(s), nil
+			}
+		}
 		room := min(p.Filesz-(addr-p.Vaddr), maxString)
-		for size := min(room, 128); ; size = room {
-			b, err := readAt(r, p.Off+(addr-p.Vaddr), int(size))
+		for size := min(room, 512); ; size = room {
+			b, err := readAt(r, off, int(size))
 			if err != nil {
 				return "", err
 			}
+			*last = piece{off, b}
 			if s, _, ok := bytes.Cut(b, []byte{0}); ok {
 				return string(s), nil
 			}

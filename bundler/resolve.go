@@ -85,7 +85,7 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 	}
 	first := &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o}
 	c := &Closure{Objects: []*Loaded{first}}
-	known := map[string]*Loaded{}
+	known, files := map[string]*Loaded{}, map[string]*Loaded{first.Real: first}
 	if o.Soname != "" {
 		known[o.Soname] = first
 	}
@@ -98,14 +98,10 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 			}
 			to, via := r.find(from, first, need)
 			if to != nil {
-				same := false
-				for _, l := range c.Objects {
-					if l.Real == to.Real {
-						to, same = l, true
-						break
-					}
-				}
-				if !same {
+				if same := files[to.Real]; same != nil {
+					to = same
+				} else {
+					files[to.Real] = to
 					c.Objects = append(c.Objects, to)
 				}
 				known[need] = to

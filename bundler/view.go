@@ -32,6 +32,7 @@ type Entry struct {
 type directory struct {
 	path  string
 	names map[string]node
+	links map[string]Entry // symbolic links that were resolved
 }
 
 type node struct {
@@ -59,21 +60,33 @@ func (v *View) Lookup(name string) (Entry, error) {
 	if d == nil {
 		return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	return v.in(d, base)
+	e, err := v.in(d, base)
+	if err != nil {
+		return e, fmt.Errorf("%s: %w", name, err)
+	}
+	return e, nil
 }
 
 // in looks a name up in one directory.
 func (v *View) in(d *directory, base string) (Entry, error) {
 	n, ok := d.names[base]
 	if !ok {
-		return Entry{}, fmt.Errorf("%s: %w", path.Join(d.path, base), fs.ErrNotExist)
+		return Entry{}, fs.ErrNotExist
 	}
 	p := path.Join(d.path, base)
 	if n.mode&fs.ModeSymlink == 0 {
 		return Entry{p, p, n.host, n.mode}, nil
 	}
+	if e, ok := d.links[base]; ok {
+		return e, nil
+	}
 	real, n, err := v.walk(p)
-	return Entry{p, real, n.host, n.mode}, err
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{p, real, n.host, n.mode}
+	d.links[base] = e
+	return e, nil
 }
 
 // dir returns the directory that a path leads to, or nil.
@@ -94,7 +107,7 @@ func (v *View) list(real string) *directory {
 	if d, ok := v.dirs[real]; ok {
 		return d
 	}
-	d := &directory{path: real, names: map[string]node{}}
+	d := &directory{path: real, names: map[string]node{}, links: map[string]Entry{}}
 	for _, root := range v.roots {
 		host := filepath.Join(root, real)
 		if fi, err := os.Lstat(host); err != nil || !fi.IsDir() {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// The commands in the order in which a payload is built, on programs of this
+// machine.
+func TestPayload(t *testing.T) {
+	dir := t.TempDir()
+	recipe := filepath.Join(dir, "recipe.json")
+	write(t, recipe, `{
+  "name": "shell", "description": "a shell", "proof": ["/openhands/bin/bash", "-c", "true"],
+  "programs": [{"from": "/usr/bin/bash", "to": "/openhands/libexec/bash"}],
+  "links": [{"path": "/openhands/bin/bash", "target": "../libexec/bash"}],
+  "launchers": {"oh-bash": {"path": "/openhands/libexec/bash", "env": {"A": "b"}}, "sh": {"path": "/openhands/libexec/bash"}}
+}`)
+	out, libs, root := filepath.Join(dir, "out"), filepath.Join(dir, "libs"), filepath.Join(dir, "root")
+	text := oh(t, "component", "--recipe", recipe, "--root", "/", "--out", out, "--libs", libs)
+	if !strings.HasPrefix(text, "component shell: 3 files, ") || !strings.Contains(text, "\nbundled ") {
+		t.Errorf("component printed %q", text)
+	}
+	var launcher payload.Launcher
+	read(t, filepath.Join(out, payload.Launchers, "oh-bash.json"), &launcher)
+	if want := (payload.Launcher{Path: "/openhands/libexec/bash", Env: map[string]string{"A": "b"}}); !cmp.Equal(want, launcher) {
+		t.Errorf("launcher %+v, want %+v", launcher, want)
+	}
+	if target, err := os.Readlink(filepath.Join(out, payload.Bin, "oh-bash")); err != nil || target != "oh-wrappers" {
+		t.Errorf("link of the launcher: %q, %v", target, err)
+	}
+	if _, err := os.Lstat(filepath.Join(out, payload.Bin, "sh")); err == nil {
+		t.Error("a launcher of another name got a link in the first folder of PATH")
+	}
+
+	oh(t, "merge", "--out", root, out, libs)
+	_, err := call("verify", root)
+	if err == nil || !strings.Contains(err.Error(), "not sealed: 1 finding") {
+		t.Errorf("without the program that launchers link to: %v", err)
+	}
+	write(t, filepath.Join(root, payload.Wrappers), "#!/openhands/libexec/bash\n")
+	if text := oh(t, "verify", root); !strings.HasPrefix(text, "glibc 2.") || !strings.HasSuffix(text, ", 0 offenders\n") {
+		t.Errorf("verify printed %q", text)
+	}
+	var verified struct{ Offenders []any }
+	if err := json.Unmarshal([]byte(oh(t, "verify", "--json", root)), &verified); err != nil || verified.Offenders == nil {
+		t.Errorf("verify --json: %v, %v", verified, err)
+	}
+	var sealed struct{ Sealed, Already int }
+	if err := json.Unmarshal([]byte(oh(t, "seal", root)), &sealed); err != nil || sealed.Sealed != 0 || sealed.Already < 3 {
+		t.Errorf("seal: %+v, %v", sealed, err)
+	}
+
+	oh(t, "manifest", "--version", "0.62.0", "--server", "agent-server", "--components", "shell", root)
+	var manifest payload.Manifest
+	read(t, filepath.Join(root, payload.ManifestFile), &manifest)
+	var component payload.Component
+	read(t, filepath.Join(root, payload.ComponentsDir, "shell.json"), &component)
+	if manifest.SchemaVersion != payload.SchemaVersion || !strings.HasPrefix(manifest.Libc, "glibc 2.") || !cmp.Equal([]payload.Component{component}, manifest.Components) {
+		t.Errorf("manifest %+v", manifest)
+	}
+	if component.Files != 3 || component.Bytes < 1_000_000 || !cmp.Equal([]string{"/openhands/bin/bash", "-c", "true"}, component.Proof) {
+		t.Errorf("component %+v", component)
+	}
+}
+
+func TestTree(t *testing.T) {
+	var trees []treeNode
+	if err := json.Unmarshal([]byte(oh(t, "tree", "--json", "/bin/bash")), &trees); err != nil || len(trees) != 1 {
+		t.Fatal(trees, err)
+	}
+	found := map[string]string{}
+	for _, need := range trees[0].Needs {
+		found[need.Name] = need.Via
+		if _, err := os.Stat(need.Path); err != nil {
+			t.Errorf("%s: %v", need.Name, err)
+		}
+	}
+	if found["libc.so.6"] == "" {
+		t.Errorf("bash needs %v", found)
+	}
+	if text := oh(t, "tree", "/bin/bash"); !strings.Contains(text, "\n  libc.so.6 => /") {
+		t.Errorf("tree printed %q", text)
+	}
+}
+
+func TestBadUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{}, {"unknown"}, {"component"}, {"component", "--recipe", "x", "--out", "y"}, {"merge", "--out", "x"}, {"verify"}, {"verify", "a", "b"},
+		{"seal"}, {"seal", "--arch", "vax", "x"}, {"manifest", "x"}, {"tree"}, {"verify", "--no-such-flag", "x"},
+	} {
+		var usage usageError
+		if _, err := call(args...); !errors.As(err, &usage) {
+			t.Errorf("%q: error %v is not one of usage", args, err)
+		}
+	}
+	var usage usageError
+	for _, args := range [][]string{{"verify", "/nonexistent"}, {"tree", "/nonexistent"}, {"component", "--recipe", "/nonexistent", "--out", "x", "--libs", "y"}} {
+		if _, err := call(args...); err == nil || errors.As(err, &usage) {
+			t.Errorf("%q: error %v, want a failure that is not one of usage", args, err)
+		}
+	}
+}
+
+func call(args ...string) (string, error) {
+	var out, messages bytes.Buffer
+	err := run(context.Background(), &out, &messages, args)
+	return out.String(), err
+}
+
+func oh(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := call(args...)
+	if err != nil {
+		t.Fatalf("oh-bundle %q: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, name string, v any) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
