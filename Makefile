@@ -46,7 +46,7 @@ unit: helpers
 
 # The live tests share one engine and its images: one package at a time.
 live: deps
-	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -timeout 45m $(LIVE)
+	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -parallel 2 -timeout 45m $(LIVE)
 
 test: unit live
 
