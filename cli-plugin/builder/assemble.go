@@ -51,14 +51,15 @@ func (e *refusedError) Unwrap() error { return e.err }
 // run makes the image and returns its ID. It has no name yet. The engine gets
 // only the layers that it lacks; where it refuses that, all of them.
 func (a assembly) run(ctx context.Context) (string, error) {
-	known, err := a.engine.runtimeChains(ctx)
-	if err != nil {
-		return "", err
-	}
-	known.add(diffIDs(a.deps))
+	known := chains{}
 	if a.base != nil {
+		var err error
+		if known, err = a.engine.chainsOver(ctx, a.base); err != nil {
+			return "", err
+		}
 		known.add(diffIDs(a.base))
 	}
+	known.add(diffIDs(a.deps))
 	try := attempt{assembly: a, known: known, baseFirst: a.runtime.LayerOrder == plan.OrderBaseFirst, content: map[string]bool{}}
 	for {
 		id, err := try.run(ctx)

@@ -37,7 +37,7 @@ import (
 type fakeStore struct {
 	client.APIClient
 	containerd bool
-	refuse     int // so many loads are refused, whatever they hold
+	refuse     int    // so many loads are refused, whatever they hold
 	unpack     string // why no image can be unpacked
 	images     map[string]v1.Image
 	infos      map[string]image.InspectResponse
@@ -344,10 +344,13 @@ func (s *fakeStore) ImageRemove(_ context.Context, id string, _ client.ImageRemo
 func (s *fakeStore) ImageList(_ context.Context, o client.ImageListOptions) (client.ImageListResult, error) {
 	var result client.ImageListResult
 	for id, info := range s.infos {
+		matches := true
 		for filter := range o.Filters["label"] {
-			if name, value, _ := strings.Cut(filter, "="); labels(&info)[name] == value {
-				result.Items = append(result.Items, image.Summary{ID: id})
-			}
+			name, value, _ := strings.Cut(filter, "=")
+			matches = matches && labels(&info)[name] == value
+		}
+		if matches {
+			result.Items = append(result.Items, image.Summary{ID: id})
 		}
 	}
 	return result, nil
@@ -368,13 +371,17 @@ func (s *fakeStore) assembly(t *testing.T, base *image.InspectResponse, order pl
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{payload.LabelKind: payload.KindDeps}}}, depsLayers...)
+	own := map[string]string{payload.LabelDepsDigest: deps.ID, payload.LabelBaseDigest: ""}
+	if base != nil {
+		own[payload.LabelBaseDigest] = base.ID
+	}
 	return assembly{
 		engine: s.engine(),
 		runtime: plan.Runtime{
 			Base: "base:1", User: payload.User, LayerOrder: order,
 			Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer},
 		},
-		labels: map[string]string{payload.LabelDepsDigest: deps.ID},
+		labels: own,
 		deps:   deps, base: base, created: time.Unix(1700000000, 0).UTC(),
 	}
 }
@@ -458,7 +465,7 @@ func TestCompleteArchive(t *testing.T) {
 		}
 		want := map[string]any{
 			"env":    []string{"A=1", "PATH=/openhands/bin:/x:/openhands/fallback/bin", "EDITOR=code"},
-			"labels": map[string]string{"own": "yes", payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelDepsDigest: a.deps.ID},
+			"labels": map[string]string{"own": "yes", payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelDepsDigest: a.deps.ID, payload.LabelBaseDigest: base.ID},
 			"stop":   "SIGQUIT", "user": "root",
 			"entrypoint": []string{"/openhands/bin/oh-init", "--"}, "cmd": []string{"/openhands/bin/oh-action-execution-server"}, "onbuild": []string(nil),
 			"ports": map[string]struct{}{"80/tcp": {}, "8000/tcp": {}}, "dir": "/workspace", "created": int64(1700000000),

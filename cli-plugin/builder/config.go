@@ -61,7 +61,6 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	config.Env = environ(base.Config.Env, r.Environ())
 	config.WorkingDir = payload.Workspace
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
-	config.ArgsEscaped = false //nolint:staticcheck // the base's, of a Cmd that is gone
 	config.OnBuild = nil
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)
 	if config.ExposedPorts == nil {

@@ -176,11 +176,12 @@ func (c chains) add(layers []digest.Digest) {
 
 func (c chains) has(layers []digest.Digest) bool { return len(layers) == 0 || c[chainKey(layers)] }
 
-// runtimeChains returns the stacks of the runtime images that the engine has.
-func (e *Engine) runtimeChains(ctx context.Context) (chains, error) {
+// chainsOver returns the layer stacks of the runtime images over base that the
+// engine has.
+func (e *Engine) chainsOver(ctx context.Context, base *image.InspectResponse) (chains, error) {
 	known := chains{}
 	list, err := e.api.ImageList(ctx, client.ImageListOptions{
-		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime),
+		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime, payload.LabelBaseDigest+"="+base.ID),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)

@@ -11,7 +11,7 @@ import (
 func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var runtimes runtimeOptions
 	var how buildOptions
-	var dry bool
+	var dry, load bool
 	cmd := &cobra.Command{
 		Use:   "build --base REF [--base REF...]",
 		Short: "Build runtime images over one or more bases",
@@ -22,6 +22,9 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 			if len(runtimes.bases) == 0 {
 				return problem.New(problem.Usage, "no base is given", nil, "Name one, for example --base alpine:3.20, or --base scratch")
 			}
+			if !load {
+				return problem.New(problem.Usage, "--load=false leaves nothing to build for", nil, "Leave it out: images are loaded into the engine")
+			}
 			if dry {
 				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
 			}
@@ -31,7 +34,7 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	runtimes.flags(cmd.Flags())
 	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
-	cmd.Flags().Bool("load", true, "Load the images into the engine")
+	cmd.Flags().BoolVar(&load, "load", true, "Load the images into the engine")
 	complete(cmd)
 	return cmd
 }
