@@ -96,7 +96,7 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 				c.Edges = append(c.Edges, Edge{from, need, ViaLoaded, to})
 				continue
 			}
-			to, via := r.find(from, first, need)
+			to, via := r.find(from, need)
 			if to != nil {
 				if same := files[to.Real]; same != nil {
 					to = same
@@ -116,7 +116,7 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 }
 
 // find searches one DT_NEEDED.
-func (r *Resolver) find(from, first *Loaded, need string) (*Loaded, string) {
+func (r *Resolver) find(from *Loaded, need string) (*Loaded, string) {
 	if need = expandOrigin(need, path.Dir(from.Path)); strings.Contains(need, "/") {
 		return r.candidate(from, path.Dir(need), path.Base(need)), ViaPath
 	}
@@ -129,18 +129,11 @@ func (r *Resolver) find(from, first *Loaded, need string) (*Loaded, string) {
 		return nil
 	}
 	if from.Object.Runpath == "" {
-		reached := false
-		for l := from; l != nil; l = l.loader {
-			reached = reached || l == first
+		for l := from; l != nil; l = l.loader { // ends with the program
 			if l.Object.Runpath == "" {
 				if found := search(l, l.Object.Rpath); found != nil {
 					return found, ViaRpath
 				}
-			}
-		}
-		if !reached && first.Object.Runpath == "" {
-			if found := search(first, first.Object.Rpath); found != nil {
-				return found, ViaRpath
 			}
 		}
 	} else if found := search(from, from.Object.Runpath); found != nil {
