@@ -3,7 +3,8 @@
 FROM example.org/runtime:oh_deps_v0.62.0_0123456789abcdef AS deps
 
 FROM alpine:3.20
-USER root
+# By number: scratch has no name for it until the set-up is done.
+USER 0
 COPY --from=deps /openhands /openhands
 RUN ["/openhands/bin/oh-init", "setup", "--user", "openhands:1000"]
 ENV PATH="/openhands/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/openhands/fallback/bin"
@@ -16,6 +17,7 @@ ENV LC_ALL="C.UTF-8"
 ENV EDITOR="code"
 ENV VISUAL="code"
 ENV GIT_EDITOR="code --wait"
+USER root
 WORKDIR /workspace
 EXPOSE 8000
 ENTRYPOINT ["/openhands/bin/oh-init","--"]
