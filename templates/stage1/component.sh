@@ -18,6 +18,6 @@ fi
 
 # The needs' libraries are not the component's; what is mounted the bundler
 # leaves alone; all else below /openhands it takes.
-[ ! -d /needs ] || rm -rf /openhands/lib /openhands/i18n /openhands/nss
+[ ! -d /needs ] || rm -rf /openhands/lib /openhands/i18n /openhands/ns.conf
 /helpers/oh-bundle component --recipe /recipe/recipe.json --root / --out /out --libs /libs
 chmod -R a+rX,go-w /out /libs
