@@ -29,6 +29,10 @@ const (
 	BaseConflict Code = "OH-012" // the base occupies what the payload needs
 	LoadFailed   Code = "OH-013" // the engine refused the assembled image
 	ServerDied   Code = "OH-014" // the server ended before it was alive
+	BadSource    Code = "OH-015" // a folder that does not hold OpenHands' sources
+	BadTemplate  Code = "OH-016" // the template inside the sources cannot be rendered
+	NoRelease    Code = "OH-017" // a release of OpenHands cannot be fetched
+	TagReused    Code = "OH-018" // an image has the tag, but was made from something else
 )
 
 // Error is a problem with its way out. Summary says what could not be done,

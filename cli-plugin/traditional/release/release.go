@@ -1,0 +1,145 @@
+// Package release gets the sources of a release of OpenHands from the Python
+// index that this machine's pip is set up for.
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+// project is the name of OpenHands on the Python index.
+const project = "openhands-ai"
+
+// Release is one version of OpenHands.
+type Release struct {
+	Version string
+	Hashes  []string // SHA-256 in hexadecimal of what the index may give; empty: none is known
+}
+
+// New returns the release of a version. Its hashes are looked for in known, a
+// requirements file of pip.
+func New(version, known string) (Release, error) {
+	r := Release{Version: version}
+	if !validVersion.MatchString(version) {
+		return r, problem.New(problem.Usage, fmt.Sprintf("%q is no version of OpenHands", version), nil, "Write it as in 0.62.0")
+	}
+	for line := range strings.Lines(strings.ReplaceAll(known, "\\\n", " ")) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != project+"=="+version {
+			continue
+		}
+		for _, field := range fields[1:] {
+			if hash, ok := strings.CutPrefix(field, "--hash=sha256:"); ok {
+				r.Hashes = append(r.Hashes, hash)
+			}
+		}
+	}
+	return r, nil
+}
+
+var validVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.]{0,40}$`)
+
+// Unpack puts the sources into the folder dir, which it makes. Archives are
+// kept in the folder cache, and their hashes are checked each time.
+func (r Release) Unpack(ctx context.Context, cache, dir string) error {
+	archive, err := r.archive(ctx, filepath.Join(cache, project, r.Version))
+	if err != nil {
+		return err
+	}
+	if filepath.Ext(archive) == ".whl" {
+		err = unpackWheel(archive, dir)
+	} else {
+		err = unpackSource(archive, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("unpacking %s: %w", archive, err)
+	}
+	return nil
+}
+
+// archive returns the archive of the release out of the folder cache, where
+// it is put first if it is not there or not the right one.
+func (r Release) archive(ctx context.Context, cache string) (string, error) {
+	if kept, ok := r.kept(cache); ok {
+		return kept, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(cache), 0o755); err != nil {
+		return "", fmt.Errorf("making the cache folder: %w", err)
+	}
+	scratch, err := os.MkdirTemp(filepath.Dir(cache), ".new-")
+	if err != nil {
+		return "", fmt.Errorf("making the cache folder: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	fetched, err := r.download(ctx, scratch)
+	if err == nil {
+		err = r.check(fetched)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", problem.New(problem.NoRelease, fmt.Sprintf("%s %s cannot be fetched from the Python index", project, r.Version), err,
+			"See that 'pip download' works on this machine, or name a checkout or an unpacked release with --source")
+	}
+	if kept, ok := r.kept(cache); ok { // another process was faster
+		return kept, nil
+	}
+	if err := os.RemoveAll(cache); err != nil {
+		return "", fmt.Errorf("clearing the cache folder: %w", err)
+	}
+	if err := os.Rename(filepath.Dir(fetched), cache); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("keeping %s in the cache folder: %w", filepath.Base(fetched), err)
+	}
+	return only(cache)
+}
+
+// kept returns the right archive out of the folder cache.
+func (r Release) kept(cache string) (string, bool) {
+	archive, err := only(cache)
+	return archive, err == nil && r.check(archive) == nil
+}
+
+// check compares the archive with the hashes that are known.
+func (r Release) check(archive string) error {
+	if len(r.Hashes) == 0 {
+		return nil
+	}
+	file, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); !slices.Contains(r.Hashes, got) {
+		return fmt.Errorf("%s has the SHA-256 %s, and not the %s that is known", filepath.Base(archive), got, strings.Join(r.Hashes, " or "))
+	}
+	return nil
+}
+
+// only returns the one file of a folder.
+func only(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) != 1 {
+		return "", fmt.Errorf("%s holds %d files and not one", dir, len(entries))
+	}
+	return filepath.Join(dir, entries[0].Name()), nil
+}
