@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -114,7 +114,7 @@ func TestBadUsage(t *testing.T) {
 
 func call(args ...string) (string, error) {
 	var out, messages bytes.Buffer
-	err := run(context.Background(), &out, &messages, args)
+	err := run(context.Background(), "oh-bundle", &out, &messages, args)
 	return out.String(), err
 }
 
