@@ -118,7 +118,8 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 		return nil, err
 	}
 	err = b.bake(ctx, bakeTarget{
-		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache,
+		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image},
+		secrets: secrets, settings: indexSettings(), noCache: b.NoCache,
 	})
 	if err != nil {
 		return nil, err

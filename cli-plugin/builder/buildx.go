@@ -34,6 +34,7 @@ type bakeTarget struct {
 	dockerfile string
 	tags       []string
 	secrets    map[string]string // files by ID
+	settings   string            // the secret settingsSecret, see indexSettings
 	noCache    bool
 
 	// fromEngine is set where the Dockerfile starts from an image that only
@@ -68,7 +69,7 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	}
 	cmd := exec.CommandContext(ctx, buildx, append(args, "image")...)
 	cmd.Dir = dir
-	cmd.Env = b.buildxEnv()
+	cmd.Env = append(b.buildxEnv(), settingsVariable+"="+target.settings)
 	cmd.Stdin = bytes.NewReader(definition)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second // for BuildKit to stop its steps
@@ -155,6 +156,13 @@ func writeContext(dir string, target bakeTarget) error {
 	return nil
 }
 
+// settingsSecret is the ID of the secret with indexSettings, settingsVariable
+// the variable in which buildx gets it.
+const (
+	settingsSecret   = "settings"
+	settingsVariable = "OPENHANDS_INDEX_SETTINGS"
+)
+
 // definition is the bake file. Bake expands ${} and %{} in every string.
 func (t bakeTarget) definition() ([]byte, error) {
 	literal := strings.NewReplacer("${", "$${", "%{", "%%{").Replace
@@ -182,6 +190,9 @@ func (t bakeTarget) definition() ([]byte, error) {
 		}
 		w.Flush()
 		image.Secrets = append(image.Secrets, literal(strings.TrimSpace(fields.String())))
+	}
+	if t.settings != "" {
+		image.Secrets = append(image.Secrets, "id="+settingsSecret+",env="+settingsVariable)
 	}
 	return json.Marshal(map[string]map[string]target{"target": {"image": image}})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +24,9 @@ func clearEnvironment(t *testing.T) {
 	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "NPM_CONFIG_USERCONFIG"} {
 		t.Setenv(name, "")
 	}
+	for _, name := range indexVariables {
+		t.Setenv(name, "")
+	}
 	t.Setenv("HOME", t.TempDir())
 }
 
@@ -31,7 +35,7 @@ func TestBakeDefinition(t *testing.T) {
 	t.Setenv("https_proxy", "http://user:${x}@proxy:1")
 	data, err := bakeTarget{
 		tags: []string{"r:1", "r:2"}, noCache: true,
-		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`},
+		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, settings: "export A=b",
 	}.definition()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +49,7 @@ func TestBakeDefinition(t *testing.T) {
 		"tags":   []any{"r:1", "r:2"},
 		"output": []any{"type=docker"},
 		"args":   map[string]any{"https_proxy": "http://user:$${x}@proxy:1"},
-		"secret": []any{`id=ca,"src=/a,b ""c"""`, "id=pip,src=/etc/pip.conf"},
+		"secret": []any{`id=ca,"src=/a,b ""c"""`, "id=pip,src=/etc/pip.conf", "id=settings,env=OPENHANDS_INDEX_SETTINGS"},
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -131,5 +135,21 @@ func TestHostSecrets(t *testing.T) {
 		if !errors.As(err, &p) || p.Code != problem.Usage {
 			t.Errorf("%s=%s: got %v, want %s", name, file, err, problem.Usage)
 		}
+	}
+}
+
+func TestIndexSettings(t *testing.T) {
+	clearEnvironment(t)
+	if got := indexSettings(); got != "" {
+		t.Errorf("without variables: %q", got)
+	}
+	t.Setenv("PIP_INDEX_URL", "https://me:it's@index/simple?a=$b")
+	t.Setenv("UV_INDEX", "https://uv/")
+	out, err := exec.Command("sh", "-c", indexSettings()+`printf '%s|%s' "$PIP_INDEX_URL" "$UV_INDEX"`).CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "https://me:it's@index/simple?a=$b|https://uv/"; string(out) != want {
+		t.Errorf("the script sets %q, want %q", out, want)
 	}
 }

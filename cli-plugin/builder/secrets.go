@@ -76,6 +76,27 @@ func HostSecrets(given map[string]string) (map[string]string, error) {
 	return secrets, nil
 }
 
+// indexVariables are the settings of package managers that people make in the
+// environment instead of a file.
+var indexVariables = []string{
+	"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",
+	"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST",
+	"NPM_CONFIG_REGISTRY", "npm_config_registry",
+}
+
+// indexSettings returns the index settings of this process's environment as a
+// shell script that exports them; empty where there are none. They may hold
+// passwords, so a build gets them as a secret.
+func indexSettings() string {
+	var script strings.Builder
+	for _, name := range indexVariables {
+		if value := os.Getenv(name); value != "" {
+			fmt.Fprintf(&script, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+		}
+	}
+	return script.String()
+}
+
 func firstFile(candidates []string) string {
 	if i := slices.IndexFunc(candidates, usable); i >= 0 {
 		return candidates[i]

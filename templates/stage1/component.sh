@@ -10,6 +10,7 @@ if [ -s /run/secrets/ca ]; then
 		export $name=/run/secrets/ca
 	done
 fi
+[ ! -s /run/secrets/settings ] || . /run/secrets/settings
 [ ! -s /run/secrets/pip ] || export PIP_CONFIG_FILE=/run/secrets/pip
 [ ! -s /run/secrets/uv ] || export UV_CONFIG_FILE=/run/secrets/uv
 [ ! -s /run/secrets/npm ] || export NPM_CONFIG_USERCONFIG=/run/secrets/npm

@@ -20,6 +20,7 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
     --mount=type=secret,id=uv,target=/run/secrets/uv \
     --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
 FROM builder AS component-uv
@@ -36,6 +37,7 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
     --mount=type=secret,id=uv,target=/run/secrets/uv \
     --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
 FROM builder AS component-action-execution-server
@@ -58,6 +60,7 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
     --mount=type=secret,id=uv,target=/run/secrets/uv \
     --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
 FROM builder AS component-core
@@ -74,6 +77,7 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
     --mount=type=secret,id=uv,target=/run/secrets/uv \
     --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
 FROM builder AS libs
