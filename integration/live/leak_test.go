@@ -75,7 +75,7 @@ func inBase(t *testing.T, base string, args ...string) (string, error) {
 // base alone; nobody may be able to tell which is which.
 func checkBasePrograms(t *testing.T, s *sandbox) {
 	programs := map[string][]string{
-		"debian":  {"command -v ls", "ls --version | head -n 1", "apt-get --version | head -n 1", "dpkg --version | head -n 1", "perl -e 'print 6*7'", "ls -ld /etc/apt"},
+		"debian":  {"command -v ls", "ls --version | head -n 1", "apt-get --version | head -n 1", "dpkg --version | head -n 1", `perl -e "print 6*7"`, "ls -ld /etc/apt"},
 		"alpine":  {"command -v ls", "apk --version", "apk info 2>/dev/null | sort | head -n 3", "busybox | head -n 1", "ls -ld /etc/apk"},
 		"busybox": {"command -v ls", "busybox | head -n 1", "ls -ld /bin/busybox"},
 	}
@@ -85,7 +85,7 @@ func checkBasePrograms(t *testing.T, s *sandbox) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, s.shell(t, line), want)
+		equal(t, s.shell(t, "sh -c '"+line+"'"), want)
 	}
 	if s.base == "scratch" {
 		equal(t, s.shell(t, "command -v ls"), payload.FallbackBin+"/ls")
