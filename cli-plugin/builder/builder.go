@@ -46,13 +46,22 @@ type Result struct {
 // there already and was made from the same inputs is reused. Results are those
 // of the images that are finished, also where it ends with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
+	// A base that cannot be had is found out before minutes go into stage 1.
+	bases := make([]*image.InspectResponse, len(p.Runtimes))
+	for i, r := range p.Runtimes {
+		base, err := b.base(ctx, r.Base)
+		if err != nil {
+			return nil, problem.Classify(ctx, err)
+		}
+		bases[i] = base
+	}
 	deps, result, err := b.deps(ctx, p.Deps)
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
 	results := []Result{result}
-	for _, r := range p.Runtimes {
-		result, err := b.runtime(ctx, deps, r)
+	for i, r := range p.Runtimes {
+		result, err := b.runtime(ctx, deps, bases[i], r)
 		if err != nil {
 			return results, problem.Classify(ctx, err)
 		}
@@ -138,14 +147,10 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 	return built, nil
 }
 
-// runtime sees to one runtime image.
-func (b *Builder) runtime(ctx context.Context, deps *image.InspectResponse, r plan.Runtime) (Result, error) {
+// runtime sees to one runtime image; base is nil for scratch.
+func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: r.References()}
-	base, err := b.base(ctx, r.Base)
-	if err != nil {
-		return result, err
-	}
 	origin := map[string]string{
 		payload.LabelDepsDigest:            deps.ID,
 		payload.LabelBaseDigest:            "",

@@ -46,10 +46,6 @@ type bakeTarget struct {
 // builder, and whatever it writes is removed again. The names are given by the
 // build's last step, so a build that fails or is cancelled leaves none.
 func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
-	buildx, err := b.buildx()
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "docker-openhands-")
 	if err != nil {
 		return fmt.Errorf("making the build context: %w", err)
@@ -62,15 +58,24 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	if err != nil {
 		return fmt.Errorf("encoding the bake file: %w", err)
 	}
-
-	args := []string{"bake", "--file", "-", "--progress", "rawjson"}
+	args := []string{"bake", "--file", "-"}
 	if target.fromEngine {
 		args = append(args, "--builder", b.CLI.CurrentContext())
 	}
-	cmd := exec.CommandContext(ctx, buildx, append(args, "image")...)
+	return b.runBuildx(ctx, dir, bytes.NewReader(definition), append(args, "image")...)
+}
+
+// runBuildx runs a buildx command that builds, in the folder dir, and shows
+// its progress.
+func (b *Builder) runBuildx(ctx context.Context, dir string, stdin io.Reader, args ...string) error {
+	buildx, err := b.buildx()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, buildx, append([]string{args[0], "--progress", "rawjson"}, args[1:]...)...)
 	cmd.Dir = dir
-	cmd.Env = append(b.buildxEnv(), settingsVariable+"="+target.settings)
-	cmd.Stdin = bytes.NewReader(definition)
+	cmd.Env = b.buildxEnv()
+	cmd.Stdin = stdin
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second // for BuildKit to stop its steps
 	stderr, err := cmd.StderrPipe()
