@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -15,31 +16,81 @@ import (
 // code and Markdown, the agents' skills, pyproject.toml and poetry.lock. Files
 // that are there already are replaced. Links are followed.
 func (s *Source) WriteContext(dir, dockerfile string) error {
-	code := filepath.Join(dir, "code")
-	if err := s.copyTree(s.folder(), filepath.Join(code, packageName), func(name string, _ bool) bool {
-		return strings.HasSuffix(name, ".pyc") || strings.HasSuffix(name, ".md")
-	}); err != nil {
+	code, err := s.code(dockerfile)
+	if err != nil {
 		return err
 	}
+	err = code.copyTo(filepath.Join(dir, codeFolder))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, dockerfileName), []byte(dockerfile), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the build context: %w", err)
+	}
+	return nil
+}
+
+// ContextFiles lists the files of the build context, sorted.
+func (s *Source) ContextFiles(dockerfile string) ([]string, error) {
+	code, err := s.code(dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	list := append(code.list(codeFolder), dockerfileName)
+	slices.Sort(list)
+	return list, nil
+}
+
+const (
+	codeFolder     = "code"
+	dockerfileName = "Dockerfile"
+)
+
+// code is the folder of the build context that holds the sources.
+func (s *Source) code(dockerfile string) (*node, error) {
+	code := &node{mode: fs.ModeDir}
+	add := func(name, path string, skip func(name string, dir bool) bool) error {
+		n, err := scan(path, skip)
+		if err != nil {
+			return s.broken("the sources cannot be read", err)
+		}
+		code.entries = append(code.entries, entry{name, n})
+		return nil
+	}
+	all := func(string, bool) bool { return false }
+	err := add(packageName, s.folder(), func(name string, _ bool) bool {
+		return strings.HasSuffix(name, ".pyc") || strings.HasSuffix(name, ".md")
+	})
+	if err != nil {
+		return nil, err
+	}
 	if skills := s.skills(dockerfile); skills != "" {
-		all := func(string, bool) bool { return false }
-		if err := s.copyTree(filepath.Join(s.root, skills), filepath.Join(code, skills), all); err != nil {
-			return err
+		if err := add(skills, filepath.Join(s.root, skills), all); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range []string{projectFile, lockFile} {
 		path, err := s.locate(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := copyFile(path, filepath.Join(code, name)); err != nil {
-			return fmt.Errorf("writing the build context: %w", err)
+		if err := add(name, path, all); err != nil {
+			return nil, err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
-		return fmt.Errorf("writing the build context: %w", err)
+	return code, nil
+}
+
+// list returns the files below a folder that is called name, in no order.
+func (n *node) list(name string) []string {
+	if !n.mode.IsDir() {
+		return []string{name}
 	}
-	return nil
+	var files []string
+	for _, e := range n.entries {
+		files = append(files, e.list(name+"/"+e.name)...)
+	}
+	return files
 }
 
 // skills is the folder of the agents' skills: "microagents" in former versions
@@ -57,17 +108,6 @@ func (s *Source) skills(dockerfile string) string {
 	return ""
 }
 
-func (s *Source) copyTree(from, to string, skip func(name string, dir bool) bool) error {
-	root, err := scan(from, skip)
-	if err != nil {
-		return s.broken("the sources cannot be read", err)
-	}
-	if err := root.copyTo(to); err != nil {
-		return fmt.Errorf("writing the build context: %w", err)
-	}
-	return nil
-}
-
 // copyTo copies a file, or a folder with all that is in it.
 func (n *node) copyTo(path string) error {
 	if !n.mode.IsDir() {
@@ -80,6 +120,9 @@ func (n *node) copyTo(path string) error {
 		if err := e.copyTo(filepath.Join(path, e.name)); err != nil {
 			return err
 		}
+	}
+	if n.path == "" { // made up
+		return nil
 	}
 	return keepAttributes(n.path, path)
 }
@@ -117,7 +160,7 @@ func keepAttributes(from, to string) error {
 // AppendConfig tells the scripts that build from a prepared folder its tags:
 // they are appended to the folder's config.sh.
 func (n Names) AppendConfig(dir string) (err error) {
-	file, err := os.OpenFile(filepath.Join(dir, "config.sh"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, fs.FileMode(0o644))
+	file, err := os.OpenFile(filepath.Join(dir, "config.sh"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err == nil {
 		_, err = fmt.Fprintf(file, "\nDOCKER_IMAGE_TAG=%s\nDOCKER_IMAGE_SOURCE_TAG=%s\n", n.Older, n.Source)
 		err = errors.Join(err, file.Close())

@@ -11,7 +11,7 @@ import (
 // node is a regular file or a folder. Links are followed, and a file or folder
 // that several links lead to is one node.
 type node struct {
-	path    string // real
+	path    string // real; empty for a folder that is made up
 	mode    fs.FileMode
 	entries []entry // of a folder, sorted by name
 }
@@ -28,7 +28,7 @@ type scanner struct {
 	known map[string]*node                 // by real path; nil while its folder is being read
 }
 
-// scan reads the tree below the folder root. Links that lead nowhere and
+// scan reads the file root, or the tree below the folder root. Links that lead nowhere and
 // special files are left out; a link to a folder that it lies in is an error.
 func scan(root string, skip func(name string, dir bool) bool) (*node, error) {
 	path, err := filepath.EvalSymlinks(root)
@@ -39,6 +39,9 @@ func scan(root string, skip func(name string, dir bool) bool) (*node, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
+	}
+	if !info.IsDir() {
+		return &node{path: path, mode: info.Mode()}, nil
 	}
 	return s.folder(path, info)
 }

@@ -189,6 +189,9 @@ func TestDecisions(t *testing.T) {
 			if diff := cmp.Diff(v.Files, files(t, dir)); diff != "" {
 				t.Errorf("build context: %s", diff)
 			}
+			if list, err := s.ContextFiles(""); err != nil || !slices.Equal(list, v.Files) {
+				t.Errorf("the build context is listed as %q, %v", list, err)
+			}
 			if row.Files == nil || *row.Files != len(v.Files) {
 				t.Errorf("the vectors disagree about the number of files")
 			}
