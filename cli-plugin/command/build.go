@@ -11,14 +11,23 @@ import (
 func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var runtimes runtimeOptions
 	var how buildOptions
+	var mode modeOptions
+	var old traditionalOptions
 	var dry, load bool
 	cmd := &cobra.Command{
 		Use:   "build --base REF [--base REF...]",
 		Short: "Build runtime images over one or more bases",
 		Example: `  docker openhands build --base alpine:3.20
-  docker openhands build --base debian:12 --base scratch --without browser`,
+  docker openhands build --base debian:12 --base scratch --without browser
+  docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := mode.check(cmd, &runtimes); err != nil {
+				return err
+			}
+			if mode.mode == modeTraditional {
+				return buildTraditional(cmd.Context(), dockerCLI, traditionalBuild{&runtimes, &how, &mode, &old, dry})
+			}
 			if len(runtimes.bases) == 0 {
 				return problem.New(problem.Usage, "no base is given", nil, "Name one, for example --base alpine:3.20, or --base scratch")
 			}
@@ -33,6 +42,9 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	}
 	runtimes.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	mode.flags(cmd.Flags())
+	old.flags(cmd.Flags())
+	cmd.Flags().SetNormalizeFunc(oldSpelling)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	cmd.Flags().BoolVar(&load, "load", true, "Load the images into the engine")
 	complete(cmd)

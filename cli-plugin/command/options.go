@@ -90,6 +90,7 @@ func complete(cmd *cobra.Command) {
 		"server":      {plan.DefaultServer, "agent-server"},
 		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
 		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
+		"mode":        {modeTwoStage, modeTraditional},
 		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
 		"without":     componentNames(),
 	} {
@@ -111,10 +112,15 @@ func componentNames() []string {
 	return names
 }
 
+// repository is that of all images made.
+func repository() string {
+	return cmp.Or(os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository)
+}
+
 // planOptions are the options of the plan for arch.
 func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
 	return plan.Options{
-		Bases: o.bases, Repository: cmp.Or(os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository),
+		Bases: o.bases, Repository: repository(),
 		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, Without: o.without,
 		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
 		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
@@ -240,14 +246,20 @@ func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtime
 	if err != nil {
 		return results, err
 	}
-	if o.metadataFile != "" {
-		data, err := json.MarshalIndent(report{results}, "", "  ")
-		if err != nil {
-			return results, fmt.Errorf("encoding the results: %w", err)
-		}
-		if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
-			return results, fmt.Errorf("writing the results: %w", err)
-		}
+	return results, o.writeMetadata(results)
+}
+
+// writeMetadata writes the results where the user wants them.
+func (o *buildOptions) writeMetadata(results []builder.Result) error {
+	if o.metadataFile == "" {
+		return nil
 	}
-	return results, nil
+	data, err := json.MarshalIndent(report{results}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the results: %w", err)
+	}
+	if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the results: %w", err)
+	}
+	return nil
 }

@@ -82,6 +82,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 	})
 	root.AddCommand(
 		newBuild(dockerCLI),
+		newBundle(dockerCLI),
 		newDeps(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),

@@ -1,45 +1,154 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
 
+// tagReport holds the names over one base; nil are those that the mode has not.
+type tagReport struct {
+	Repository string     `json:"repository"`
+	Source     *string    `json:"source_tag"`
+	Lock       *string    `json:"lock_tag"`
+	Versioned  *string    `json:"versioned_tag"`
+	Older      *[2]string `json:"repo_and_tag"`
+	Deps       *string    `json:"deps_tag"`
+	Runtime    *string    `json:"runtime_tag"`
+
+	references []string
+	dockerfile string
+}
+
 func newTags(dockerCLI command.Cli) *cobra.Command {
 	var runtimes runtimeOptions
-	var asJSON bool
+	var mode modeOptions
+	var asJSON, printDockerfile bool
 	cmd := &cobra.Command{
 		Use:   "tags [--base REF...]",
 		Short: "Print the names that a build would use",
-		Args:  arguments(0, 0),
+		Long: `Prints the names that a build would use, and builds nothing. With --json it is
+one object for each base.`,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := runtimes.sketch(cmd.Context(), dockerCLI)
+			if err := mode.check(cmd, &runtimes); err != nil {
+				return err
+			}
+			if printDockerfile && len(runtimes.bases) > 1 {
+				return problem.New(problem.Usage, fmt.Sprintf("--print-dockerfile is for one image, but there are %d bases", len(runtimes.bases)), nil, "Name one base")
+			}
+			reports, err := mode.tags(cmd.Context(), dockerCLI, &runtimes, printDockerfile)
 			if err != nil {
 				return err
 			}
-			type image struct {
-				Base       string   `json:"base,omitempty"`
-				References []string `json:"references"`
+			if printDockerfile {
+				_, err := io.WriteString(dockerCLI.Out(), reports[len(reports)-1].dockerfile)
+				return err
 			}
-			images := []image{{References: []string{p.Deps.Image}}}
-			for _, r := range p.Runtimes {
-				images = append(images, image{r.Base, r.References()})
-			}
-			if asJSON {
-				return writeJSON(dockerCLI.Out(), map[string]any{"images": images})
-			}
-			for _, i := range images {
-				for _, ref := range i.References {
-					fmt.Fprintln(dockerCLI.Out(), ref)
-				}
-			}
-			return nil
+			return writeTags(dockerCLI.Out(), reports, asJSON)
 		},
 	}
 	runtimes.flags(cmd.Flags())
+	mode.flags(cmd.Flags())
+	cmd.Flags().SetNormalizeFunc(oldSpelling)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
 	complete(cmd)
 	return cmd
+}
+
+func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, dockerfile bool) ([]tagReport, error) {
+	if o.mode == modeTraditional {
+		return o.traditionalTags(ctx, runtimes, dockerfile)
+	}
+	p, err := runtimes.sketch(ctx, dockerCLI)
+	if err != nil {
+		return nil, err
+	}
+	return twoStageTags(p), nil
+}
+
+func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
+	source, closeSource, err := o.openSource(ctx, runtimes.version, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	bases := runtimes.bases
+	if len(bases) == 0 {
+		bases = []string{traditional.DefaultBase}
+	}
+	var reports []tagReport
+	for _, base := range bases {
+		names, err := source.Names(ctx, repository(), base, !o.leaveOutBrowser())
+		if err != nil {
+			return nil, err
+		}
+		report := traditionalTags(names)
+		if dockerfile {
+			report.dockerfile, err = source.Dockerfile(traditional.Parameters{
+				From: base, Start: traditional.FromScratch, ExtraDeps: runtimes.extraDeps, Browser: !o.leaveOutBrowser(), ChannelAlias: channelAlias(),
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+func traditionalTags(n traditional.Names) tagReport {
+	return tagReport{
+		Repository: n.Repository, Source: &n.Source, Lock: &n.Lock, Versioned: &n.Versioned, Older: &[2]string{n.Repository, n.Older},
+		references: []string{n.Reference(n.Source), n.Reference(n.Lock), n.Reference(n.Versioned)},
+	}
+}
+
+// twoStageTags reports on each base, or on the deps image alone without one.
+func twoStageTags(p plan.Plan) []tagReport {
+	deps := tagReport{Repository: repository(), Deps: &p.Deps.Tag, references: []string{p.Deps.Image}, dockerfile: p.Deps.Dockerfile}
+	if len(p.Runtimes) == 0 {
+		return []tagReport{deps}
+	}
+	var reports []tagReport
+	for _, r := range p.Runtimes {
+		report := deps
+		tag := strings.TrimPrefix(r.Image, deps.Repository+":")
+		report.Runtime, report.dockerfile = &tag, r.Dockerfile
+		report.references = append([]string{p.Deps.Image}, r.References()...)
+		reports = append(reports, report)
+	}
+	return reports
+}
+
+func writeTags(w io.Writer, reports []tagReport, asJSON bool) error {
+	seen := map[string]bool{}
+	for _, report := range reports {
+		if asJSON {
+			if err := writeJSON(w, report); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, ref := range report.references {
+			if seen[ref] {
+				continue
+			}
+			seen[ref] = true
+			if _, err := fmt.Fprintln(w, ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -58,9 +58,9 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 	return n, nil
 }
 
-// Check tells whether the base and all of the names can be used: names are
-// also known of bases that no engine accepts.
-func (n Names) Check(base string) error {
+// Check tells whether the base, the names and further references to the image
+// can be used: names are also known of bases that no engine accepts.
+func (n Names) Check(base string, further []string) error {
 	if _, err := reference.ParseAnyReference(base); err != nil {
 		return badBase(base, err)
 	}
@@ -68,6 +68,12 @@ func (n Names) Check(base string) error {
 		if _, err := reference.ParseNormalizedNamed(n.Reference(tag)); err != nil {
 			return problem.New(problem.Reference, fmt.Sprintf("the image over %s would be called %s", base, n.Reference(tag)), err,
 				"Correct the environment variable OH_RUNTIME_RUNTIME_IMAGE_REPO, or the version in pyproject.toml of the sources")
+		}
+	}
+	for _, tag := range further {
+		if _, err := reference.ParseNormalizedNamed(tag); err != nil {
+			return problem.New(problem.Reference, fmt.Sprintf("the tag %q is not an image reference", tag), err,
+				"Write it as [HOST[:PORT]/]NAME[:TAG], in lower case")
 		}
 	}
 	return nil

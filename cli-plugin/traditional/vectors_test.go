@@ -153,7 +153,7 @@ func TestDecisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := names.Check(v.Base); err != nil {
+	if err := names.Check(v.Base, nil); err != nil {
 		t.Error(err)
 	}
 	tags := map[string]string{"source": names.Source, "lock": names.Lock, "versioned": names.Versioned}

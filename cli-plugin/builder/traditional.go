@@ -1,0 +1,305 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
+	"github.com/docker/cli/cli/command"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+)
+
+// Traditional is an image over one base that is built from the Dockerfile in
+// OpenHands' own sources.
+type Traditional struct {
+	Source *traditional.Source
+	Names  traditional.Names
+	Base   string
+	Tags   []string // further references, which move to the image
+
+	Browser      bool
+	ExtraDeps    string // shell command
+	ChannelAlias string
+	Platform     string   // empty: the engine's
+	BuildArgs    []string // further arguments of "docker buildx build"
+	StrictTags   bool     // an image that was made from something else is not used
+}
+
+// TraditionalPlan is a decision and the Dockerfile that follows from it.
+type TraditionalPlan struct {
+	traditional.Decision
+	Dockerfile string // empty where nothing is built
+}
+
+// PlanTraditional decides how to come to the image. Only with pull are images
+// that the engine lacks pulled; else their registry is asked for them.
+//
+// An image with the source tag is used only where the engine has it: one in a
+// registry may have been made with other extra dependencies, which are not
+// part of its tag. What is built on top of a pulled one gets its own.
+func (b *Builder) PlanTraditional(ctx context.Context, t Traditional, pull bool) (TraditionalPlan, error) {
+	held, err := b.held(ctx, t.Names, pull)
+	if err != nil {
+		return TraditionalPlan{}, problem.Classify(ctx, err)
+	}
+	p := TraditionalPlan{Decision: t.Names.Decide(t.Base, held, b.ForceRebuild)}
+	if err := b.compare(ctx, t, p.Decision); err != nil {
+		return TraditionalPlan{}, problem.Classify(ctx, err)
+	}
+	if p.Build {
+		p.Dockerfile, err = t.Source.Dockerfile(traditional.Parameters{
+			From: p.From, Start: p.Start, ExtraDeps: t.ExtraDeps, Browser: t.Browser, ChannelAlias: t.ChannelAlias,
+		})
+	}
+	return p, err
+}
+
+// held looks for those images that matter to the decision.
+func (b *Builder) held(ctx context.Context, n traditional.Names, pull bool) (held traditional.Held, err error) {
+	here := func(tag string) (bool, error) {
+		found, err := b.Engine.inspect(ctx, n.Reference(tag))
+		return found != nil, err
+	}
+	anywhere := func(tag string) (bool, error) {
+		if found, err := here(tag); found || err != nil {
+			return found, err
+		}
+		return b.fromRegistry(ctx, n.Reference(tag), pull)
+	}
+	if held.Source, err = here(n.Source); err != nil || held.Source && !b.ForceRebuild {
+		return held, err
+	}
+	if b.ForceRebuild { // nothing is built upon
+		anywhere = here
+	}
+	if held.Lock, err = anywhere(n.Lock); err != nil || held.Lock && !b.ForceRebuild {
+		return held, err
+	}
+	held.Versioned, err = anywhere(n.Versioned)
+	return held, err
+}
+
+// fromRegistry tells whether a registry has the image, which is then in the
+// engine if pull is set. A registry that does not answer has none.
+func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool, error) {
+	var err error
+	if pull {
+		_, err = b.pull(ctx, "earlier image", ref)
+	} else {
+		_, err = b.registryDigest(ctx, ref)
+	}
+	if err != nil && ctx.Err() == nil {
+		if !cerrdefs.IsNotFound(err) {
+			b.logf("going on without %s: %v", ref, cause(err))
+		}
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// cause is what made the engine fail, without advice that does not fit here.
+func cause(err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) && p.Cause != nil {
+		return p.Cause
+	}
+	return err
+}
+
+// registryDigest asks the image's registry, through the engine.
+func (b *Builder) registryDigest(ctx context.Context, ref string) (string, error) {
+	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
+	if err != nil {
+		return "", err
+	}
+	found, err := b.Engine.api.DistributionInspect(ctx, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
+	if err != nil {
+		return "", err
+	}
+	return found.Descriptor.Digest.String(), nil
+}
+
+// compare says what an image that is used was made from and is asked for
+// differently now, although its tag is the same.
+func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Decision) error {
+	ref := d.From
+	if !d.Build {
+		ref = t.Names.Reference(t.Names.Source)
+	} else if d.Start == traditional.FromScratch {
+		return nil
+	}
+	used, err := b.Engine.inspect(ctx, ref)
+	if err != nil || used == nil {
+		return err
+	}
+	record, err := b.record(ctx, t)
+	if err != nil {
+		return err
+	}
+	differs := record.Differs(labels(used), used.Os+"/"+used.Architecture)
+	if len(differs) == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("%s has the right tag, but was made with another %s", ref, strings.Join(differs, " and "))
+	const next = "Build the image anew with --force-rebuild, after 'docker rmi' of the tags that shall move to it"
+	if t.StrictTags {
+		return problem.New(problem.TagReused, what, nil, next)
+	}
+	b.logf("note: %s. %s.", what, next)
+	return nil
+}
+
+// record is what the image is asked to be made from.
+func (b *Builder) record(ctx context.Context, t Traditional) (traditional.Record, error) {
+	r := traditional.Record{Platform: "linux/" + b.Engine.arch, ExtraDeps: t.ExtraDeps, BuildArgs: t.BuildArgs}
+	if parts := strings.Split(t.Platform, "/"); len(parts) > 1 {
+		r.Platform = parts[0] + "/" + parts[1]
+	}
+	base, err := b.Engine.inspect(ctx, t.Base)
+	if base != nil {
+		r.BaseDigest = distributionDigest(base)
+	}
+	return r, err
+}
+
+// Traditional makes the image, unless it is there.
+func (b *Builder) Traditional(ctx context.Context, t Traditional) (Result, error) {
+	result, err := b.traditional(ctx, t)
+	return result, problem.Classify(ctx, err)
+}
+
+func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error) {
+	start := time.Now()
+	result := Result{Base: t.Base}
+	p, err := b.PlanTraditional(ctx, t, true)
+	if err != nil {
+		return result, err
+	}
+	if !p.Build {
+		ref := t.Names.Reference(t.Names.Source)
+		b.logf("%s is there already", ref)
+		found, err := b.Engine.inspect(ctx, ref)
+		if err == nil && found == nil {
+			err = fmt.Errorf("the image %s was removed meanwhile", ref)
+		}
+		if err != nil {
+			return result, err
+		}
+		result.ID, result.Reused, result.References = found.ID, true, append([]string{ref}, t.Tags...)
+		return result, b.tag(ctx, found.ID, t.Tags)
+	}
+	for _, tag := range p.Tags {
+		result.References = append(result.References, t.Names.Reference(tag))
+	}
+	result.References = append(result.References, t.Tags...)
+	b.logf("building %s from %s (%s)", t.Names.Reference(t.Names.Source), p.From, p.Start)
+	built, err := b.buildTraditional(ctx, t, p, result.References)
+	if err != nil {
+		return result, err
+	}
+	result.ID, result.Seconds = built.ID, time.Since(start).Seconds()
+	if len(result.References) == 0 {
+		b.logf("the tags stay with the images that have them; the new image is %s", built.ID)
+	}
+	return result, nil
+}
+
+// buildTraditional runs buildx in the engine itself: another builder would not
+// see the images that only the engine has. The selected builder stays
+// selected. The build gives all references at its end, or none.
+func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *image.InspectResponse, err error) {
+	native := t.Platform == "" || t.Platform == "linux/"+b.Engine.arch
+	if p.Start == traditional.FromScratch && native {
+		if err := b.fetchBase(ctx, t.Base); err != nil {
+			return nil, err
+		}
+	}
+	record, err := b.record(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "docker-openhands-")
+	if err != nil {
+		return nil, fmt.Errorf("making the build context: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	context, idFile := filepath.Join(dir, "context"), filepath.Join(dir, "id")
+	if err := os.Mkdir(context, 0o755); err != nil {
+		return nil, fmt.Errorf("making the build context: %w", err)
+	}
+	if err := t.Source.WriteContext(context, p.Dockerfile); err != nil {
+		return nil, err
+	}
+
+	args := []string{"build", "--builder", b.CLI.CurrentContext(), "--load", "--iidfile", idFile,
+		"--build-arg", "OPENHANDS_RUNTIME_VERSION=" + t.Source.Version(),
+		"--build-arg", "OPENHANDS_RUNTIME_BUILD_TIME=" + time.Now().Format("2006-01-02T15:04:05.000000"),
+	}
+	recorded := record.Labels(p.Start)
+	for _, name := range slices.Sorted(maps.Keys(recorded)) {
+		args = append(args, "--label", name+"="+recorded[name])
+	}
+	for _, ref := range refs {
+		args = append(args, "--tag", ref)
+	}
+	if t.Platform != "" {
+		args = append(args, "--platform", t.Platform)
+	}
+	if b.NoCache {
+		args = append(args, "--no-cache")
+	}
+	args = append(args, t.BuildArgs...)
+	if err := b.runBuildx(ctx, dir, nil, append(args, context)...); err != nil {
+		return nil, err
+	}
+	id, err := os.ReadFile(idFile)
+	if err != nil {
+		return nil, fmt.Errorf("finding the image that was built: %w", err)
+	}
+	built, err := b.Engine.inspect(ctx, strings.TrimSpace(string(id)))
+	if err == nil && built == nil {
+		err = problem.New(problem.BuildFailed, fmt.Sprintf("buildx ended well, but the engine has no image %s", id), nil,
+			"Leave out extra build arguments that send the image elsewhere")
+	}
+	return built, err
+}
+
+// fetchBase sees to a base in the engine, so that its digest is known.
+func (b *Builder) fetchBase(ctx context.Context, ref string) error {
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		_, err = b.pull(ctx, "base image", ref)
+		return err
+	}
+	return b.checkArch("base image", ref, found)
+}
+
+// TraditionalFolder prepares the folder dir for a build by other means: the
+// build context, where there is something to build, and the tags in config.sh.
+func (b *Builder) TraditionalFolder(ctx context.Context, t Traditional, dir string) (TraditionalPlan, error) {
+	p, err := b.PlanTraditional(ctx, t, true)
+	if err != nil {
+		return p, err
+	}
+	if p.Build {
+		if err := t.Source.WriteContext(dir, p.Dockerfile); err != nil {
+			return p, problem.Classify(ctx, err)
+		}
+	} else {
+		b.logf("%s is there already: nothing is prepared (--force-rebuild does it nevertheless)", t.Names.Reference(t.Names.Source))
+	}
+	return p, problem.Classify(ctx, t.Names.AppendConfig(dir))
+}

@@ -1,0 +1,39 @@
+package command
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+
+	bundle "github.com/docker-openhands/docker-openhands/bundler/command"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+)
+
+// newBundle offers the commands of oh-bundle. They parse their own flags, so
+// that both programs read the same command line.
+func newBundle(dockerCLI command.Cli) *cobra.Command {
+	return &cobra.Command{
+		Use:                "bundle COMMAND",
+		Short:              "Examine ELF files, bundle programs with their libraries, seal and verify",
+		DisableFlagParsing: true,
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return bundle.Names(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := bundle.Run(cmd.Context(), "docker "+cmd.CommandPath(), dockerCLI.Out(), dockerCLI.Err(), args)
+			var usage bundle.UsageError
+			switch {
+			case errors.Is(err, flag.ErrHelp):
+				return nil
+			case errors.As(err, &usage):
+				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See 'docker %s --help'", cmd.CommandPath()))
+			}
+			return err
+		},
+	}
+}

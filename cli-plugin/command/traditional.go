@@ -1,0 +1,253 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
+	"github.com/docker-openhands/docker-openhands/templates"
+	"github.com/docker/cli/cli/command"
+	"github.com/google/shlex"
+	"github.com/spf13/pflag"
+)
+
+// traditionalOptions are those of a build in the traditional mode only.
+type traditionalOptions struct {
+	buildFolder string
+	buildArgs   []string
+	strictTags  bool
+}
+
+func (o *traditionalOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.buildFolder, "build-folder", "", "Traditional mode: only prepare this folder for a build")
+	f.StringArrayVar(&o.buildArgs, "extra-build-args", nil, "Traditional mode: further arguments of 'docker buildx build'")
+	f.BoolVar(&o.strictTags, "strict-tags", false, "Traditional mode: refuse images that have the right tag, but were made from something else")
+}
+
+// openSource opens the user's sources, or those of a release, until closed.
+func (o *modeOptions) openSource(ctx context.Context, version string, log io.Writer) (_ *traditional.Source, close func() error, err error) {
+	if o.source != "" {
+		source, err := traditional.Open(o.source)
+		return source, func() error { return nil }, err
+	}
+	known, err := knownReleases()
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := release.New(version, known)
+	if err != nil {
+		return nil, nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding the cache folder: %w", err)
+	}
+	if len(r.Hashes) == 0 {
+		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", version)
+	}
+	dir, err := os.MkdirTemp("", "docker-openhands-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a folder for the sources: %w", err)
+	}
+	remove := func() error { return os.RemoveAll(dir) }
+	unpacked := filepath.Join(dir, "source")
+	if err := r.Unpack(ctx, filepath.Join(cache, "docker-openhands"), unpacked); err != nil {
+		return nil, nil, errors.Join(problem.Classify(ctx, err), remove())
+	}
+	source, err := traditional.Open(unpacked)
+	if err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	return source, remove, nil
+}
+
+// knownReleases is the list of releases whose hashes are known.
+func knownReleases() (string, error) {
+	components, err := templates.Components()
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(components, func(c templates.Component) bool { return c.Files["releases.txt"] != nil })
+	if i < 0 {
+		return "", nil
+	}
+	return string(components[i].Files["releases.txt"]), nil
+}
+
+// traditionalBuild is a call of "build --mode traditional".
+type traditionalBuild struct {
+	runtimes *runtimeOptions
+	how      *buildOptions
+	mode     *modeOptions
+	old      *traditionalOptions
+	dry      bool
+}
+
+func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalBuild) (err error) {
+	bases := o.runtimes.bases
+	if len(bases) == 0 {
+		bases = []string{traditional.DefaultBase}
+	}
+	if err := o.check(bases); err != nil {
+		return err
+	}
+	source, closeSource, err := o.mode.openSource(ctx, o.runtimes.version, os.Stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	var images []builder.Traditional
+	for _, base := range bases {
+		image, err := o.image(ctx, source, base)
+		if err != nil {
+			return err
+		}
+		images = append(images, image)
+	}
+	// The platform is buildx's matter: it may be another than the engine's.
+	b, err := o.how.session(ctx, dockerCLI, "")
+	if err != nil {
+		return err
+	}
+	switch out := dockerCLI.Out(); {
+	case o.dry:
+		return o.dryRun(ctx, b, images, out)
+	case o.old.buildFolder != "":
+		p, err := b.TraditionalFolder(ctx, images[0], o.old.buildFolder)
+		if err != nil {
+			return err
+		}
+		return o.writePlans(out, []traditionalPlan{newTraditionalPlan(images[0], p, nil)})
+	default:
+		var results []builder.Result
+		for _, image := range images {
+			result, err := b.Traditional(ctx, image)
+			if err != nil {
+				return err
+			}
+			results = append(results, result)
+		}
+		if err := o.how.writeMetadata(results); err != nil {
+			return err
+		}
+		if o.how.json {
+			return writeJSON(out, report{results})
+		}
+		return writeResults(out, results)
+	}
+}
+
+func (o traditionalBuild) check(bases []string) error {
+	usage := func(format string, args ...any) error {
+		return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
+	}
+	if len(bases) > 1 && len(o.runtimes.tags) > 0 {
+		return usage("--tag names one image, but there are %d bases", len(bases))
+	}
+	if o.old.buildFolder == "" {
+		return nil
+	}
+	if len(bases) > 1 {
+		return usage("--build-folder is for one image, but there are %d bases", len(bases))
+	}
+	if info, err := os.Stat(o.old.buildFolder); err != nil || !info.IsDir() {
+		return usage("the build folder %s does not exist", o.old.buildFolder)
+	}
+	return nil
+}
+
+func (o traditionalBuild) image(ctx context.Context, source *traditional.Source, base string) (builder.Traditional, error) {
+	image := builder.Traditional{
+		Source: source, Base: base, Tags: o.runtimes.tags, Browser: !o.mode.leaveOutBrowser(), ExtraDeps: o.runtimes.extraDeps,
+		ChannelAlias: channelAlias(), Platform: o.runtimes.platform, StrictTags: o.old.strictTags,
+	}
+	for _, text := range o.old.buildArgs {
+		args, err := shlex.Split(text)
+		if err != nil {
+			return image, problem.New(problem.Usage, fmt.Sprintf("--extra-build-args %q cannot be taken apart", text), err, "See 'docker openhands build --help'")
+		}
+		image.BuildArgs = append(image.BuildArgs, args...)
+	}
+	var err error
+	if image.Names, err = source.Names(ctx, repository(), base, image.Browser); err != nil {
+		return image, err
+	}
+	return image, image.Names.Check(base, image.Tags)
+}
+
+// channelAlias is a setting of later versions of OpenHands.
+func channelAlias() string { return strings.TrimSpace(os.Getenv("OH_CONDA_CHANNEL_ALIAS")) }
+
+func (o traditionalBuild) dryRun(ctx context.Context, b *builder.Builder, images []builder.Traditional, out io.Writer) error {
+	var plans []traditionalPlan
+	for _, image := range images {
+		p, err := b.PlanTraditional(ctx, image, false)
+		if err != nil {
+			return err
+		}
+		var files []string
+		if p.Build {
+			if files, err = image.Source.ContextFiles(p.Dockerfile); err != nil {
+				return err
+			}
+		}
+		plans = append(plans, newTraditionalPlan(image, p, files))
+	}
+	return o.writePlans(out, plans)
+}
+
+// traditionalPlan is what --dry-run and --build-folder print of an image.
+type traditionalPlan struct {
+	Base string `json:"base"`
+	tagReport
+	Build      bool              `json:"build"`
+	Start      traditional.Start `json:"start,omitempty"`
+	From       string            `json:"from,omitempty"`
+	Tags       []string          `json:"tags"`
+	Files      []string          `json:"contextFiles,omitempty"`
+	Dockerfile string            `json:"dockerfile,omitempty"`
+}
+
+func newTraditionalPlan(image builder.Traditional, p builder.TraditionalPlan, files []string) traditionalPlan {
+	return traditionalPlan{
+		Base: image.Base, tagReport: traditionalTags(image.Names), Build: p.Build, Start: p.Start, From: p.From,
+		Tags: append([]string{}, p.Tags...), Files: files, Dockerfile: p.Dockerfile,
+	}
+}
+
+func (o traditionalBuild) writePlans(out io.Writer, plans []traditionalPlan) error {
+	if o.how.json {
+		return writeJSON(out, map[string]any{"plans": plans})
+	}
+	var b strings.Builder
+	for _, p := range plans {
+		fmt.Fprintf(&b, "image       %s:%s\n  over %s\n", p.Repository, *p.Source, p.Base)
+		switch {
+		case !p.Build:
+			b.WriteString("  is there already: nothing is built\n")
+			continue
+		case len(p.Tags) == 0:
+			b.WriteString("  every tag is there already and stays\n")
+		}
+		fmt.Fprintf(&b, "  built from %s (%s)\n", p.From, p.Start)
+		for _, tag := range p.Tags {
+			fmt.Fprintf(&b, "  gets %s\n", tag)
+		}
+		if o.old.buildFolder != "" {
+			fmt.Fprintf(&b, "  prepared in %s\n", o.old.buildFolder)
+			continue
+		}
+		fmt.Fprintf(&b, "\n# ---- Dockerfile\n%s\n", p.Dockerfile)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
