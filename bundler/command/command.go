@@ -19,8 +19,8 @@ import (
 // when something is not found) and 2 on bad usage. Errors are printed to
 // stderr after the program's name.
 func Main(ctx context.Context, program string, stdout, stderr io.Writer, args []string) int {
-	err := run(ctx, program, stdout, stderr, args)
-	var usage usageError
+	err := Run(ctx, program, stdout, stderr, args)
+	var usage UsageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
@@ -33,10 +33,11 @@ func Main(ctx context.Context, program string, stdout, stderr io.Writer, args []
 	}
 }
 
-// usageError is an error of the command line.
-type usageError struct{ error }
+// UsageError is an error of the command line: unknown commands and flags, and
+// arguments that make no sense.
+type UsageError struct{ error }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
 // command is a sub-command: it declares its flags and returns what runs on the
 // remaining arguments.
@@ -54,7 +55,18 @@ var commands = []command{
 	{"tree", "FILE...", "print what files need and how it is found", treeCommand},
 }
 
-func run(ctx context.Context, program string, stdout, stderr io.Writer, args []string) error {
+// Names returns the names of the commands.
+func Names() []string {
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Run runs the command that args name. Program is the name that it goes by in
+// messages. The error is flag.ErrHelp after help was asked for and printed.
+func Run(ctx context.Context, program string, stdout, stderr io.Writer, args []string) error {
 	if len(args) == 0 || slices.Contains([]string{"-h", "--help", "help"}, args[0]) {
 		fmt.Fprintf(stderr, "usage: %s COMMAND [FLAGS] ARGS\n", program)
 		for _, c := range commands {
@@ -93,7 +105,7 @@ func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, usageError{err}
+			return nil, UsageError{err}
 		}
 		if args = flags.Args(); len(args) == 0 {
 			return rest, nil

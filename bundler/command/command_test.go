@@ -99,12 +99,12 @@ func TestBadUsage(t *testing.T) {
 		{}, {"unknown"}, {"component"}, {"component", "--recipe", "x", "--out", "y"}, {"merge", "--out", "x"}, {"verify"}, {"verify", "a", "b"},
 		{"seal"}, {"seal", "--arch", "vax", "x"}, {"manifest", "x"}, {"tree"}, {"verify", "--no-such-flag", "x"},
 	} {
-		var usage usageError
+		var usage UsageError
 		if _, err := call(args...); !errors.As(err, &usage) {
 			t.Errorf("%q: error %v is not one of usage", args, err)
 		}
 	}
-	var usage usageError
+	var usage UsageError
 	for _, args := range [][]string{{"verify", "/nonexistent"}, {"tree", "/nonexistent"}, {"component", "--recipe", "/nonexistent", "--out", "x", "--libs", "y"}} {
 		if _, err := call(args...); err == nil || errors.As(err, &usage) {
 			t.Errorf("%q: error %v, want a failure that is not one of usage", args, err)
@@ -114,7 +114,7 @@ func TestBadUsage(t *testing.T) {
 
 func call(args ...string) (string, error) {
 	var out, messages bytes.Buffer
-	err := run(context.Background(), "oh-bundle", &out, &messages, args)
+	err := Run(context.Background(), "oh-bundle", &out, &messages, args)
 	return out.String(), err
 }
 

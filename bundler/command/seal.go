@@ -19,7 +19,7 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		}
 		machine, err := bundler.Machine(*arch)
 		if err != nil {
-			return usageError{err}
+			return UsageError{err}
 		}
 		s := bundler.Sealer{Prefix: *prefix, Machine: machine}
 		report, err := s.Seal(ctx, dir)

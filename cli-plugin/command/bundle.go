@@ -25,13 +25,13 @@ func newBundle(dockerCLI command.Cli) *cobra.Command {
 			return bundle.Names(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := bundle.Run(cmd.Context(), "docker "+cmd.CommandPath(), dockerCLI.Out(), dockerCLI.Err(), args)
+			err := bundle.Run(cmd.Context(), cmd.CommandPath(), dockerCLI.Out(), dockerCLI.Err(), args)
 			var usage bundle.UsageError
 			switch {
 			case errors.Is(err, flag.ErrHelp):
 				return nil
 			case errors.As(err, &usage):
-				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See 'docker %s --help'", cmd.CommandPath()))
+				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
 			}
 			return err
 		},
