@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -54,12 +56,30 @@ const (
 
 const libcSoname = "libc.so.6"
 
-// knownGlibc are the releases whose constants have been checked on amd64 and
-// arm64. In another one a path could have been added, so it is refused.
-var knownGlibc = map[string]bool{"2.36": true, "2.41": true}
+// glibcCounts says how often the constants of one build of the C library are
+// in its files; those without a field are there once.
+type glibcCounts struct {
+	dirs    int // the list of default directories, in the loader
+	locales int // "/usr/share/locale", in libc.so.6
+}
+
+// bannerless is the release of Debian's loaders that do not name theirs, which
+// they do since 2.33.
+const bannerless = "2.31"
+
+// glibcReleases are Debian's builds whose constants have been checked: those
+// of bullseye, bookworm, trixie and sid. In another one a path could have been
+// added, so it is refused.
+var glibcReleases = map[string]map[elf.Machine]glibcCounts{
+	"2.31": {elf.EM_X86_64: {dirs: 1, locales: 2}, elf.EM_AARCH64: {dirs: 1, locales: 1}},
+	"2.36": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
+	"2.41": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
+	"2.43": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
+}
 
 // constant is a string of a library, with the NULs around it.
 type constant struct {
+	name     string // the path, or what it stands for
 	old, new string
 	count    int // exact number of places
 }
@@ -70,11 +90,10 @@ type constant struct {
 // takes ".conf" out of "/etc/nsswitch.conf" to recognise gconv configurations,
 // so what takes the place of such a string must end alike.
 //
-// The loader gets its four default directories (Debian's DL_DST_LIB list,
-// which is in the file twice) replaced by the private one twice and by two
+// The loader gets its four default directories replaced by the private one twice and by two
 // that do not exist; the lengths of the list are compiled in elsewhere, so
 // every string keeps its length.
-func constants(a abi, soname, prefix string) ([]constant, error) {
+func constants(a abi, counts glibcCounts, soname, prefix string) ([]constant, error) {
 	var list []constant
 	var failed error
 	path := func(count int, old, new string) {
@@ -82,7 +101,7 @@ func constants(a abi, soname, prefix string) ([]constant, error) {
 		if err != nil {
 			failed = errors.Join(failed, err)
 		}
-		list = append(list, constant{"\x00" + old + "\x00", "\x00" + padded + "\x00", count})
+		list = append(list, constant{old, "\x00" + old + "\x00", "\x00" + padded + "\x00", count})
 	}
 	switch soname {
 	case a.loader:
@@ -100,14 +119,14 @@ func constants(a abi, soname, prefix string) ([]constant, error) {
 			}
 			own = append(own, to)
 		}
-		list = append(list, constant{strings.Join(dirs, "\x00") + "\x00", strings.Join(own, "\x00") + "\x00", 2})
+		list = append(list, constant{"default directories", strings.Join(dirs, "\x00") + "\x00", strings.Join(own, "\x00") + "\x00", counts.dirs})
 	case libcSoname:
 		path(1, "/usr/lib/locale", localeFolder)
 		path(1, "/usr/lib/locale/locale-archive", localeFolder+"/locale-archive")
 		path(1, "/usr/lib/"+a.triplet+"/gconv", gconvFolder)
 		path(1, "/usr/lib/"+a.triplet+"/gconv/gconv-modules.cache", gconvFolder+"/gconv-modules.cache")
 		path(1, "/etc/nsswitch.conf", nssFile)
-		path(2, "/usr/share/locale", localeFolder) // locale.alias, and catalogues that no program of ours has
+		path(counts.locales, "/usr/share/locale", localeFolder) // locale.alias, and catalogues that no program of ours has
 	}
 	return list, failed
 }
@@ -133,14 +152,20 @@ func GlibcVersion(data []byte) (string, error) {
 	return string(m[1]), nil
 }
 
+// glibcRelease returns the release that a loader or C library is of.
+func glibcRelease(data []byte, a abi, soname string) (string, error) {
+	version, err := GlibcVersion(data)
+	if err != nil && soname == a.loader && bytes.Contains(data, []byte("GLIBC_PRIVATE\x00")) {
+		return bannerless, nil
+	}
+	return version, err
+}
+
 // constantPatches returns the edits for a library whose constants are known.
 // Every string must be there exactly as often as expected, either as it came
-// or as it is after sealing.
-func constantPatches(r io.ReaderAt, size int64, a abi, soname, prefix string) ([]patch, error) {
-	list, err := constants(a, soname, prefix)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
+// or as it is after sealing; otherwise the error says what is there.
+func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, prefix string) ([]patch, error) {
+	a := abis[machine]
 	if size > 64<<20 {
 		return nil, fmt.Errorf("%s of %d bytes", soname, size)
 	}
@@ -148,36 +173,47 @@ func constantPatches(r io.ReaderAt, size int64, a abi, soname, prefix string) ([
 	if err != nil {
 		return nil, err
 	}
-	version, err := GlibcVersion(data)
+	version, err := glibcRelease(data, a, soname)
 	if err != nil {
 		return nil, err
 	}
-	if !knownGlibc[version] {
-		return nil, fmt.Errorf("glibc %s is not one of the releases whose constants are known", version)
+	releases := slices.Sorted(maps.Keys(glibcReleases))
+	counts, known := glibcReleases[version][machine]
+	if !known {
+		counts = glibcReleases[releases[len(releases)-1]][machine]
+	}
+	list, err := constants(a, counts, soname, prefix)
+	if err != nil {
+		return nil, &remedied{err, "choose a shorter prefix"}
 	}
 	var patches []patch
+	var found []string
 	for _, c := range list {
 		at, done := indexAll(data, []byte(c.old)), bytes.Count(data, []byte(c.new))
+		found = append(found, fmt.Sprintf("%s %d of %d times", c.name, len(at)+done, c.count))
 		if len(at) == 0 && done == c.count {
 			continue
 		}
-		if len(at) != c.count {
-			return nil, fmt.Errorf("constant %q: found %d times, sealed %d times, expected %d", c.old, len(at), done, c.count)
-		}
+		known = known && len(at) == c.count
 		for _, off := range at {
-			patches = append(patches, patch{int64(off), []byte(c.old), []byte(c.new)})
+			patches = append(patches, patch{int64(off), []byte(c.old), []byte(c.new), "constant " + c.name})
 		}
 	}
-	if soname != a.loader {
-		return patches, nil
+	if soname == a.loader {
+		at := a.envCheck(data)
+		found = append(found, fmt.Sprintf("the test for LD_ in the environment %d of 1 times", len(at)))
+		known = known && len(at) == 1
+		for _, off := range at {
+			from, to := envByte(data[off:], a, 'L'), envByte(data[off:], a, envLetter)
+			if bytes.HasPrefix(data[off:], from) {
+				patches = append(patches, patch{int64(off), from, to, "variables LD_*"})
+			}
+		}
 	}
-	at := a.envCheck(data)
-	if len(at) != 1 {
-		return nil, fmt.Errorf("the test for LD_ in the environment: found %d times, expected once", len(at))
-	}
-	from, to := envByte(data[at[0]:], a, 'L'), envByte(data[at[0]:], a, envLetter)
-	if !bytes.Equal(from, to) && bytes.HasPrefix(data[at[0]:], from) {
-		patches = append(patches, patch{int64(at[0]), from, to})
+	if !known {
+		return nil, &remedied{fmt.Errorf("this build of glibc %s is not Debian's of %s: found %s",
+			version, strings.Join(releases, ", "), strings.Join(found, ", ")),
+			"take loader and C library from one of these, or check the paths that this one opens and add it to the table"}
 	}
 	return patches, nil
 }

@@ -2,10 +2,15 @@ package bundler
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,13 +20,21 @@ import (
 type patch struct {
 	off      int64
 	old, new []byte
+	reason   string
 }
 
-// check verifies that every patch fits the file, before anything is written.
+// errChanged is the error for a file that was written to in the meantime.
+var errChanged = errors.New("the file changed while it was being edited")
+
+// check verifies that every patch fits the file and that no two overlap.
 func check(r io.ReaderAt, patches []patch) error {
-	for _, p := range patches {
+	patches = slices.SortedFunc(slices.Values(patches), func(a, b patch) int { return cmp.Compare(a.off, b.off) })
+	for i, p := range patches {
 		if len(p.old) != len(p.new) {
 			return fmt.Errorf("edit at %#x: %d bytes for %d", p.off, len(p.new), len(p.old))
+		}
+		if i > 0 && patches[i-1].off+int64(len(patches[i-1].old)) > p.off {
+			return fmt.Errorf("edit at %#x: overlaps the one at %#x", p.off, patches[i-1].off)
 		}
 		found, err := readAt(r, uint64(p.off), len(p.old))
 		if err != nil {
@@ -34,18 +47,53 @@ func check(r io.ReaderAt, patches []patch) error {
 	return nil
 }
 
-// edit applies the patches to a copy of the file in the same folder and puts
-// the copy in the file's place, with the same mode, owner and times. The names
-// in others are hard links of the file; they become links of the new one.
-func edit(host string, patches []patch, others []string) (err error) {
-	if len(patches) == 0 {
-		return nil
+// openRegular opens a regular file for reading; it neither follows a link nor
+// waits for the writer of a FIFO.
+func openRegular(host string) (*os.File, error) {
+	f, err := os.OpenFile(host, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
 	}
-	src, err := os.Open(host)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: host, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// version identifies the content of a file as far as the kernel notices writes.
+type version struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+func versionOf(st *unix.Stat_t) version {
+	return version{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+// edit applies the patches to a copy of the file in the same folder and puts
+// the copy in the file's place, with the same mode, owner, extended attributes
+// and times. It fails with errChanged where the file is not the one that was
+// meant, or is written to meanwhile. The names in others are hard links of the
+// file; they become links of the new one.
+func edit(host string, meant version, patches []patch, others []string) (err error) {
+	src, err := openRegular(host)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	var st, after unix.Stat_t
+	if err := unix.Fstat(int(src.Fd()), &st); err != nil {
+		return err
+	}
+	if versionOf(&st) != meant {
+		return errChanged
+	}
 	if err := check(src, patches); err != nil {
 		return err
 	}
@@ -59,19 +107,21 @@ func edit(host string, patches []patch, others []string) (err error) {
 			os.Remove(tmp.Name())
 		}
 	}()
-	if _, err := io.Copy(tmp, src); err != nil {
+	if _, err := io.Copy(tmp, src); err != nil { // shares the blocks where the file system can
 		return err
+	}
+	if err := check(tmp, patches); err != nil {
+		return errors.Join(errChanged, err)
 	}
 	for _, p := range patches {
 		if _, err := tmp.WriteAt(p.new, p.off); err != nil {
 			return err
 		}
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(src.Fd()), &st); err != nil {
+	if err := tmp.Chown(int(st.Uid), int(st.Gid)); err != nil {
 		return err
 	}
-	if err := tmp.Chown(int(st.Uid), int(st.Gid)); err != nil {
+	if err := copyAttributes(src, tmp); err != nil {
 		return err
 	}
 	// After chown, which clears the set-user-ID bit.
@@ -84,6 +134,12 @@ func edit(host string, patches []patch, others []string) (err error) {
 	if err := os.Chtimes(tmp.Name(), timeOf(st.Atim), timeOf(st.Mtim)); err != nil {
 		return err
 	}
+	if err := unix.Lstat(host, &after); err != nil {
+		return err
+	}
+	if versionOf(&after) != meant {
+		return errChanged
+	}
 	if err := os.Rename(tmp.Name(), host); err != nil {
 		return err
 	}
@@ -95,13 +151,63 @@ func edit(host string, patches []patch, others []string) (err error) {
 	return nil
 }
 
+// copyAttributes gives a file the extended attributes of another, access
+// control lists and capabilities included. One that cannot be set is an error
+// unless the file has it already: a security module's label may come with the
+// folder.
+func copyAttributes(from, to *os.File) error {
+	names, err := attribute(func(b []byte) (int, error) { return unix.Flistxattr(int(from.Fd()), b) })
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	for name := range bytes.SplitSeq(bytes.TrimSuffix(names, []byte{0}), []byte{0}) {
+		get := func(f *os.File) ([]byte, error) {
+			return attribute(func(b []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), string(name), b) })
+		}
+		value, err := get(from)
+		if err == nil {
+			err = unix.Fsetxattr(int(to.Fd()), string(name), value, 0)
+		}
+		if err == nil {
+			continue
+		}
+		if have, readErr := get(to); readErr != nil || value == nil || !bytes.Equal(have, value) {
+			return fmt.Errorf("extended attribute %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// attribute calls a reading function of xattr(7) with a buffer that suffices.
+// Where a file system has no attributes the result is empty.
+func attribute(read func([]byte) (int, error)) ([]byte, error) {
+	const largest = 1 << 16 // XATTR_SIZE_MAX, XATTR_LIST_MAX
+	b := make([]byte, 256)
+	n, err := read(b)
+	if errors.Is(err, unix.ERANGE) {
+		b = make([]byte, largest)
+		n, err = read(b)
+	}
+	if errors.Is(err, unix.ENOTSUP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b[:n], nil
+}
+
 // relink makes name a hard link of host, atomically.
 func relink(host, name string) error {
-	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".oh-bundle-link-%d", os.Getpid()))
+	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".oh-bundle-%x", rand.Uint64()))
 	if err := os.Link(host, tmp); err != nil {
 		return err
 	}
-	return os.Rename(tmp, name)
+	if err := os.Rename(tmp, name); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
 }
 
 func timeOf(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }

@@ -5,28 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // apply carries the rewrite out on the file at a host path. Where the new
 // string already stands in all places it does nothing.
 func (w Rewrite) apply(host string) error {
-	patches, err := w.plan(host)
-	if err == nil {
-		err = edit(host, patches, nil)
-	}
-	if err != nil {
+	if err := w.applyTo(host); err != nil {
 		return fmt.Errorf("rewriting %q in %s: %w", w.Old, w.File, err)
 	}
 	return nil
 }
 
-func (w Rewrite) plan(host string) ([]patch, error) {
-	f, err := os.Open(host)
+func (w Rewrite) applyTo(host string) error {
+	f, err := openRegular(host)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	patches, err := w.plan(f)
+	if err != nil || len(patches) == 0 {
+		return err
+	}
+	return edit(host, versionOf(&st), patches, nil)
+}
+
+func (w Rewrite) plan(f io.ReaderAt) ([]patch, error) {
+	var err error
 	replacement := w.New
 	if w.Pad == PadSlash {
 		if replacement, err = padSlash(w.New, len(w.Old)); err != nil {
@@ -52,7 +62,7 @@ func (w Rewrite) plan(host string) ([]patch, error) {
 	var patches []patch
 	for _, off := range at {
 		if w.Pad == PadSlash || len(w.New) == len(w.Old) {
-			patches = append(patches, patch{off, []byte(w.Old), []byte(replacement)})
+			patches = append(patches, patch{off, []byte(w.Old), []byte(replacement), "compiled-in path"})
 			continue
 		}
 		old, err := cString(f, off)
@@ -64,7 +74,7 @@ func (w Rewrite) plan(host string) ([]patch, error) {
 		}
 		new := make([]byte, len(old))
 		copy(new[copy(new, w.New):], old[len(w.Old):])
-		patches = append(patches, patch{off, old, new})
+		patches = append(patches, patch{off, old, new, "compiled-in path"})
 	}
 	return patches, nil
 }

@@ -5,17 +5,16 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
+	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // Sealer makes the ELF files of a tree use the loader and the libraries of the
@@ -30,12 +29,13 @@ type Sealer struct {
 
 // SealReport says what sealing did. Paths are those inside the tree.
 type SealReport struct {
-	Sealed  int      `json:"sealed"`            // files that were edited
-	Already int      `json:"already"`           // dynamic files that needed no edit
-	Static  []string `json:"static,omitempty"`  // left alone: no dynamic loader involved, or relocatable
-	Foreign []string `json:"foreign,omitempty"` // left alone: another machine or another C library
-	Notes   []Note   `json:"notes,omitempty"`   // edits that had no room, stacks that were executable
-	Scripts []Note   `json:"scripts,omitempty"` // scripts whose interpreter is outside Prefix
+	Sealed  int        `json:"sealed"`            // files that were edited
+	Already int        `json:"already"`           // dynamic files that needed no edit
+	Refused []*Refusal `json:"refused,omitempty"` // files that cannot be sealed
+	Static  []string   `json:"static,omitempty"`  // left alone: no dynamic loader involved, or relocatable
+	Foreign []string   `json:"foreign,omitempty"` // left alone: another machine or another C library
+	Notes   []Note     `json:"notes,omitempty"`   // edits that had no room, stacks that were executable
+	Scripts []Note     `json:"scripts,omitempty"` // scripts whose interpreter is outside Prefix
 }
 
 // Note is a remark on one file.
@@ -44,64 +44,145 @@ type Note struct {
 	Text string `json:"text"`
 }
 
-// Seal seals every ELF file below root/Prefix. All edits of a file are checked
-// before it is replaced; an error stops the work and leaves each file either
-// as it was or sealed.
+// Plan is what sealing a tree will do to its files.
+type Plan struct {
+	Report *SealReport `json:"report"` // as Seal would return it
+	Edits  []Edit      `json:"edits"`  // by path and offset
+
+	files []*plannedFile
+}
+
+// Edit replaces bytes of a file by as many others.
+type Edit struct {
+	Path   string `json:"file"` // inside the tree
+	Offset int64  `json:"offset"`
+	Old    Bytes  `json:"old"`
+	New    Bytes  `json:"new"`
+	Reason string `json:"reason"`
+}
+
+// Bytes is written in hexadecimal.
+type Bytes []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (b Bytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
+
+type plannedFile struct {
+	*scanned
+	version version
+	patches []patch
+	notes   []string
+}
+
+// Seal seals every ELF file below root/Prefix. All edits of all files are
+// checked before the first is made; where a file cannot be sealed nothing is
+// written. Each file is replaced as a whole: an error on the way leaves it as
+// it was or sealed. The error holds a *Refusal for every file that is refused;
+// the report then comes with it.
 func (s *Sealer) Seal(ctx context.Context, root string) (*SealReport, error) {
+	plan, err := s.Plan(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	if err := plan.Report.refusals(); err != nil {
+		return plan.Report, err
+	}
+	return plan.Report, plan.apply(ctx)
+}
+
+// Plan returns what Seal would do and changes nothing. Files that cannot be
+// sealed are in the report, they are no error.
+func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
+	if _, ok := abis[s.Machine]; !ok {
+		return nil, fmt.Errorf("sealing for %v is not supported", s.Machine)
+	}
 	files, err := scan(ctx, root, s.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("sealing %s: %w", root, err)
 	}
 	report := &SealReport{}
-	var mu sync.Mutex
-	var failed []error
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	plan := &Plan{Report: report, Edits: []Edit{}}
 	for _, f := range files {
 		switch {
 		case f.broken != nil:
 			report.Notes = append(report.Notes, Note{f.path, f.broken.Error()})
-			continue
 		case f.script != "":
 			if !strings.HasPrefix(f.script, s.Prefix+"/") {
 				report.Scripts = append(report.Scripts, Note{f.path, f.script})
 			}
-			continue
 		case f.object == nil:
-			continue
 		case f.object.Foreign || f.object.Machine != s.Machine || s.otherLibc(f.object):
 			report.Foreign = append(report.Foreign, f.path)
-			continue
 		case !f.sealable(s.Machine):
 			report.Static = append(report.Static, f.path)
-			continue
+		default:
+			plan.files = append(plan.files, &plannedFile{scanned: f})
 		}
+	}
+	err = plan.each(ctx, func(f *plannedFile) error { return s.planFile(f) })
+	if err != nil {
+		return nil, fmt.Errorf("sealing %s: %w", root, err)
+	}
+	for _, f := range plan.files {
+		if len(f.patches) > 0 {
+			report.Sealed++
+		} else {
+			report.Already++
+		}
+		for _, text := range f.notes {
+			report.Notes = append(report.Notes, Note{f.path, text})
+		}
+		for _, p := range f.patches {
+			plan.Edits = append(plan.Edits, Edit{f.path, p.off, p.old, p.new, p.reason})
+		}
+	}
+	slices.SortFunc(report.Notes, func(a, b Note) int { return strings.Compare(a.Path+a.Text, b.Path+b.Text) })
+	return plan, nil
+}
+
+// apply makes the edits.
+func (p *Plan) apply(ctx context.Context) error {
+	err := p.each(ctx, func(f *plannedFile) error {
+		if len(f.patches) == 0 {
+			return nil
+		}
+		return edit(f.host, f.version, f.patches, f.links)
+	})
+	if err != nil {
+		return err
+	}
+	p.Report.Sealed -= len(p.Report.Refused)
+	return p.Report.refusals()
+}
+
+// each calls do for every file. Where it fails the file leaves the plan for
+// the list of refused ones; the others go on.
+func (p *Plan) each(ctx context.Context, do func(*plannedFile) error) error {
+	refused := make([]*Refusal, len(p.files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range p.files {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			edited, notes, err := s.sealFile(f)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failed = append(failed, fmt.Errorf("sealing %s: %w", f.path, err))
-			}
-			if edited {
-				report.Sealed++
-			} else {
-				report.Already++
-			}
-			for _, text := range notes {
-				report.Notes = append(report.Notes, Note{f.path, text})
+			if err := do(f); err != nil {
+				refused[i] = refusal(f.path, err)
 			}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	err := g.Wait()
+	var kept []*plannedFile
+	for i, f := range p.files {
+		if refused[i] != nil {
+			p.Report.Refused = append(p.Report.Refused, refused[i])
+		} else {
+			kept = append(kept, f)
+		}
 	}
-	slices.SortFunc(report.Notes, func(a, b Note) int { return strings.Compare(a.Path+a.Text, b.Path+b.Text) })
-	return report, errors.Join(failed...)
+	p.files = kept
+	return err
 }
 
 // otherLibc reports whether a program wants a loader that ours cannot stand in for.
@@ -109,17 +190,25 @@ func (s *Sealer) otherLibc(o *Object) bool {
 	return o.Interp != "" && o.Interp != s.Prefix+interpName && path.Base(o.Interp) != abis[s.Machine].loader
 }
 
-func (s *Sealer) sealFile(f *scanned) (edited bool, notes []string, err error) {
-	r, err := os.Open(f.host)
+// planFile fills in the edits of one file.
+func (s *Sealer) planFile(f *plannedFile) error {
+	r, err := openRegular(f.host)
 	if err != nil {
-		return false, nil, err
+		return err
 	}
 	defer r.Close()
-	patches, notes, err := s.plan(r, f)
-	if err != nil {
-		return false, notes, err
+	var st unix.Stat_t
+	if err := unix.Fstat(int(r.Fd()), &st); err != nil {
+		return err
 	}
-	return len(patches) > 0, notes, edit(f.host, patches, f.links)
+	f.version = versionOf(&st)
+	if st.Size != f.size {
+		return errChanged
+	}
+	if f.patches, f.notes, err = s.plan(r, f.scanned); err != nil {
+		return err
+	}
+	return check(r, f.patches)
 }
 
 // plan returns the edits that seal one dynamically linked file.
@@ -133,7 +222,8 @@ func (s *Sealer) plan(r io.ReaderAt, f *scanned) (patches []patch, notes []strin
 				break
 			}
 			if uint64(len(to)) >= p.Filesz {
-				return nil, nil, fmt.Errorf("no room for the interpreter %s in %d bytes", to, p.Filesz)
+				return nil, nil, &remedied{fmt.Errorf("no room for the interpreter %s in %d bytes", to, p.Filesz),
+					"link it again with the interpreter " + a.interp + ", or choose a shorter prefix"}
 			}
 			old, err := readAt(r, p.Off, int(p.Filesz))
 			if err != nil {
@@ -141,18 +231,18 @@ func (s *Sealer) plan(r io.ReaderAt, f *scanned) (patches []patch, notes []strin
 			}
 			padded := make([]byte, len(old))
 			copy(padded, to)
-			patches = append(patches, patch{int64(p.Off), old, padded})
+			patches = append(patches, patch{int64(p.Off), old, padded, "interpreter"})
 		case elf.PT_GNU_STACK:
 			if o.ExecStack {
 				flags := elf.ProgFlag(p.Flags)
-				patches = append(patches, patch{p.at + 4, le32(uint32(flags)), le32(uint32(flags &^ elf.PF_X))})
+				patches = append(patches, patch{p.at + 4, le32(uint32(flags)), le32(uint32(flags &^ elf.PF_X)), "stack not executable"})
 				notes = append(notes, "asked for an executable stack")
 			}
 		}
 	}
 	own := path.Dir(f.path) == s.Prefix+libFolder
 	if own && (o.Soname == a.loader || o.Soname == libcSoname) {
-		more, err := constantPatches(r, f.size, a, o.Soname, s.Prefix)
+		more, err := constantPatches(r, f.size, s.Machine, o.Soname, s.Prefix)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -194,23 +284,25 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 		if found || len(list) == 0 {
 			break
 		}
-		var grown []patch
 		var err error
-		value, grown, found, err = s.place(r, f, strings.Join(list, ":"), old, at)
+		value, patches, found, err = s.place(r, f, strings.Join(list, ":"), old, at)
 		if err != nil {
 			return nil, "", err
 		}
 		if found {
-			patches, want = grown, list
+			want = list
 			break
 		}
 		note = "no room for DT_RPATH " + strings.Join(list, ":")
 	}
-	if !found && len(kept) > 0 {
-		return nil, note + "; the old one stays", nil
-	}
-	if !found {
-		want = nil
+	covered := "; the default directories of " + s.Prefix + interpName + " cover " + lib
+	switch {
+	case !found && len(kept) > 0:
+		return nil, note + fmt.Sprintf("; the old one, %s, stays: link the file again with a search path below %s only", old, s.Prefix), nil
+	case !found:
+		want, note = nil, note+covered
+	case note != "":
+		note += covered
 	}
 	switch {
 	case len(want) == 0:
@@ -225,21 +317,36 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 		// The counts of relative relocations only save the loader time.
 		i := max(o.tag(elf.DT_RELACOUNT), o.tag(elf.DT_RELCOUNT))
 		if i < 0 {
-			return nil, "no room for DT_RPATH in the dynamic section", nil
+			return nil, "no room for DT_RPATH in the dynamic section" + covered, nil
 		}
 		dyn[i] = elf.Dyn64{Tag: int64(elf.DT_RPATH), Val: value}
 	}
-	before, after := encodeDynamic(o.dyn), encodeDynamic(dyn)
+	return append(patches, dynamicPatches(o, dyn)...), note, nil
+}
+
+// dynamicPatches returns the edits that make dyn the dynamic section of o, one
+// for each run of entries that differ.
+func dynamicPatches(o *Object, dyn []elf.Dyn64) []patch {
+	before, after := o.dyn, dyn
 	for len(before) < len(after) {
-		before = append(before, 0)
+		before = append(before[:len(before):len(before)], elf.Dyn64{})
 	}
 	for len(after) < len(before) {
-		after = append(after, 0)
+		after = append(after, elf.Dyn64{})
 	}
-	if !bytes.Equal(before, after) {
-		patches = append(patches, patch{o.dynOff, before, after})
+	var patches []patch
+	for i := 0; i < len(before); i++ {
+		first := i
+		for i < len(before) && before[i] != after[i] {
+			i++
+		}
+		if i > first {
+			patches = append(patches, patch{
+				o.dynOff + int64(first)*dynSize, encodeDynamic(before[first:i]), encodeDynamic(after[first:i]), "dynamic section: search path",
+			})
+		}
 	}
-	return patches, note, nil
+	return patches
 }
 
 func isSearchPath(d elf.Dyn64) bool {
@@ -273,7 +380,7 @@ func (s *Sealer) place(r io.ReaderAt, f *scanned, want, old string, at int) (uin
 	}
 	text := append([]byte(want), 0)
 	if i := o.tag(elf.DT_STRSZ); i >= 0 && o.dyn[i].Val < 4<<20 {
-		if off, ok := o.offset(o.strtab); ok {
+		if off, ok := o.offset(o.strtab); ok && inFile(off, o.dyn[i].Val, f.size) {
 			if table, err := readAt(r, off, int(o.dyn[i].Val)); err == nil {
 				if at := bytes.Index(table, text); at >= 0 {
 					return uint64(at), nil, true, nil
@@ -287,8 +394,8 @@ func (s *Sealer) place(r io.ReaderAt, f *scanned, want, old string, at int) (uin
 	}
 	grown := p.Filesz + uint64(len(text))
 	return p.Vaddr + p.Filesz - o.strtab, []patch{
-		{int64(p.end()), make([]byte, len(text)), text},
-		{p.at + 32, append(le64(p.Filesz), le64(p.Memsz)...), append(le64(grown), le64(grown)...)},
+		{int64(p.end()), make([]byte, len(text)), text, "string " + want},
+		{p.at + 32, append(le64(p.Filesz), le64(p.Memsz)...), append(le64(grown), le64(grown)...), "the segment of the string grows"},
 	}, true, nil
 }
 
@@ -306,7 +413,7 @@ func (o *Object) offset(addr uint64) (uint64, bool) {
 // n bytes into zero bytes which nothing else of the file or the memory image
 // uses, or nil.
 func (o *Object) padding(r io.ReaderAt, size int64, n uint64) (*prog, error) {
-	used, err := o.extents(r)
+	used, err := o.extents(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -338,11 +445,16 @@ func (o *Object) padding(r io.ReaderAt, size int64, n uint64) (*prog, error) {
 	return nil, nil
 }
 
+// inFile reports whether n bytes at off lie in a file of the given size.
+func inFile(off, n uint64, size int64) bool {
+	return off <= uint64(size) && n <= uint64(size)-off
+}
+
 // extent is a range of file offsets.
 type extent struct{ start, end uint64 }
 
 // extents returns what the headers, segments and sections occupy in the file.
-func (o *Object) extents(r io.ReaderAt) ([]extent, error) {
+func (o *Object) extents(r io.ReaderAt, size int64) ([]extent, error) {
 	used := []extent{{0, ehdrSize}, {o.shoff, o.shoff + uint64(o.shnum)*shdrSize}}
 	for _, p := range o.progs {
 		if p.Filesz > 0 {
@@ -352,6 +464,9 @@ func (o *Object) extents(r io.ReaderAt) ([]extent, error) {
 	}
 	if o.shoff == 0 || o.shnum == 0 {
 		return used, nil
+	}
+	if !inFile(o.shoff, uint64(o.shnum)*shdrSize, size) {
+		return nil, fmt.Errorf("section headers: %w", io.ErrUnexpectedEOF)
 	}
 	table, err := readAt(r, o.shoff, o.shnum*shdrSize)
 	if err != nil {

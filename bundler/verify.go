@@ -181,7 +181,7 @@ func (v *verifier) loader() error {
 		if err != nil {
 			return err
 		}
-		patches, err := constantPatches(bytes.NewReader(data), int64(len(data)), a, soname, v.opt.Prefix)
+		patches, err := constantPatches(bytes.NewReader(data), int64(len(data)), v.machine, soname, v.opt.Prefix)
 		if err != nil {
 			v.add(name, RuleConstants, err.Error())
 		}
