@@ -150,7 +150,7 @@ func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Deci
 	if len(differs) == 0 {
 		return nil
 	}
-	what := fmt.Sprintf("%s has the right tag, but was made with another %s", ref, strings.Join(differs, " and "))
+	what := fmt.Sprintf("%s has the right tag, but was made differently (%s)", ref, strings.Join(differs, ", "))
 	const next = "Build the image anew with --force-rebuild, after 'docker rmi' of the tags that shall move to it"
 	if t.StrictTags {
 		return problem.New(problem.TagReused, what, nil, next)

@@ -39,8 +39,14 @@ func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, e
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, fmt.Errorf("configuring the registry: %w", err)
 	}
+	logName := filepath.Join(dir, "registry.log")
+	logFile, err := os.Create(logName)
+	if err != nil {
+		return nil, fmt.Errorf("making the registry's log: %w", err)
+	}
+	defer logFile.Close()
 	r := &Registry{Host: host, cmd: exec.Command(program, "serve", config)}
-	r.cmd.Stdout, r.cmd.Stderr = log, log
+	r.cmd.Stdout, r.cmd.Stderr = logFile, logFile
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the registry: %w", err)
 	}
@@ -58,7 +64,7 @@ func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, e
 	})
 	if err != nil {
 		r.Stop()
-		return nil, err
+		return nil, fmt.Errorf("%w; the last lines of its log:\n%s", err, tail(logName, 2000))
 	}
 	return r, nil
 }

@@ -249,22 +249,23 @@ func TestTraditionalRegistry(t *testing.T) {
 func TestTraditionalRecord(t *testing.T) {
 	t.Setenv("OH_RUNTIME_RUNTIME_IMAGE_REPO", "localhost:1/oh-live/traditional")
 	loadTraditional(t, traditionalBase, "base")
+	cleanup(t, lab.Engine{}, "rmi", "--force", id(t, traditionalBase)) // loses its name below
 	source := traditionalSource(t)
 	first, _, log := traditionalBuild(t, source, "--extra-deps", "one")
-	if strings.Contains(log, "another") {
+	if strings.Contains(log, "differently") {
 		t.Errorf("the first build already finds something different:\n%s", log)
 	}
 	contains(t, environment(t, first), "EXTRA=one")
 
 	again, _, log := traditionalBuild(t, source, "--extra-deps", "one", "--strict-tags")
-	if again != first || strings.Contains(log, "another") {
+	if again != first || strings.Contains(log, "differently") {
 		t.Errorf("the same request gives %s, and %s before:\n%s", again, first, log)
 	}
 	other, _, log := traditionalBuild(t, source, "--extra-deps", "two")
 	if other != first {
 		t.Errorf("the source tag is %s, and was %s", other, first)
 	}
-	contains(t, log, "was made with another extra dependencies")
+	contains(t, log, "was made differently (extra dependencies)")
 
 	loadTraditional(t, traditionalBase, "another base")
 	for _, flags := range [][]string{
@@ -312,4 +313,15 @@ func TestTraditionalFolder(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestTraditionalBuilder builds while another builder is selected, which would
+// not see the engine's images: it stays selected, and is not used.
+func TestTraditionalBuilder(t *testing.T) {
+	t.Setenv("OH_RUNTIME_RUNTIME_IMAGE_REPO", "localhost:1/oh-live/traditional")
+	t.Setenv("BUILDX_CONFIG", t.TempDir())
+	loadTraditional(t, traditionalBase, "base")
+	docker(t, "buildx", "create", "--name", "oh-live-selected", "--driver", "docker-container", "--use")
+	traditionalBuild(t, traditionalSource(t))
+	contains(t, docker(t, "buildx", "inspect"), "oh-live-selected")
 }
