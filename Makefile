@@ -6,10 +6,11 @@ GO         ?= go
 LAB        := $(GO) run ./integration/cmd/oh-lab
 PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GO_LICENSES := github.com/google/go-licenses@v1.6.0
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 
-.PHONY: build helpers install lint unit live test matrix-docs bench quickstart engine bases deps clean
+.PHONY: build helpers install lint unit live test matrix-docs bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
@@ -55,6 +56,13 @@ matrix-docs: live
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
+
+# Licences of all modules in the programs that are handed out.
+notices: helpers
+	rm -rf $(ARTIFACTS)/licences
+	$(GO) run $(GO_LICENSES) save ./cli-plugin ./oh-init ./oh-wrappers ./bundler/cmd/oh-bundle \
+		--ignore $$($(GO) list -m) --save_path $(ARTIFACTS)/licences
+	$(GO) run ./integration/cmd/oh-notices $(ARTIFACTS)/licences >THIRD_PARTY_NOTICES.md
 
 clean:
 	rm -rf bin cli-plugin/helpers/bin/*/* $(ARTIFACTS)
