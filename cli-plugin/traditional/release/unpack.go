@@ -47,7 +47,9 @@ func unpackSource(archive, dir string) error {
 		case header.Typeflag == tar.TypeDir:
 			err = root.MkdirAll(name, 0o755)
 		case header.Typeflag == tar.TypeReg:
-			err = writeFile(root, name, header.FileInfo().Mode().Perm(), files)
+			if err = writeFile(root, name, header.FileInfo().Mode().Perm(), files); err == nil {
+				err = root.Chtimes(name, header.ModTime, header.ModTime)
+			}
 		default:
 			err = fmt.Errorf("%s is neither a file nor a folder", header.Name)
 		}
