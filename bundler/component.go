@@ -156,6 +156,9 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 		}
 		missing.add(closure)
 	}
+	if opens, err = b.services(opens); err != nil {
+		return err
+	}
 	for _, name := range opens {
 		paths, err := b.opened(name)
 		if err != nil {
@@ -176,6 +179,23 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 		b.report.Missing = append(b.report.Missing, Note{e.From.Path, e.Name})
 	}
 	return nil
+}
+
+// services adds the libraries of the name services that nameServices speaks
+// of, where they are not part of the C library yet, as before release 2.34.
+func (b *bundle) services(opens []string) ([]string, error) {
+	libc, ok := b.files[libcSoname]
+	if !ok {
+		return opens, nil
+	}
+	release, err := ReadGlibcVersion(libc.Host)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", libc.Real, err)
+	}
+	if release == "2.31" {
+		opens = append(slices.Clone(opens), "libnss_files.so.2", "libnss_dns.so.2")
+	}
+	return opens, nil
 }
 
 // opened returns the paths of a library that is opened at run time.
@@ -268,7 +288,7 @@ func (b *bundle) write(ctx context.Context) error {
 }
 
 // nameServices is the configuration of getaddrinfo(3), getpwnam(3) and their
-// like; these services are part of libc.so.6 since release 2.34.
+// like.
 const nameServices = `passwd: files
 group: files
 shadow: files
@@ -287,9 +307,11 @@ func (b *bundle) libcData(ctx context.Context, c *copier, a abi) error {
 	if err := c.tree(ctx, gconv); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("copying gconv modules: %w", err)
 	}
-	locale := Copy{From: "/usr/lib/locale/C.utf8", To: b.opt.Prefix + localeFolder + "/C.utf8"}
-	if err := c.tree(ctx, locale); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("copying the C.UTF-8 locale: %w", err)
+	for _, name := range []string{"C.UTF-8", "C.utf8"} { // the former up to Debian 11
+		locale := Copy{From: "/usr/lib/locale/" + name, To: b.opt.Prefix + localeFolder + "/C.utf8"}
+		if err := c.tree(ctx, locale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("copying the C.UTF-8 locale: %w", err)
+		}
 	}
 	return writeFile(b.opt.Libs, b.opt.Prefix+nssFile, []byte(nameServices))
 }

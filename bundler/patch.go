@@ -2,7 +2,6 @@ package bundler
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,9 +24,9 @@ type patch struct {
 // errChanged is the error for a file that was written to in the meantime.
 var errChanged = errors.New("the file changed while it was being edited")
 
-// check verifies that every patch fits the file and that no two overlap.
+// check verifies that every patch fits the file and that no two overlap. They
+// are sorted by offset.
 func check(r io.ReaderAt, patches []patch) error {
-	patches = slices.SortedFunc(slices.Values(patches), func(a, b patch) int { return cmp.Compare(a.off, b.off) })
 	for i, p := range patches {
 		if len(p.old) != len(p.new) {
 			return fmt.Errorf("edit at %#x: %d bytes for %d", p.off, len(p.new), len(p.old))

@@ -50,12 +50,3 @@ func refusal(path string, err error) *Refusal {
 	}
 	return r
 }
-
-// refusals returns the refused files as one error, or nil.
-func (r *SealReport) refusals() error {
-	errs := make([]error, len(r.Refused))
-	for i, f := range r.Refused {
-		errs[i] = f
-	}
-	return errors.Join(errs...)
-}

@@ -2,15 +2,18 @@ package bundler
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -61,8 +64,16 @@ type Edit struct {
 	Reason string `json:"reason"`
 }
 
-// Bytes is written in hexadecimal.
+// Bytes is written as a quoted string where it is text, NULs included, and
+// otherwise in hexadecimal; in JSON always in hexadecimal.
 type Bytes []byte
+
+func (b Bytes) String() string {
+	if bytes.ContainsFunc(b, func(r rune) bool { return r != 0 && (r < ' ' || r > '~') }) || len(bytes.Trim(b, "\x00")) < 2 {
+		return hex.EncodeToString(b)
+	}
+	return strconv.Quote(string(b))
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (b Bytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
@@ -84,7 +95,7 @@ func (s *Sealer) Seal(ctx context.Context, root string) (*SealReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.Report.refusals(); err != nil {
+	if err := plan.Err(); err != nil {
 		return plan.Report, err
 	}
 	return plan.Report, plan.apply(ctx)
@@ -152,7 +163,16 @@ func (p *Plan) apply(ctx context.Context) error {
 		return err
 	}
 	p.Report.Sealed -= len(p.Report.Refused)
-	return p.Report.refusals()
+	return p.Err()
+}
+
+// Err returns the files that cannot be sealed, each a *Refusal, as one error.
+func (p *Plan) Err() error {
+	errs := make([]error, len(p.Report.Refused))
+	for i, r := range p.Report.Refused {
+		errs[i] = r
+	}
+	return errors.Join(errs...)
 }
 
 // each calls do for every file. Where it fails the file leaves the plan for
@@ -208,6 +228,7 @@ func (s *Sealer) planFile(f *plannedFile) error {
 	if f.patches, f.notes, err = s.plan(r, f.scanned); err != nil {
 		return err
 	}
+	slices.SortFunc(f.patches, func(a, b patch) int { return cmp.Compare(a.off, b.off) })
 	return check(r, f.patches)
 }
 

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"runtime"
 
@@ -11,6 +12,8 @@ import (
 
 func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
+	dryRun := flags.Bool("dry-run", false, "print every edit and make none")
+	asJSON := flags.Bool("json", false, "print the edits of --dry-run as JSON; the report of sealing always is")
 	prefix := prefixFlag(flags)
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
 		dir, err := one(args)
@@ -22,10 +25,42 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 			return UsageError{err}
 		}
 		s := bundler.Sealer{Prefix: *prefix, Machine: machine}
+		if *dryRun {
+			return printPlan(ctx, stdout, s, dir, *asJSON)
+		}
 		report, err := s.Seal(ctx, dir)
-		if err != nil {
+		if report != nil {
+			if err := printJSON(stdout, report); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+}
+
+// printPlan prints what sealing would do. Files that cannot be sealed make it
+// fail, as they would make sealing fail.
+func printPlan(ctx context.Context, stdout io.Writer, s bundler.Sealer, dir string, asJSON bool) error {
+	plan, err := s.Plan(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := printJSON(stdout, plan); err != nil {
 			return err
 		}
-		return printJSON(stdout, report)
+		return plan.Err()
 	}
+	for _, e := range plan.Edits {
+		fmt.Fprintf(stdout, "%s\t%#x\t%s\t%s\t%s\n", e.Path, e.Offset, e.Old, e.New, e.Reason)
+	}
+	r := plan.Report
+	for _, n := range r.Notes {
+		fmt.Fprintf(stdout, "note: %s: %s\n", n.Path, n.Text)
+	}
+	_, err = fmt.Fprintf(stdout, "%s in %s; %s sealed already\n", plural(len(plan.Edits), "edit"), plural(r.Sealed, "file"), plural(r.Already, "file"))
+	if err != nil {
+		return err
+	}
+	return plan.Err()
 }
