@@ -4,7 +4,7 @@ FROM example.org/runtime:oh_deps_v0.62.0_0123456789abcdef AS deps
 
 FROM alpine:3.20
 # By number: scratch has no name for it until the set-up is done.
-USER 0
+USER 0:0
 COPY --from=deps /openhands /openhands
 RUN ["/openhands/bin/oh-init", "setup", "--user", "openhands:1000"]
 ENV PATH="/openhands/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/openhands/fallback/bin"
