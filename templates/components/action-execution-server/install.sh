@@ -24,6 +24,8 @@ ln -s "${venv##*/}" "${venv%3.13}3.12"
 $python "$RECIPE/requirements.py" $code/poetry.lock >/tmp/requirements.txt
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
+mkdir -p $venv/etc/ipython
+cp -L "$RECIPE/ipython_config.py" $venv/etc/ipython/
 
 # Nothing is written at run time: every module is compiled now, and its byte
 # code is trusted without a look at the source. compileall reports the files
