@@ -45,6 +45,22 @@ func check(r io.ReaderAt, patches []patch) error {
 	return nil
 }
 
+// patched reads a file as it is with the patches made.
+type patched struct {
+	file    io.ReaderAt
+	patches []patch
+}
+
+func (p patched) ReadAt(b []byte, off int64) (int, error) {
+	n, err := p.file.ReadAt(b, off)
+	for _, q := range p.patches {
+		if start := max(q.off, off); start < min(q.off+int64(len(q.new)), off+int64(n)) {
+			copy(b[start-off:n], q.new[start-q.off:])
+		}
+	}
+	return n, err
+}
+
 // openRegular opens a regular file for reading; it neither follows a link nor
 // waits for the writer of a FIFO.
 func openRegular(host string) (*os.File, error) {

@@ -225,15 +225,37 @@ func (s *Sealer) planFile(f *plannedFile) error {
 	if st.Size != f.size {
 		return errChanged
 	}
-	if f.patches, f.notes, err = s.plan(r, f.scanned); err != nil {
-		return err
-	}
-	slices.SortFunc(f.patches, func(a, b patch) int { return cmp.Compare(a.off, b.off) })
-	return check(r, f.patches)
+	f.patches, f.notes, err = s.plan(r, f.scanned)
+	return err
 }
 
-// plan returns the edits that seal one dynamically linked file.
-func (s *Sealer) plan(r io.ReaderAt, f *scanned) (patches []patch, notes []string, err error) {
+// errContradiction is the error for a file whose structures lie in each other,
+// so that one edit would undo another.
+var errContradiction = &remedied{errors.New("the parts of the file overlap"), "build the file anew: no linker makes such a one"}
+
+// plan returns the edits that seal one dynamically linked file, by offset. It
+// has made sure that they fit the file and that the file, with them, is sealed.
+func (s *Sealer) plan(r io.ReaderAt, f *scanned) ([]patch, []string, error) {
+	patches, notes, err := s.edits(r, f)
+	if err != nil || len(patches) == 0 {
+		return nil, notes, err
+	}
+	slices.SortFunc(patches, func(a, b patch) int { return cmp.Compare(a.off, b.off) })
+	if err := check(r, patches); err != nil {
+		return nil, nil, err
+	}
+	after, sealed := patched{r, patches}, *f
+	if sealed.object, err = ReadObject(after); err != nil {
+		return nil, nil, errContradiction
+	}
+	if again, _, err := s.edits(after, &sealed); err != nil || len(again) > 0 {
+		return nil, nil, errContradiction
+	}
+	return patches, notes, nil
+}
+
+// edits returns what has to be edited of one file.
+func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []string, err error) {
 	o, a := f.object, abis[s.Machine]
 	for _, p := range o.progs {
 		switch elf.ProgType(p.Type) {
