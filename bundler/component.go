@@ -135,7 +135,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 	machine := b.opt.Machine
 	// The system's own libraries come first: those already in the prefix may
 	// belong to a component that this one does not go with.
-	b.resolver = NewResolver(view, machine, append(DefaultDirs(view, machine), b.opt.Prefix+libFolder))
+	b.resolver = NewResolver(view, Loader{Machine: machine, Dirs: append(DefaultDirs(view, machine), b.opt.Prefix+libFolder)})
 	files, err := scan(ctx, b.opt.Out, b.opt.Prefix)
 	if err != nil {
 		return err
@@ -206,12 +206,14 @@ func (b *bundle) opened(name string) ([]string, error) {
 		}
 		return nil, fmt.Errorf("opens %s: no such file", name)
 	}
-	for _, dir := range b.resolver.defaults {
-		if l := b.resolver.candidate(nil, dir, name); l != nil {
-			return []string{l.Path}, nil
-		}
+	l, _, err := b.resolver.Open(nil, name)
+	if err != nil {
+		return nil, fmt.Errorf("opens %s: %w", name, err)
 	}
-	return nil, fmt.Errorf("opens %s: no such library", name)
+	if l == nil {
+		return nil, fmt.Errorf("opens %s: no such library", name)
+	}
+	return []string{l.Path}, nil
 }
 
 // add takes the objects of a closure that lie outside the prefix.
@@ -357,7 +359,7 @@ func (m *missing) add(c *Closure) {
 		key := [2]string{e.From.Real, e.Name}
 		if e.To != nil {
 			m.found[key] = true
-		} else {
+		} else if e.Kind != KindAuxiliary {
 			m.lost[key] = e
 		}
 	}

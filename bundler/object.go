@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 )
 
 // ErrNotELF is returned for a file without the ELF magic number.
@@ -23,6 +24,7 @@ const (
 	maxPhdrs   = 1 << 10
 	maxDynamic = 1 << 12
 	maxString  = 1 << 14
+	maxStrings = 1 << 20 // of all that is read to find the strings of one file
 )
 
 // Object is what a dynamic loader reads of an ELF file. Only 64-bit
@@ -37,11 +39,15 @@ type Object struct {
 	Interp    string   // PT_INTERP, empty without one
 	Dynamic   bool     // has a dynamic section
 	Needed    []string // DT_NEEDED, in order
+	Filters   []Filter // DT_AUXILIARY and DT_FILTER, in order
 	Soname    string
-	Rpath     string // DT_RPATH as written, ignored by loaders where Runpath is set
+	Rpath     string // DT_RPATH as written, ignored by loaders where DT_RUNPATH is there
 	Runpath   string
 	NoDefault bool // DF_1_NODEFLIB: default directories are not searched
 	ExecStack bool // PT_GNU_STACK asks for an executable stack, or is missing where the machine defaults to one
+	TextRel   bool // DT_TEXTREL or DF_TEXTREL: relocations write to read-only segments
+
+	hasRunpath bool // DT_RUNPATH is there, if only as an empty string
 
 	shoff  uint64
 	shnum  int
@@ -50,6 +56,12 @@ type Object struct {
 	dynOff int64       // file offset of dyn
 	spare  int         // empty entries after dyn
 	strtab uint64      // virtual address
+}
+
+// Filter is a library that is loaded to answer in the place of another.
+type Filter struct {
+	Name     string
+	Optional bool // DT_AUXILIARY: the program runs without it
 }
 
 // prog is a program header and its place in the file.
@@ -101,12 +113,12 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 		return o, nil
 	}
 	if phentsize != phdrSize || phnum > maxPhdrs {
-		return nil, fmt.Errorf("%d program headers of %d bytes", phnum, phentsize)
+		return o, fmt.Errorf("%d program headers of %d bytes", phnum, phentsize)
 	}
 	table := h[min(phoff, uint64(n)):n]
 	if len(table) < phnum*phdrSize {
 		if table, err = readAt(r, phoff, phnum*phdrSize); err != nil {
-			return nil, fmt.Errorf("program headers: %w", err)
+			return o, fmt.Errorf("program headers: %w", err)
 		}
 	}
 	o.progs = make([]prog, phnum)
@@ -175,11 +187,11 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	if !ended {
 		return errors.New("no DT_NULL")
 	}
-	var last piece
+	last := piece{budget: maxStrings, size: 512}
 	o.spare = len(zeros(table[len(o.dyn)*dynSize:])) / dynSize
 	for _, d := range o.dyn {
 		switch elf.DynTag(d.Tag) {
-		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
+		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH, elf.DT_AUXILIARY, elf.DT_FILTER:
 			if !strtab {
 				return errors.New("no DT_STRTAB")
 			}
@@ -195,19 +207,27 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 			case elf.DT_RPATH:
 				o.Rpath = s
 			case elf.DT_RUNPATH:
-				o.Runpath = s
+				o.Runpath, o.hasRunpath = s, true
+			case elf.DT_AUXILIARY, elf.DT_FILTER:
+				o.Filters = append(o.Filters, Filter{s, elf.DynTag(d.Tag) == elf.DT_AUXILIARY})
 			}
 		case elf.DT_FLAGS_1:
 			o.NoDefault = elf.DynFlag1(d.Val)&elf.DF_1_NODEFLIB != 0
+		case elf.DT_TEXTREL:
+			o.TextRel = true
+		case elf.DT_FLAGS:
+			o.TextRel = o.TextRel || elf.DynFlag(d.Val)&elf.DF_TEXTREL != 0
 		}
 	}
 	return nil
 }
 
-// piece is a part of a file that was read before.
+// piece is the part of a string table that was read last.
 type piece struct {
-	off  uint64
-	data []byte
+	off    uint64
+	data   string
+	budget int // bytes that may still be read
+	size   int // of the first try
 }
 
 // str reads a string of the dynamic string table. Like a loader it takes the
@@ -222,19 +242,22 @@ func (o *Object) str(r io.ReaderAt, val uint64, last *piece) (string, error) {
 		}
 		off := p.Off + (addr - p.Vaddr)
 		if off >= last.off && off-last.off < uint64(len(last.data)) {
-			if s, _, ok := bytes.Cut(last.data[off-last.off:], []byte{0}); ok {
-				return string(s), nil
+			if s, _, ok := strings.Cut(last.data[off-last.off:], "\x00"); ok {
+				return s, nil
 			}
 		}
 		room := min(p.Filesz-(addr-p.Vaddr), maxString)
-		for size := min(room, 512); ; size = room {
+		for size := min(room, uint64(last.size)); ; size = room {
+			if last.budget -= int(size); last.budget < 0 {
+				return "", fmt.Errorf("more than %d bytes of strings", maxStrings)
+			}
 			b, err := readAt(r, off, int(size))
 			if err != nil {
 				return "", err
 			}
-			*last = piece{off, b}
-			if s, _, ok := bytes.Cut(b, []byte{0}); ok {
-				return string(s), nil
+			last.off, last.data = off, string(b)
+			if s, _, ok := strings.Cut(last.data, "\x00"); ok {
+				return s, nil
 			}
 			if size == room {
 				return "", errors.New("does not end")
@@ -264,6 +287,15 @@ func (o *Object) pie() bool {
 	return i >= 0 && elf.DynFlag1(o.dyn[i].Val)&elf.DF_1_PIE != 0
 }
 
+func (o *Object) hasNotes() bool {
+	for _, p := range o.progs {
+		if elf.ProgType(p.Type) == elf.PT_NOTE {
+			return true
+		}
+	}
+	return false
+}
+
 // zeros returns the longest prefix of b that is all zero.
 func zeros(b []byte) []byte { return b[:len(b)-len(bytes.TrimLeft(b, "\x00"))] }
 
@@ -271,6 +303,9 @@ func zeros(b []byte) []byte { return b[:len(b)-len(bytes.TrimLeft(b, "\x00"))] }
 func readAt(r io.ReaderAt, off uint64, n int) ([]byte, error) {
 	if off > math.MaxInt64-uint64(n) {
 		return nil, fmt.Errorf("offset %#x is out of range", off)
+	}
+	if n > maxPiece {
+		return readLong(r, off, n)
 	}
 	b := make([]byte, n)
 	if got, err := r.ReadAt(b, int64(off)); got < n {
@@ -280,4 +315,16 @@ func readAt(r io.ReaderAt, off uint64, n int) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// maxPiece is how much memory is taken on the word of a file alone.
+const maxPiece = 1 << 16
+
+// readLong takes memory as the bytes come.
+func readLong(r io.ReaderAt, off uint64, n int) ([]byte, error) {
+	b, err := io.ReadAll(io.NewSectionReader(r, int64(off), int64(n)))
+	if err == nil && len(b) < n {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
 }

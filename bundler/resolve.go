@@ -2,35 +2,56 @@ package bundler
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"strings"
+	"syscall"
 )
 
 // How a library was found, in the order in which a loader tries.
 const (
-	ViaLoaded  = "loaded"  // a library of that name was loaded before
-	ViaPath    = "path"    // DT_NEEDED contains a slash
-	ViaRpath   = "rpath"   // DT_RPATH of the file, of those that loaded it, or of the program
-	ViaRunpath = "runpath" // DT_RUNPATH of the file
-	ViaDefault = "default" // a default directory
+	ViaLoaded      = "loaded"          // a library of that name was loaded before
+	ViaPath        = "path"            // the name contains a slash
+	ViaRpath       = "rpath"           // DT_RPATH of the file, of those that loaded it, or of the program
+	ViaLibraryPath = "LD_LIBRARY_PATH" // Loader.LibraryPath
+	ViaRunpath     = "runpath"         // DT_RUNPATH of the file
+	ViaCache       = "cache"           // ld.so.cache
+	ViaDefault     = "default"         // a default directory
 )
 
-// Resolver finds libraries in a View as the GNU C library's loader does
-// (ld.so(8)), without LD_LIBRARY_PATH, ld.so.cache and hardware-capability
-// folders. Lookups are memoised; it is not safe for concurrent use.
+// What an object is to the one that an Edge leads from.
+const (
+	KindNeeded    = "needed"    // DT_NEEDED
+	KindAuxiliary = "auxiliary" // DT_AUXILIARY, which may be missing
+	KindFilter    = "filter"    // DT_FILTER
+	KindOpen      = "dlopen"    // opened at run time, see Resolver.Open
+)
+
+// Resolver finds libraries in a View as the loader of the GNU C library
+// (ld.so(8)) or musl's does. Files and directories are read once; it is not
+// safe for concurrent use.
 type Resolver struct {
-	view     *View
-	machine  elf.Machine
-	defaults []string
-	objects  map[string]*Object // by host path, nil: not usable
+	view   *View
+	loader Loader
+	files  map[string]*file // by host path
+	places map[string][]*directory
+	common map[string]found // what does not depend on who asks, by name
 }
 
-// NewResolver returns a Resolver for files of one machine. The default
-// directories are searched in the given order.
-func NewResolver(v *View, machine elf.Machine, defaults []string) *Resolver {
-	return &Resolver{view: v, machine: machine, defaults: defaults, objects: map[string]*Object{}}
+// NewResolver returns a Resolver that searches as l does.
+func NewResolver(v *View, l Loader) *Resolver {
+	return &Resolver{view: v, loader: l, files: map[string]*file{}, places: map[string][]*directory{}, common: map[string]found{}}
+}
+
+// file is what is known of a file of this machine.
+type file struct {
+	host     string
+	object   *Object // nil where err says why
+	err      error
+	id       [2]uint64 // device and inode, zero where not known
+	versions *versions
 }
 
 // Loaded is an object of a closure.
@@ -41,29 +62,39 @@ type Loaded struct {
 	Host   string // where Real lies on this machine
 	Object *Object
 
-	loader *Loaded
+	loader *Loaded // who asked for it first
+	file   *file
+	listed bool // among Closure.Objects
 }
 
-// Edge is one DT_NEEDED of an object of a closure.
+// Edge is what one object of a closure asks for.
 type Edge struct {
 	From *Loaded
 	Name string
+	Kind string
 	Via  string  // empty where To is nil
-	To   *Loaded // nil: not found
+	To   *Loaded // nil: not found, or not usable
+	Err  error   // why the search ended at a file that a loader cannot use
 }
 
 // Closure is everything that a loader maps for one file: the objects in load
-// order (breadth first) and every DT_NEEDED between them.
+// order (breadth first) and every DT_NEEDED, DT_FILTER and DT_AUXILIARY between
+// them.
 type Closure struct {
 	Objects []*Loaded
 	Edges   []Edge
+	Loader  *Loaded // nil where Loader.Path is empty or not there
+	Broken  []Note  // symbolic links that the search met and that lead nowhere
+
+	known map[string]*Loaded // by the names that objects answer to
+	files map[any]*Loaded    // by inode, or host path
 }
 
-// Missing returns the edges that lead nowhere.
+// Missing returns the edges that lead nowhere and need to.
 func (c *Closure) Missing() []Edge {
 	var missing []Edge
 	for _, e := range c.Edges {
-		if e.To == nil {
+		if e.To == nil && e.Kind != KindAuxiliary && e.Kind != KindOpen {
 			missing = append(missing, e)
 		}
 	}
@@ -76,191 +107,457 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := r.object(e.Host)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	f := r.file(e.Host)
+	if f.err != nil {
+		return nil, fmt.Errorf("%s: %w", name, f.err)
+	}
+	o := f.object
+	if o.Foreign || r.loader.Machine != 0 && o.Machine != r.loader.Machine {
+		return nil, fmt.Errorf("%s is for %v, %v", name, o.Machine, o.Class)
 	}
 	if o.Interp != "" {
 		e.Path = e.Real // the kernel names a program by its resolved path
 	}
-	first := &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o}
-	c := &Closure{Objects: []*Loaded{first}}
-	known, files := map[string]*Loaded{}, map[string]*Loaded{first.Real: first}
-	if o.Soname != "" {
-		known[o.Soname] = first
+	first := &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o, file: f, listed: true}
+	c := &Closure{Objects: []*Loaded{first}, known: map[string]*Loaded{}, files: map[any]*Loaded{f.key(): first}}
+	if o.Soname != "" && !r.loader.Musl {
+		c.known[o.Soname] = first
 	}
+	r.startLoader(c)
 	for i := 0; i < len(c.Objects); i++ {
 		from := c.Objects[i]
+		for _, filter := range from.Object.Filters {
+			kind := KindFilter
+			if filter.Optional {
+				kind = KindAuxiliary
+			}
+			if !r.loader.Musl { // musl does not know them
+				r.follow(c, from, filter.Name, kind)
+			}
+		}
 		for _, need := range from.Object.Needed {
-			if to := known[need]; to != nil {
-				c.Edges = append(c.Edges, Edge{from, need, ViaLoaded, to})
-				continue
-			}
-			to, via := r.find(from, need)
-			if to != nil {
-				if same := files[to.Real]; same != nil {
-					to = same
-				} else {
-					files[to.Real] = to
-					c.Objects = append(c.Objects, to)
-				}
-				known[need] = to
-				if s := to.Object.Soname; s != "" && known[s] == nil {
-					known[s] = to
-				}
-			}
-			c.Edges = append(c.Edges, Edge{from, need, via, to})
+			r.follow(c, from, need, KindNeeded)
 		}
 	}
 	return c, nil
 }
 
-// find searches one DT_NEEDED.
-func (r *Resolver) find(from *Loaded, need string) (*Loaded, string) {
-	if need = expandOrigin(need, path.Dir(from.Path)); strings.Contains(need, "/") {
-		return r.candidate(from, path.Dir(need), path.Base(need)), ViaPath
+// startLoader puts the loader among the objects that answer to a name.
+func (r *Resolver) startLoader(c *Closure) {
+	if r.loader.Path == "" {
+		return
 	}
-	search := func(owner *Loaded, list string) *Loaded {
-		for dir := range SearchPath(list, path.Dir(owner.Path)) {
-			if l := r.candidate(from, dir, need); l != nil {
-				return l
+	e, err := r.view.Lookup(r.loader.Path)
+	if err != nil {
+		return
+	}
+	f := r.file(e.Host)
+	if f.err != nil {
+		return
+	}
+	if same := c.files[f.key()]; same != nil {
+		c.Loader = same // its own closure
+		return
+	}
+	c.Loader = &Loaded{Name: r.loader.Path, Path: e.Path, Real: e.Real, Host: e.Host, Object: f.object, file: f}
+	c.files[f.key()] = c.Loader
+	c.known[r.loader.Path] = c.Loader
+	if s := f.object.Soname; s != "" && c.known[s] == nil && !r.loader.Musl {
+		c.known[s] = c.Loader
+	}
+}
+
+// follow adds an edge and, where it leads to a new object, that object.
+func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
+	name, ok := need, true
+	if !r.loader.Musl {
+		name, ok = r.tokens(from).expand(need)
+	}
+	if !ok {
+		c.Edges = append(c.Edges, Edge{From: from, Name: need, Kind: kind})
+		return
+	}
+	to := c.known[name]
+	if to == nil && r.loader.Musl && muslReserved(name) {
+		to = c.Loader
+	}
+	if to != nil {
+		c.join(to)
+		c.Edges = append(c.Edges, Edge{From: from, Name: need, Kind: kind, Via: ViaLoaded, To: to})
+		return
+	}
+	f := r.find(from, c.Objects[0], name)
+	c.Broken = append(c.Broken, f.broken...)
+	edge := Edge{From: from, Name: need, Kind: kind, Via: f.via, Err: f.err}
+	if f.file != nil {
+		if edge.To = c.files[f.file.key()]; edge.To == nil {
+			edge.To = &Loaded{
+				Name: need, Path: f.entry.Path, Real: f.entry.Real, Host: f.entry.Host,
+				Object: f.file.object, loader: from, file: f.file,
+			}
+			c.files[f.file.key()] = edge.To
+		}
+		c.join(edge.To)
+		if !r.loader.Musl {
+			c.known[name] = edge.To
+			if s := edge.To.Object.Soname; s != "" && c.known[s] == nil {
+				c.known[s] = edge.To
+			}
+		} else if f.via != ViaPath {
+			c.known[path.Base(edge.To.Path)] = edge.To
+		}
+	}
+	c.Edges = append(c.Edges, edge)
+}
+
+// join lists an object, once. The loader is mapped from the beginning, but
+// listed where the first object asks for it.
+func (c *Closure) join(l *Loaded) {
+	if !l.listed {
+		l.listed = true
+		c.Objects = append(c.Objects, l)
+	}
+}
+
+// found is the outcome of a search.
+type found struct {
+	entry  Entry
+	file   *file // nil: not found
+	via    string
+	err    error // why the loader gives up
+	broken []Note
+}
+
+// find searches a name that no loaded object answers to, on behalf of from in
+// the closure of program.
+func (r *Resolver) find(from, program *Loaded, name string) found {
+	var f found
+	switch {
+	case strings.Contains(name, "/"):
+		if d, base := path.Split(name); base != "" {
+			for _, d := range r.directories(d, false) {
+				r.try(&f, ViaPath, d, base)
 			}
 		}
-		return nil
+	case r.loader.Musl:
+		r.findMusl(&f, from, program, name)
+	default:
+		r.findGlibc(&f, from, program, name)
 	}
-	if from.Object.Runpath == "" {
-		for l := from; l != nil; l = l.loader { // ends with the program
-			if l.Object.Runpath == "" {
-				if found := search(l, l.Object.Rpath); found != nil {
-					return found, ViaRpath
+	return f
+}
+
+// findGlibc searches as _dl_map_object (elf/dl-load.c) does.
+func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) {
+	search := func(via, list, separators string, owner *Loaded) bool {
+		t := r.tokens(owner)
+		for element := range fields(list, separators) {
+			dir, ok := t.expand(element)
+			if !ok || dir == "" && element != "" {
+				continue
+			}
+			for _, d := range r.directories(dir, true) {
+				if r.try(f, via, d, name) {
+					return f.file != nil || f.err != nil
 				}
 			}
 		}
-	} else if found := search(from, from.Object.Runpath); found != nil {
-		return found, ViaRunpath
+		return false
 	}
-	if !from.Object.NoDefault {
-		for _, dir := range r.defaults {
-			if found := r.candidate(from, dir, need); found != nil {
-				return found, ViaDefault
+	if !from.Object.hasRunpath {
+		for l := from; l != nil; l = l.loader { // ends with the program
+			if !l.Object.hasRunpath && search(ViaRpath, l.Object.Rpath, ":", l) {
+				return
 			}
 		}
 	}
-	return nil, ""
+	if search(ViaLibraryPath, r.loader.LibraryPath, ":;", program) || search(ViaRunpath, from.Object.Runpath, ":", from) {
+		return
+	}
+	// The rest is the same for all who ask.
+	key := name
+	if from.Object.NoDefault {
+		key += "/"
+	}
+	rest, ok := r.common[key]
+	if !ok {
+		r.findCommon(&rest, from.Object.NoDefault, name)
+		r.common[key] = rest
+	}
+	rest.broken = append(f.broken, rest.broken...)
+	*f = rest
 }
 
-// candidate returns the library at dir/name if a loader would take it: files
-// of another machine are passed over.
-func (r *Resolver) candidate(from *Loaded, dir, name string) *Loaded {
-	if !strings.HasPrefix(dir, "/") {
-		return nil
-	}
-	d := r.view.dir(dir)
-	if d == nil {
-		return nil
-	}
-	e, err := r.view.in(d, name)
-	if err != nil || !e.Mode.IsRegular() {
-		return nil
-	}
-	o, err := r.object(e.Host)
-	if err != nil || o.Foreign || o.Machine != r.machine || o.Type != elf.ET_DYN {
-		return nil
-	}
-	return &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o, loader: from}
-}
-
-// know spares reading an object again.
-func (r *Resolver) know(files []*scanned) {
-	for _, f := range files {
-		if f.object != nil {
-			r.objects[f.host] = f.object
+// findCommon searches the cache and the default directories. DF_1_NODEFLIB
+// excludes the default directories, in the cache too.
+func (r *Resolver) findCommon(f *found, noDefault bool, name string) {
+	if p, ok := r.loader.Cache.Lookup(name, r.loader.Machine, r.loader.Hwcaps); ok && !(noDefault && r.isDefault(p)) {
+		if d := r.view.dir(path.Dir(p)); d != nil && r.try(f, ViaCache, d, path.Base(p)) && (f.file != nil || f.err != nil) {
+			return
 		}
 	}
-}
-
-func (r *Resolver) object(host string) (*Object, error) {
-	if o, ok := r.objects[host]; ok {
-		if o == nil {
-			return nil, ErrNotELF
-		}
-		return o, nil
+	if noDefault {
+		return
 	}
-	f, err := os.Open(host)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	o, err := ReadObject(f)
-	if err != nil {
-		r.objects[host] = nil
-		return nil, err
-	}
-	r.objects[host] = o
-	return o, nil
-}
-
-// SearchPath yields the directories of a DT_RPATH or DT_RUNPATH of a file that
-// lies in origin. Elements that are not absolute after $ORIGIN is replaced,
-// and those with other dynamic string tokens, are left out.
-func SearchPath(list, origin string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for element := range strings.SplitSeq(list, ":") {
-			dir := expandOrigin(element, origin)
-			if strings.HasPrefix(dir, "/") && !strings.Contains(dir, "$") && !yield(dir) {
+	for _, dir := range r.loader.Dirs {
+		for _, d := range r.directories(dir, true) {
+			if r.try(f, ViaDefault, d, name) {
 				return
 			}
 		}
 	}
 }
 
-func expandOrigin(element, origin string) string {
-	for _, token := range []string{"$ORIGIN", "${ORIGIN}"} {
-		if rest, ok := strings.CutPrefix(element, token); ok && (rest == "" || rest[0] == '/') {
-			return origin + rest
+func (r *Resolver) isDefault(p string) bool {
+	for _, dir := range r.loader.Dirs {
+		if strings.HasPrefix(p, dir+"/") {
+			return true
 		}
 	}
-	return element
+	return false
 }
 
-// DefaultDirs returns the library directories of the system in a View: those
-// of /etc/ld.so.conf, then the ones that a Debian, a multilib and a plain
-// loader of the machine have compiled in.
-func DefaultDirs(v *View, machine elf.Machine) []string {
-	dirs := ldSoConf(v, "/etc/ld.so.conf", map[string]bool{})
-	if abi, ok := abis[machine]; ok {
-		dirs = append(dirs, "/lib/"+abi.triplet, "/usr/lib/"+abi.triplet)
+// fields splits a search path. An empty path has no elements, but between
+// separators the empty element stands for the working directory.
+func fields(list, separators string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if list == "" {
+			return
+		}
+		for {
+			i := strings.IndexAny(list, separators)
+			if i < 0 {
+				yield(list)
+				return
+			}
+			if !yield(list[:i]) {
+				return
+			}
+			list = list[i+1:]
+		}
 	}
-	return append(dirs, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 }
 
-// ldSoConf reads a configuration of ldconfig(8) with its include lines, every
-// file once.
-func ldSoConf(v *View, name string, seen map[string]bool) []string {
-	e, err := v.Lookup(name)
-	if err != nil || seen[e.Real] {
+func (r *Resolver) tokens(l *Loaded) tokens {
+	return tokens{path.Dir(l.Path), r.loader.Lib, r.loader.Platform}
+}
+
+// directories returns the directories to look into for an element of a search
+// path: those for the CPU that exist, then its own.
+func (r *Resolver) directories(dir string, hwcaps bool) []*directory {
+	if !strings.HasPrefix(dir, "/") {
+		if r.loader.Cwd == "" {
+			return nil
+		}
+		dir = r.loader.Cwd + "/" + dir
+	}
+	if !hwcaps || len(r.loader.Hwcaps) == 0 || r.loader.Musl {
+		if d := r.view.dir(dir); d != nil {
+			return []*directory{d}
+		}
 		return nil
 	}
-	seen[e.Real] = true
-	text, err := os.ReadFile(e.Host)
+	list, ok := r.places[dir]
+	if ok {
+		return list
+	}
+	if own := r.view.dir(dir); own != nil {
+		for _, h := range r.loader.Hwcaps {
+			if d := r.view.dir(dir + "/" + h); d != nil {
+				list = append(list, d)
+			}
+		}
+		list = append(list, own)
+	}
+	r.places[dir] = list
+	return list
+}
+
+// try looks for name in one directory and reports whether the search of the
+// path that the directory is part of ends here: with a file, with an error, or,
+// at a cyclic link, with neither.
+func (r *Resolver) try(f *found, via string, d *directory, name string) bool {
+	e, err := r.view.in(d, name)
 	if err != nil {
-		return nil
+		if _, there := d.names[name]; there {
+			f.broken = append(f.broken, Note{path.Join(d.path, name), linkFault(err)})
+		}
+		return errors.Is(err, errLinks)
 	}
-	var dirs []string
-	for line := range strings.Lines(string(text)) {
-		line, _, _ = strings.Cut(line, "#")
-		line = strings.TrimSpace(line)
-		if pattern, ok := strings.CutPrefix(line, "include "); ok {
-			pattern = strings.TrimSpace(pattern)
-			if !strings.HasPrefix(pattern, "/") {
-				pattern = path.Join(path.Dir(name), pattern)
+	lib := r.file(e.Host)
+	skip, err := unusable(lib, r.loader)
+	if skip {
+		return false
+	}
+	f.via = via
+	if err != nil {
+		f.via, f.err = "", fmt.Errorf("%s: %w", e.Path, err)
+		return true
+	}
+	f.entry, f.file = e, lib
+	return true
+}
+
+func linkFault(err error) string {
+	if errors.Is(err, errLinks) {
+		return "cyclic link"
+	}
+	return "dangling link"
+}
+
+// Why a loader gives up at a file that it has found.
+var (
+	errBigEndian   = errors.New("ELF file data encoding is not little-endian")
+	errExecutable  = errors.New("a program, not a library")
+	errNoDynamic   = errors.New("no dynamic section")
+	errNotLoadable = errors.New("neither ET_DYN nor ET_EXEC")
+	errMachine     = errors.New("for another machine")
+)
+
+// unusable reports whether a loader passes over a file as if it were not
+// there, or else why it gives up.
+func unusable(f *file, l Loader) (skip bool, err error) {
+	o := f.object
+	switch {
+	case errors.Is(f.err, fs.ErrPermission), errors.Is(f.err, fs.ErrNotExist):
+		return true, nil
+	case o == nil:
+		return false, f.err
+	case o.Foreign && o.Class == elf.ELFCLASS64:
+		return false, errBigEndian
+	case o.Foreign, l.Machine != 0 && o.Machine != l.Machine:
+		if l.Musl {
+			return false, errMachine
+		}
+		return true, nil
+	case f.err != nil:
+		return false, f.err
+	case o.Type != elf.ET_DYN && o.Type != elf.ET_EXEC:
+		return false, errNotLoadable
+	case !o.Dynamic:
+		return false, errNoDynamic
+	case !l.Musl && (o.Type == elf.ET_EXEC || o.pie()):
+		return false, errExecutable
+	}
+	return false, nil
+}
+
+// Open finds what dlopen(3) of a name would open when from, or a program that
+// nothing is known of, calls it.
+func (r *Resolver) Open(from *Loaded, name string) (*Loaded, string, error) {
+	if from == nil {
+		from = &Loaded{Path: "/", Object: &Object{}}
+	}
+	program := from
+	for program.loader != nil {
+		program = program.loader
+	}
+	f := r.find(from, program, name)
+	if f.file == nil {
+		return nil, "", f.err
+	}
+	return &Loaded{
+		Name: name, Path: f.entry.Path, Real: f.entry.Real, Host: f.entry.Host,
+		Object: f.file.object, loader: from, file: f.file,
+	}, f.via, nil
+}
+
+// MissingVersion is a symbol version that a library of a closure lacks.
+type MissingVersion struct {
+	From    *Loaded
+	Name    string // of the library, as asked for
+	To      *Loaded
+	Version string
+}
+
+// MissingVersions returns the symbol versions that objects of a closure ask of
+// libraries that do not define them.
+func (r *Resolver) MissingVersions(c *Closure) []MissingVersion {
+	var list []MissingVersion
+	for _, from := range c.Objects {
+		needed := from.file.symbolVersions().needed
+		for i := range needed {
+			to := c.known[needed[i].library]
+			if to == nil {
+				continue // the library itself is missing
 			}
-			for _, match := range v.Glob(pattern) {
-				dirs = append(dirs, ldSoConf(v, match, seen)...)
+			for _, version := range needed[i].missingOf(to.file) {
+				list = append(list, MissingVersion{from, needed[i].library, to, version})
 			}
-		} else if strings.HasPrefix(line, "/") {
-			dirs = append(dirs, line)
 		}
 	}
-	return dirs
+	return list
+}
+
+// Opens returns what the notes of an object say that it opens.
+func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
+	if !l.Object.hasNotes() {
+		return nil, nil
+	}
+	f, _, err := openRegular(l.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	opens, err := l.Object.ReadOpens(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.Path, err)
+	}
+	return opens, nil
+}
+
+// know spares reading an object again.
+func (r *Resolver) know(files []*scanned) {
+	for _, f := range files {
+		if f.object != nil {
+			r.files[f.host] = &file{host: f.host, object: f.object}
+		}
+	}
+}
+
+func (r *Resolver) file(host string) *file {
+	f, ok := r.files[host]
+	if !ok {
+		f = readFile(host)
+		r.files[host] = f
+	}
+	return f
+}
+
+// readFile reads the object of a regular file.
+func readFile(host string) *file {
+	f := &file{host: host}
+	r, info, err := openRegular(host)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	defer r.Close()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		f.id = [2]uint64{uint64(st.Dev), st.Ino}
+	}
+	if f.object, f.err = ReadObject(r); f.err != nil {
+		f.err = errors.Join(f.err, unchanged(r, info))
+	}
+	return f
+}
+
+// key identifies a file as loaders do, by its inode where it is known.
+func (f *file) key() any {
+	if f.id != [2]uint64{} {
+		return f.id
+	}
+	return f.host
+}
+
+// symbolVersions returns none for a file that cannot be read.
+func (f *file) symbolVersions() *versions {
+	if f.versions == nil {
+		f.versions = &versions{}
+		if r, _, err := openRegular(f.host); err == nil {
+			defer r.Close()
+			f.versions, _ = f.object.readVersions(r)
+		}
+	}
+	return f.versions
 }

@@ -86,7 +86,7 @@ func TestResolverAgreesWithLoader(t *testing.T) {
 			prog := dir + "/bin/prog"
 			view := NewView("/")
 			machine := mustObject(t, prog).Machine
-			closure, err := NewResolver(view, machine, DefaultDirs(view, machine)).Closure(prog)
+			closure, err := NewResolver(view, Loader{Machine: machine, Dirs: DefaultDirs(view, machine)}).Closure(prog)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +203,7 @@ func BenchmarkClosure(b *testing.B) {
 	}
 	for b.Loop() {
 		view := NewView("/")
-		r := NewResolver(view, opt.Machine, DefaultDirs(view, opt.Machine))
+		r := NewResolver(view, Loader{Machine: opt.Machine, Dirs: DefaultDirs(view, opt.Machine)})
 		for _, name := range files {
 			if _, err := r.Closure(name); err != nil {
 				b.Fatal(err)

@@ -6,12 +6,10 @@ import (
 	"cmp"
 	"context"
 	"debug/elf"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -101,7 +99,7 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 	if err := v.loader(); err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
-	v.resolver = NewResolver(v.view, v.machine, []string{opt.Prefix + libFolder})
+	v.resolver = NewResolver(v.view, Loader{Machine: v.machine, Dirs: []string{opt.Prefix + libFolder}})
 	v.resolver.know(files)
 	pairs := map[[2]string]Edge{}
 	var missing missing
@@ -126,13 +124,12 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 	for _, e := range missing.list() {
 		v.add(e.From.Path, RuleNeeded, e.Name)
 	}
-	versions := versionTable{}
 	for _, e := range pairs {
 		if !within(e.To.Real, opt.Prefix) {
 			v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
 			continue
 		}
-		for _, name := range versions.missing(e) {
+		for _, name := range e.missingVersions() {
 			v.add(e.From.Real, RuleVersion, fmt.Sprintf("%s of %s, which is %s", name, e.Name, e.To.Real))
 		}
 	}
@@ -282,58 +279,4 @@ func (v *verifier) sort() {
 			v.report.Unused = append(v.report.Unused, a.Pattern)
 		}
 	}
-}
-
-// versionTable memoises the symbol versions of files by host path.
-type versionTable map[string]*versions
-
-type versions struct {
-	defined map[string]bool
-	needed  map[string][]string // by library name, weak ones left out
-}
-
-// missing returns the versions that an edge's file wants and its library,
-// which defines some, does not define.
-func (t versionTable) missing(e Edge) []string {
-	defined := t.of(e.To.Host).defined
-	if len(defined) == 0 {
-		return nil // loaders accept a library without versions
-	}
-	var names []string
-	for _, name := range t.of(e.From.Host).needed[e.Name] {
-		if !defined[name] {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func (t versionTable) of(host string) *versions {
-	if v, ok := t[host]; ok {
-		return v
-	}
-	v := &versions{map[string]bool{}, map[string][]string{}}
-	t[host] = v
-	f, err := elf.Open(filepath.Clean(host))
-	if err != nil {
-		return v
-	}
-	defer f.Close()
-	if defs, err := f.DynamicVersions(); err == nil {
-		for _, d := range defs {
-			v.defined[d.Name] = true
-		}
-	}
-	needs, err := f.DynamicVersionNeeds()
-	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-		return v
-	}
-	for _, n := range needs {
-		for _, dep := range n.Needs {
-			if dep.Flags&elf.VER_FLG_WEAK == 0 {
-				v.needed[n.Name] = append(v.needed[n.Name], dep.Dep)
-			}
-		}
-	}
-	return v
 }

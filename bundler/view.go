@@ -40,6 +40,8 @@ type node struct {
 	mode fs.FileMode
 }
 
+var errLinks = errors.New("too many levels of symbolic links")
+
 // maxLinks is the number of links that the kernel follows in one lookup.
 const maxLinks = 40
 
@@ -153,7 +155,7 @@ func (v *View) walk(name string) (string, node, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", node{}, fmt.Errorf("%s: %w", name, errors.New("too many levels of symbolic links"))
+			return "", node{}, fmt.Errorf("%s: %w", name, errLinks)
 		}
 		target, err := os.Readlink(n.host)
 		if err != nil {

@@ -75,7 +75,7 @@ func resolveTree(view *bundler.View, name string) (*treeNode, int, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", name, err)
 	}
-	c, err := bundler.NewResolver(view, o.Machine, bundler.DefaultDirs(view, o.Machine)).Closure(name)
+	c, err := bundler.NewResolver(view, bundler.Loader{Machine: o.Machine, Dirs: bundler.DefaultDirs(view, o.Machine)}).Closure(name)
 	if err != nil {
 		return nil, 0, err
 	}
