@@ -92,7 +92,7 @@ func interpreters(o *Object, a abi) []string {
 }
 
 func readLoader(host string) ([]byte, error) {
-	f, info, err := openRegular(host)
+	f, info, err := openStat(host)
 	if err != nil {
 		return nil, err
 	}

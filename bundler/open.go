@@ -6,23 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 )
 
-// errIrregular is returned for directories, pipes, sockets and devices.
-var errIrregular = errors.New("not a regular file")
-
-// openRegular opens a regular file for reading. Opening never waits, not even
-// for the writer of a pipe.
-func openRegular(host string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(host, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// openStat opens a regular file and says what it is at that moment.
+func openStat(host string) (*os.File, fs.FileInfo, error) {
+	f, err := openRegular(host)
 	if err != nil {
 		return nil, nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: host, Err: errIrregular}
-	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -51,7 +43,7 @@ func readText(v *View, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, info, err := openRegular(e.Host)
+	f, info, err := openStat(e.Host)
 	if err != nil {
 		return "", err
 	}

@@ -494,7 +494,7 @@ func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
 	if !l.Object.hasNotes() {
 		return nil, nil
 	}
-	f, _, err := openRegular(l.Host)
+	f, err := openRegular(l.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -527,7 +527,7 @@ func (r *Resolver) file(host string) *file {
 // readFile reads the object of a regular file.
 func readFile(host string) *file {
 	f := &file{host: host}
-	r, info, err := openRegular(host)
+	r, info, err := openStat(host)
 	if err != nil {
 		f.err = err
 		return f
@@ -554,7 +554,7 @@ func (f *file) key() any {
 func (f *file) symbolVersions() *versions {
 	if f.versions == nil {
 		f.versions = &versions{}
-		if r, _, err := openRegular(f.host); err == nil {
+		if r, err := openRegular(f.host); err == nil {
 			defer r.Close()
 			f.versions, _ = f.object.readVersions(r)
 		}
