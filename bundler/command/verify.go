@@ -18,6 +18,7 @@ func outsideLinks() map[string]string {
 
 func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
 	asJSON := flags.Bool("json", false, "print the report as JSON")
+	permissions := flags.Bool("permissions", false, "check owners and modes, too")
 	allow := flags.String("allow", "", "a `file` of exceptions, lines \"/path/pattern: reason\"")
 	prefix := prefixFlag(flags)
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
@@ -39,6 +40,13 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 		report, err := bundler.Verify(ctx, dir, opt)
 		if err != nil {
 			return err
+		}
+		if *permissions {
+			findings, err := bundler.Permissions(ctx, dir, *prefix)
+			if err != nil {
+				return err
+			}
+			report.Offenders = append(report.Offenders, findings...)
 		}
 		if *asJSON {
 			err = printJSON(stdout, report)

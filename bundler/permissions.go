@@ -1,0 +1,73 @@
+package bundler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+)
+
+// The rules that Permissions checks.
+const (
+	RuleOwner = "owner" // everything belongs to root
+	RuleMode  = "mode"  // everybody may read, only root may write, nothing raises privileges
+)
+
+// Permissions checks that the tree root/prefix can be used by every user and
+// changed by root alone. Findings are in lexical order of their paths.
+func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
+	var findings []Finding
+	err := filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		name := inTree(root, host)
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && (st.Uid != 0 || st.Gid != 0) {
+			findings = append(findings, Finding{Path: name, Rule: RuleOwner, Detail: fmt.Sprintf("belongs to %d:%d", st.Uid, st.Gid)})
+		}
+		if fault := modeFault(info.Mode()); fault != "" {
+			findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: fmt.Sprintf("%s %s", info.Mode(), fault)})
+		} else if info.Mode().IsRegular() && info.Mode()&0o111 != 0 && hasCapabilities(host) {
+			findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: "has file capabilities"})
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking at the permissions below %s: %w", filepath.Join(root, prefix), err)
+	}
+	return findings, nil
+}
+
+// modeFault says what is wrong with a mode; the one of a symbolic link has no
+// meaning.
+func modeFault(mode fs.FileMode) string {
+	others := mode.Perm() & 0o007
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return ""
+	case !mode.IsRegular() && !mode.IsDir():
+		return "is neither a file nor a folder"
+	case mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != 0:
+		return "has a bit beside those for reading, writing and executing"
+	case mode.Perm()&0o022 != 0:
+		return "can be written by others than root"
+	case others&0o004 == 0:
+		return "cannot be read by everybody"
+	case (mode.IsDir() || mode.Perm()&0o111 != 0) && others&0o001 == 0:
+		return "cannot be entered or executed by everybody"
+	}
+	return ""
+}
+
+// hasCapabilities reports whether a program gets capabilities when it is
+// executed, see capabilities(7).
+func hasCapabilities(host string) bool {
+	n, err := syscall.Getxattr(host, "security.capability", nil)
+	return n > 0 || errors.Is(err, syscall.ERANGE)
+}
