@@ -3,9 +3,13 @@
 // why, and what to do next, and decides the exit status.
 package problem
 
+//go:generate go test -run TestDocument -update .
+
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -33,6 +37,15 @@ const (
 	BadTemplate  Code = "OH-016" // the template inside the sources cannot be rendered
 	NoRelease    Code = "OH-017" // a release of OpenHands cannot be fetched
 	TagReused    Code = "OH-018" // an image has the tag, but was made from something else
+
+	RegistryDenied Code = "OH-019" // the registry wants another login
+	RegistryLimit  Code = "OH-020" // the registry wants fewer requests
+	RegistryFailed Code = "OH-021" // the registry fails, cuts the connection or says nothing
+	BadCertificate Code = "OH-022" // TLS does not trust the other side
+	NotWritable    Code = "OH-023" // a file cannot be written
+	PortTaken      Code = "OH-024" // a port that is to be published is in use
+	BadSetting     Code = "OH-025" // a variable or a file with settings cannot be understood
+	Unforeseen     Code = "OH-099" // every other error
 )
 
 // Error is a problem with its way out. Summary says what could not be done,
@@ -95,12 +108,45 @@ func Classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return New(Interrupted, "interrupted, nothing was tagged", nil, "Run the same command again; finished steps are kept in the build cache")
 	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return New(DiskFull, "no space left on a disk of this machine", cause(err),
+			"Free some, or let TMPDIR or XDG_CACHE_HOME name a folder of another disk, and run the same command again")
+	}
 	// An engine or a builder hands its errno over as text only.
-	if errors.Is(err, syscall.ENOSPC) || strings.Contains(strings.ToLower(err.Error()), "no space left on device") {
+	if strings.Contains(strings.ToLower(err.Error()), "no space left on device") {
 		return New(DiskFull, "no space left on a disk of the engine or of this machine", cause(err),
 			"Free some, for example with 'docker system df' and 'docker builder prune', and run the same command again")
 	}
 	return err
+}
+
+// Final turns any error into one that has a code: that of its kind, or
+// Unforeseen.
+func Final(ctx context.Context, err error) error {
+	err = Classify(ctx, err)
+	var p *Error
+	if err == nil || errors.As(err, &p) {
+		return err
+	}
+	if path := refusedPath(err); path != "" {
+		return New(NotWritable, "the file or folder "+path+" of this machine cannot be used", err,
+			"Correct its permissions, or let TMPDIR and XDG_CACHE_HOME name folders that can be written to")
+	}
+	return New(Unforeseen, "the command failed", err,
+		"Run it again; if it fails the same way, report it with this text and the output of 'docker openhands version' and 'docker info'")
+}
+
+// refusedPath returns the file of this machine that err is about, where it may
+// not be used or is one of the temporary files; empty for other errors.
+func refusedPath(err error) string {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return ""
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || strings.HasPrefix(path.Path, os.TempDir()) {
+		return path.Path
+	}
+	return ""
 }
 
 // cause drops the outermost *Error, so that a problem is not told twice.

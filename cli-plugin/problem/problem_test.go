@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -44,5 +47,58 @@ func TestClassify(t *testing.T) {
 				t.Errorf("status %d, want %d", got, test.status)
 			}
 		})
+	}
+}
+
+func TestFinal(t *testing.T) {
+	known := New(NotFound, "x", nil, "")
+	for name, test := range map[string]struct {
+		err  error
+		code Code
+	}{
+		"known":     {fmt.Errorf("pulling: %w", known), NotFound},
+		"full":      {&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, DiskFull},
+		"read-only": {&fs.PathError{Op: "open", Path: "/x", Err: syscall.EROFS}, NotWritable},
+		"forbidden": {&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, NotWritable},
+		"no TMPDIR": {&fs.PathError{Op: "stat", Path: os.TempDir() + "/x", Err: syscall.ENOENT}, NotWritable},
+		"no file":   {&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, Unforeseen},
+		"other":     {errors.New("x"), Unforeseen},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p *Error
+			if err := Final(context.Background(), test.err); !errors.As(err, &p) || p.Code != test.code {
+				t.Errorf("got %v, want code %s", err, test.code)
+			}
+		})
+	}
+	if err := Final(context.Background(), nil); err != nil {
+		t.Errorf("nil became %v", err)
+	}
+}
+
+func TestReferences(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0", 64)
+	for _, test := range []struct {
+		ref        string
+		base, name string // what the errors say; empty: none
+	}{
+		{"alpine:3.20", "", ""},
+		{"host:5000/a/b", "", ""},
+		{"a" + digest, "", "digest from its content"},
+		{strings.Repeat("0", 64), "", "cannot specify 64-byte hexadecimal strings"},
+		{"", "it is empty", "it is empty"},
+		{"A:b", "must be lowercase", "must be lowercase"},
+		{"host:5000/a:" + strings.Repeat("t", 129), "its tag has 129 characters", "its tag has 129 characters"},
+		{"a:" + strings.Repeat("t", 128), "", ""},
+		{strings.Repeat("n", 300), "more than 255 characters", "more than 255 characters"},
+	} {
+		for _, check := range []struct {
+			err  error
+			want string
+		}{{CheckReference("base image", test.ref), test.base}, {CheckName("tag", test.ref), test.name}} {
+			if (check.err == nil) != (check.want == "") || check.err != nil && !strings.Contains(check.err.Error(), check.want) {
+				t.Errorf("%q: got %v, want %q", test.ref, check.err, check.want)
+			}
+		}
 	}
 }

@@ -1,0 +1,102 @@
+package problem
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/errors.md")
+
+// TestCatalogue wants one entry for every constant of the type Code.
+func TestCatalogue(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "problem.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); !ok || kind.Name != "Code" {
+			return true
+		}
+		for _, value := range spec.Values {
+			code, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes = append(codes, code)
+		}
+		return true
+	})
+	slices.Sort(codes)
+	var explained []string
+	for _, entry := range Catalogue() {
+		explained = append(explained, string(entry.Code))
+		for _, text := range []string{entry.Meaning, entry.Next} {
+			if !strings.HasSuffix(text, ".") {
+				t.Errorf("%s: %q is no sentence", entry.Code, text)
+			}
+		}
+		if entry.Title == "" || strings.HasSuffix(entry.Title, ".") {
+			t.Errorf("%s: %q is no title", entry.Code, entry.Title)
+		}
+	}
+	if diff := cmp.Diff(codes, explained); diff != "" {
+		t.Errorf("the codes in problem.go (-) and in the catalogue (+):\n%s", diff)
+	}
+}
+
+// TestDocument holds docs/errors.md to the catalogue.
+func TestDocument(t *testing.T) {
+	const name = "../../docs/errors.md"
+	want := document()
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("docs/errors.md is stale, 'go generate ./cli-plugin/problem' writes it (-want +got):\n%s", diff)
+	}
+}
+
+func document() string {
+	var b strings.Builder
+	b.WriteString(`# Errors
+
+<!-- Written by 'go generate ./cli-plugin/problem' from the catalogue of that package. -->
+
+An error is one paragraph on the standard error: a code, what could not be done,
+why, and what to do next. A code never changes its meaning, so scripts can look
+for it. The exit status is 2 for bad usage, 130 after an interruption, and 1 for
+everything else.
+
+| Code | Status | |
+|---|---|---|
+`)
+	for _, entry := range Catalogue() {
+		anchor := strings.ToLower(strings.NewReplacer(" ", "-", "'", "").Replace(string(entry.Code) + " " + entry.Title))
+		fmt.Fprintf(&b, "| [%s](#%s) | %d | %s |\n", entry.Code, anchor, ExitStatus(&Error{Code: entry.Code}), entry.Title)
+	}
+	for _, entry := range Catalogue() {
+		fmt.Fprintf(&b, "\n## %s %s\n\n%s\n\n%s\n", entry.Code, entry.Title, entry.Meaning, entry.Next)
+	}
+	return b.String()
+}

@@ -1,0 +1,47 @@
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// maxTag is the length in characters of the longest tag; OCI distribution
+// specification, "Pulling manifests".
+const maxTag = 128
+
+// CheckReference refuses what is no image reference. What says what it stands
+// for, as in "base image".
+func CheckReference(what, ref string) error {
+	if _, err := reference.ParseAnyReference(ref); err != nil {
+		return badReference(what, ref, err)
+	}
+	return nil
+}
+
+// CheckName refuses what cannot be given to an image as a name: beside what is
+// no reference, digests and image IDs.
+func CheckName(what, ref string) error {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if _, digested := named.(reference.Digested); err == nil && digested {
+		err = errors.New("an image gets its digest from its content")
+	}
+	if err != nil {
+		return badReference(what, ref, err)
+	}
+	return nil
+}
+
+func badReference(what, ref string, err error) error {
+	tag := ref[strings.LastIndexAny(ref, "/:")+1:]
+	switch {
+	case ref == "":
+		err = errors.New("it is empty")
+	case len(tag) > maxTag && strings.HasSuffix(ref, ":"+tag) && !strings.Contains(ref, "@"):
+		err = fmt.Errorf("its tag has %d characters, and %d are allowed", len(tag), maxTag)
+	}
+	return New(Reference, fmt.Sprintf("the %s %q is not an image reference", what, ref), err,
+		"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example alpine:3.20")
+}
