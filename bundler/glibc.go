@@ -276,6 +276,7 @@ func envByte(code []byte, a abi, letter byte) []byte {
 	return binary.LittleEndian.AppendUint32(nil, word)
 }
 
+// indexAll returns where a pattern, which is not empty, is in the data.
 func indexAll(data, pattern []byte) []int {
 	var at []int
 	for i := 0; ; {

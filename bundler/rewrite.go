@@ -47,7 +47,7 @@ func (w Rewrite) plan(f io.ReaderAt) ([]patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(at) == 0 {
+	if len(at) == 0 && replacement != "" {
 		done, err := find(f, []byte(replacement))
 		if err != nil {
 			return nil, err

@@ -95,7 +95,7 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 	if err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
-	v := &verifier{opt: opt, view: NewView(root), report: &VerifyReport{Offenders: []Finding{}}}
+	v := &verifier{opt: opt, view: NewView(root), report: &VerifyReport{}, findings: findings{allow: opt.Allow}}
 	if err := v.loader(); err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
@@ -133,7 +133,7 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 			v.add(e.From.Real, RuleVersion, fmt.Sprintf("%s of %s, which is %s", name, e.Name, e.To.Real))
 		}
 	}
-	v.sort()
+	v.report.Offenders, v.report.Excused, v.report.Unused = v.findings.sorted()
 	return v.report, nil
 }
 
@@ -143,7 +143,7 @@ type verifier struct {
 	machine  elf.Machine
 	resolver *Resolver
 	report   *VerifyReport
-	used     map[string]bool
+	findings findings
 }
 
 // loader finds out for which machine the tree is, and checks the constants of
@@ -253,30 +253,42 @@ func (v *verifier) link(f *scanned) {
 }
 
 func (v *verifier) add(name, rule, detail string) {
-	finding := Finding{Path: name, Rule: rule, Detail: detail}
-	for _, a := range v.opt.Allow {
-		if a.match.MatchString(name) {
-			if v.used == nil {
-				v.used = map[string]bool{}
+	v.findings.add(Finding{Path: name, Rule: rule, Detail: detail})
+}
+
+// findings are breaches, those that an Allowance excuses apart.
+type findings struct {
+	allow              []Allowance
+	offenders, excused []Finding
+	used               map[string]bool
+}
+
+func (l *findings) add(f Finding) {
+	for _, a := range l.allow {
+		if a.match.MatchString(f.Path) {
+			if l.used == nil {
+				l.used = map[string]bool{}
 			}
-			v.used[a.Pattern] = true
-			finding.Reason = a.Reason
-			v.report.Excused = append(v.report.Excused, finding)
+			l.used[a.Pattern] = true
+			f.Reason = a.Reason
+			l.excused = append(l.excused, f)
 			return
 		}
 	}
-	v.report.Offenders = append(v.report.Offenders, finding)
+	l.offenders = append(l.offenders, f)
 }
 
-func (v *verifier) sort() {
-	for _, list := range [][]Finding{v.report.Offenders, v.report.Excused} {
+// sorted returns the findings in order, and the patterns that excused none.
+func (l *findings) sorted() (offenders, excused []Finding, unused []string) {
+	for _, list := range [][]Finding{l.offenders, l.excused} {
 		slices.SortFunc(list, func(a, b Finding) int {
 			return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Detail, b.Detail))
 		})
 	}
-	for _, a := range v.opt.Allow {
-		if !v.used[a.Pattern] {
-			v.report.Unused = append(v.report.Unused, a.Pattern)
+	for _, a := range l.allow {
+		if !l.used[a.Pattern] {
+			unused = append(unused, a.Pattern)
 		}
 	}
+	return append([]Finding{}, l.offenders...), l.excused, unused
 }

@@ -50,7 +50,7 @@ var commands = []command{
 	{"component", "", "copy, bundle and seal what a recipe names", componentCommand},
 	{"merge", "LIBSDIR...", "unite the library trees of components", mergeCommand},
 	{"seal", "DIR", "seal the tree below DIR in place", sealCommand},
-	{"verify", "DIR", "check that the tree below DIR is sealed", verifyCommand},
+	{"verify", "DIR | --trace PROGRAM ARGS...", "check that the tree below DIR is sealed", verifyCommand},
 	{"manifest", "DIR", "write the manifest of the tree below DIR", manifestCommand},
 	{"tree", "FILE...", "print what files need and how it is found", treeCommand},
 }
@@ -97,7 +97,11 @@ func Run(ctx context.Context, program string, stdout, stderr io.Writer, args []s
 	return usagef("unknown command %q", args[0])
 }
 
-// parse accepts flags before, between and after the arguments.
+// traceFlag makes the arguments those of another program.
+const traceFlag = "trace"
+
+// parse accepts flags before, between and after the arguments, unless these
+// are another program's.
 func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 	var rest []string
 	for {
@@ -109,6 +113,9 @@ func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 		}
 		if args = flags.Args(); len(args) == 0 {
 			return rest, nil
+		}
+		if f := flags.Lookup(traceFlag); f != nil && f.Value.String() == "true" {
+			return append(rest, args...), nil
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}

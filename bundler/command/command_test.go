@@ -44,6 +44,7 @@ func TestPayload(t *testing.T) {
 	}
 
 	oh(t, "merge", "--out", root, out, libs)
+	write(t, filepath.Join(root, "data"), "data\n")
 	_, err := call("verify", root)
 	if err == nil || !strings.Contains(err.Error(), "not sealed: 1 finding") {
 		t.Errorf("without the program that launchers link to: %v", err)
@@ -59,6 +60,24 @@ func TestPayload(t *testing.T) {
 	var sealed struct{ Sealed, Already int }
 	if err := json.Unmarshal([]byte(oh(t, "seal", root)), &sealed); err != nil || sealed.Sealed != 0 || sealed.Already < 3 {
 		t.Errorf("seal: %+v, %v", sealed, err)
+	}
+
+	if text := oh(t, "seal", "--dry-run", root); !strings.HasPrefix(text, "0 edits in 0 files; ") {
+		t.Errorf("seal --dry-run printed %q", text)
+	}
+	if text := oh(t, "verify", "--root", root, "/openhands"); !strings.HasSuffix(text, ", 0 offenders\n") {
+		t.Errorf("verify --root printed %q", text)
+	}
+	text = oh(t, "verify", "--root", root, "--trace", "/openhands/libexec/bash", "-c", "exit 0")
+	if !strings.HasPrefix(text, "1 program started, ") || !strings.HasSuffix(text, ", 0 offenders\n") {
+		t.Errorf("verify --trace printed %q", text)
+	}
+	report, err := call("verify", "--json", "--root", root, "--trace", "/openhands/libexec/bash", "-c", "read x </data")
+	if err == nil || !strings.Contains(err.Error(), "1 finding") || !strings.Contains(report, `"path": "/data"`) {
+		t.Errorf("verify --trace of a program that reads another's data: %v, %s", err, report)
+	}
+	if _, err := call("verify", "--root", root, "--trace", "/openhands/libexec/bash", "-c", "exit 3"); err == nil || !strings.Contains(err.Error(), "status 3") {
+		t.Errorf("verify --trace of a program that fails: %v", err)
 	}
 
 	oh(t, "manifest", "--version", "0.62.0", "--server", "agent-server", "--components", "shell", root)
@@ -96,7 +115,7 @@ func TestTree(t *testing.T) {
 
 func TestBadUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"unknown"}, {"component"}, {"component", "--recipe", "x", "--out", "y"}, {"merge", "--out", "x"}, {"verify"}, {"verify", "a", "b"},
+		{}, {"unknown"}, {"component"}, {"component", "--recipe", "x", "--out", "y"}, {"merge", "--out", "x"}, {"verify"}, {"verify", "a", "b"}, {"verify", "--trace"}, {"verify", "--root", "/", "relative"},
 		{"seal"}, {"seal", "--arch", "vax", "x"}, {"manifest", "x"}, {"tree"}, {"verify", "--no-such-flag", "x"},
 	} {
 		var usage UsageError

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -16,39 +17,43 @@ func outsideLinks() map[string]string {
 	return map[string]string{payload.Prefix + "/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
 }
 
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	prefix, root, allow string
+	asJSON, trace       bool
+}
+
 func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
-	asJSON := flags.Bool("json", false, "print the report as JSON")
-	permissions := flags.Bool("permissions", false, "check owners and modes, too")
-	allow := flags.String("allow", "", "a `file` of exceptions, lines \"/path/pattern: reason\"")
+	var opt verifyOptions
+	flags.BoolVar(&opt.asJSON, "json", false, "print the report as JSON")
+	flags.BoolVar(&opt.trace, traceFlag, false, "run the program that follows, with its arguments, and fail if it opens a file of the system below")
+	flags.StringVar(&opt.root, "root", "", "`directory` that stands for /; DIR is then the folder in it that the tree occupies")
+	flags.StringVar(&opt.allow, "allow", "", "a `file` of exceptions, lines \"/path/pattern: reason\"")
 	prefix := prefixFlag(flags)
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
+		opt.prefix = *prefix
+		allow, err := readAllowances(opt.allow)
+		if err != nil {
+			return err
+		}
+		if opt.trace {
+			return opt.runTraced(ctx, stdout, args, allow)
+		}
 		dir, err := one(args)
 		if err != nil {
 			return err
 		}
-		opt := bundler.VerifyOptions{Prefix: *prefix, Links: outsideLinks()}
-		if *allow != "" {
-			f, err := os.Open(*allow)
-			if err != nil {
-				return err
+		if opt.root != "" {
+			if !path.IsAbs(dir) {
+				return usagef("with --root the directory %q must be absolute", dir)
 			}
-			defer f.Close()
-			if opt.Allow, err = bundler.ParseAllowances(f); err != nil {
-				return fmt.Errorf("%s: %w", *allow, err)
-			}
+			dir, opt.prefix = opt.root, path.Clean(dir)
 		}
-		report, err := bundler.Verify(ctx, dir, opt)
+		report, err := bundler.Verify(ctx, dir, bundler.VerifyOptions{Prefix: opt.prefix, Links: outsideLinks(), Allow: allow})
 		if err != nil {
 			return err
 		}
-		if *permissions {
-			findings, err := bundler.Permissions(ctx, dir, *prefix)
-			if err != nil {
-				return err
-			}
-			report.Offenders = append(report.Offenders, findings...)
-		}
-		if *asJSON {
+		if opt.asJSON {
 			err = printJSON(stdout, report)
 		} else {
 			printVerify(stdout, report)
@@ -60,21 +65,72 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 	}
 }
 
-func printVerify(w io.Writer, r *bundler.VerifyReport) {
-	for _, f := range r.Excused {
+func readAllowances(name string) ([]bundler.Allowance, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	allow, err := bundler.ParseAllowances(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return allow, nil
+}
+
+// runTraced runs a program with this process's input and standard error. What
+// it prints goes to standard error as well, so that the report is alone.
+func (opt verifyOptions) runTraced(ctx context.Context, stdout io.Writer, argv []string, allow []bundler.Allowance) error {
+	if len(argv) == 0 {
+		return usagef("--trace takes a program")
+	}
+	report, err := bundler.Trace(ctx, argv, bundler.TraceOptions{
+		Prefix: opt.prefix, Root: opt.root, Allow: allow,
+		Stdin: os.Stdin, Stdout: os.Stderr, Stderr: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	if opt.asJSON {
+		if err := printJSON(stdout, report); err != nil {
+			return err
+		}
+	} else {
+		printFindings(stdout, report.Excused, report.Unused, report.Offenders)
+		fmt.Fprintf(stdout, "%s started, files of %s opened %s, %s\n", plural(len(report.Programs), "program"),
+			opt.prefix, plural(report.Opened, "time"), plural(len(report.Offenders), "offender"))
+	}
+	switch n := len(report.Offenders); {
+	case n > 0:
+		return fmt.Errorf("%s needs the system below: %s", argv[0], plural(n, "finding"))
+	case report.Status != 0:
+		return fmt.Errorf("%s ended with status %d", argv[0], report.Status)
+	}
+	return nil
+}
+
+func printFindings(w io.Writer, excused []bundler.Finding, unused []string, offenders []bundler.Finding) {
+	for _, f := range excused {
 		fmt.Fprintf(w, "excused: %s: %s: %s (%s)\n", f.Path, f.Rule, f.Detail, f.Reason)
 	}
-	for _, pattern := range r.Unused {
+	for _, pattern := range unused {
 		fmt.Fprintf(w, "exception not needed: %s\n", pattern)
 	}
+	for _, f := range offenders {
+		fmt.Fprintf(w, "OFFENDER: %s: %s: %s\n", f.Path, f.Rule, f.Detail)
+	}
+}
+
+func printVerify(w io.Writer, r *bundler.VerifyReport) {
 	for _, n := range r.Scripts {
 		fmt.Fprintf(w, "script: %s: %s\n", n.Path, n.Text)
 	}
 	for _, p := range r.Foreign {
 		fmt.Fprintf(w, "foreign: %s\n", p)
 	}
-	for _, f := range r.Offenders {
-		fmt.Fprintf(w, "OFFENDER: %s: %s: %s\n", f.Path, f.Rule, f.Detail)
-	}
+	printFindings(w, r.Excused, r.Unused, r.Offenders)
 	fmt.Fprintf(w, "%s, %s, %s, %s\n", r.Libc, plural(r.Objects, "dynamic ELF file"), plural(len(r.Static), "static one"), plural(len(r.Offenders), "offender"))
 }

@@ -3,8 +3,9 @@
 //
 //	oh-bundle component --recipe FILE --root DIR --out DIR --libs DIR
 //	oh-bundle merge --out DIR LIBSDIR...
-//	oh-bundle seal DIR
-//	oh-bundle verify DIR [--json] [--allow FILE]
+//	oh-bundle seal DIR [--dry-run [--json]]
+//	oh-bundle verify DIR [--root ROOT] [--json] [--allow FILE]
+//	oh-bundle verify [--json] [--allow FILE] --trace PROGRAM [ARG...]
 //	oh-bundle manifest --version V --server S --components A,B,C DIR
 //	oh-bundle tree [--root DIR] [--json] FILE...
 //
