@@ -84,16 +84,22 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "Print JSON")
 }
 
-// complete adds shell completion of the flags whose values are known.
-func complete(cmd *cobra.Command) {
-	for flag, values := range map[string][]string{
-		"server":      {plan.DefaultServer, "agent-server"},
+// choices are the flags that have a closed list of values.
+func choices() map[string][]string {
+	return map[string][]string{
 		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
 		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
 		"mode":        {modeTwoStage, modeTraditional},
 		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
-		"without":     componentNames(),
-	} {
+	}
+}
+
+// complete adds shell completion of the flags whose values are known.
+func complete(cmd *cobra.Command) {
+	known := choices()
+	known["server"] = []string{plan.DefaultServer, "agent-server"}
+	known["without"] = componentNames()
+	for flag, values := range known {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
 		}
