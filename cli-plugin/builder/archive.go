@@ -81,8 +81,9 @@ func writeFile(archive *tar.Writer, name string, data []byte) error {
 
 // writeDockerArchive ends a docker-archive that holds, of all layers, those
 // that the engine lacks: an engine with a graph driver never opens the others.
-// It returns the image's ID, the digest of its configuration.
-func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer) (digest.Digest, error) {
+// It returns the image's ID, the digest of its configuration, and announces it
+// before the engine can make the image.
+func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer, announce func(id string) error) (digest.Digest, error) {
 	config, err := json.Marshal(image)
 	if err != nil {
 		return "", fmt.Errorf("encoding the image configuration: %w", err)
@@ -95,6 +96,9 @@ func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, st
 	manifests, err := json.Marshal([]archiveManifest{manifest})
 	if err != nil {
 		return "", fmt.Errorf("encoding manifest.json: %w", err)
+	}
+	if err := announce(id.String()); err != nil {
+		return "", err
 	}
 	for _, l := range own {
 		if err := writeFile(archive, l.path(), l.data); err != nil {
@@ -112,8 +116,9 @@ func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, st
 
 // writeLayout ends an OCI image layout that holds, of all layers, those that
 // the engine lacks: containerd's store takes the others from itself. It
-// returns the image's ID, the digest of its manifest.
-func writeLayout(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer) (digest.Digest, error) {
+// returns the image's ID, the digest of its manifest, and announces it before
+// the engine can make the image.
+func writeLayout(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer, announce func(id string) error) (digest.Digest, error) {
 	config, err := json.Marshal(image)
 	if err != nil {
 		return "", fmt.Errorf("encoding the image configuration: %w", err)
@@ -142,6 +147,9 @@ func writeLayout(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []
 	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
 	if err != nil {
 		return "", fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
+	}
+	if err := announce(root.Digest.String()); err != nil {
+		return "", err
 	}
 	for _, l := range own {
 		if err := writeFile(archive, blobPath(l.descriptor.Digest), l.compressed); err != nil {

@@ -29,6 +29,8 @@ type assembly struct {
 	deps    *image.InspectResponse
 	base    *image.InspectResponse // nil: scratch
 	created time.Time              // of the image and of the files that are made
+
+	announce func(id string) error // called before the engine can have the image
 }
 
 // root is the payload's folder as an entry of the root directory.
@@ -217,7 +219,7 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	if t.engine.containerd {
 		finish = writeLayout
 	}
-	written, err := finish(archive, config, strata, own)
+	written, err := finish(archive, config, strata, own, t.announce)
 	return written.String(), config.RootFS.DiffIDs, err
 }
 

@@ -44,6 +44,7 @@ type fakeStore struct {
 	chains     chains
 	blobs      map[string][]byte // containerd: by path
 	loads      [][]string        // names of the files in each archive
+	announced  string            // the image that was to come last
 	last       string            // folder with the last archive's files
 }
 
@@ -383,6 +384,7 @@ func (s *fakeStore) assembly(t *testing.T, base *image.InspectResponse, order pl
 		},
 		labels: own,
 		deps:   deps, base: base, created: time.Unix(1700000000, 0).UTC(),
+		announce: func(id string) error { s.announced = id; return nil },
 	}
 }
 
@@ -436,6 +438,9 @@ func TestCompleteArchive(t *testing.T) {
 		id, err := a.run(t.Context())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if s.announced != id {
+			t.Errorf("%s was announced, but it is %s", s.announced, id)
 		}
 		if len(s.loads) != 2 {
 			t.Fatalf("%d loads, want a refused and a complete one", len(s.loads))

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -30,7 +29,11 @@ type Builder struct {
 
 	NoCache       bool              // stage 1 does not use BuildKit's cache
 	ForceRebuild  bool              // images that exist are not reused
+	Pull          PullPolicy        // of images that exist somewhere; empty: PullMissing
+	Offline       bool              // with PullNever: nothing is built that needs a network
 	PackageConfig map[string]string // files for package managers, see HostSecrets
+
+	silent map[string]bool // registries that did not answer
 }
 
 // Result is one image that a plan asked for.
@@ -80,25 +83,32 @@ func (b *Builder) logf(format string, args ...any) {
 func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{d.Image}}
-	found, err := b.Engine.inspect(ctx, d.Image)
+	unlock, err := b.lock(ctx, d.Image)
 	if err != nil {
 		return nil, result, err
 	}
-	switch {
-	case d.Given:
-		if found == nil {
-			if found, err = b.pull(ctx, "deps image", d.Image); err != nil {
-				return nil, result, err
+	defer unlock()
+	var found *image.InspectResponse
+	if d.Given {
+		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
+			_, err = b.Engine.manifest(ctx, d.Image, found)
+		}
+	} else {
+		found, err = b.reuse(ctx, "deps image", d.Image, func(have map[string]string, platform string) (changed []string) {
+			if have[payload.LabelKind] != payload.KindDeps || have[payload.LabelDepsTag] != d.Tag {
+				changed = append(changed, "payload")
 			}
-		}
-		if _, err := b.Engine.manifest(ctx, d.Image, found); err != nil {
-			return nil, result, err
-		}
-		result.Reused = true
-	case found != nil && !b.ForceRebuild && labels(found)[payload.LabelDepsTag] == d.Tag:
-		b.logf("deps image %s is there already", d.Image)
-		result.Reused = true
-	default:
+			if platform != "linux/"+d.Arch {
+				changed = append(changed, "platform")
+			}
+			return changed
+		})
+	}
+	if err != nil {
+		return nil, result, err
+	}
+	result.Reused = found != nil
+	if found == nil {
 		if found, err = b.stage1(ctx, d); err != nil {
 			return nil, result, err
 		}
@@ -121,6 +131,10 @@ func (b *Builder) checkArch(what, ref string, image *image.InspectResponse) erro
 
 // stage1 builds the deps image and checks what came out.
 func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectResponse, error) {
+	if b.Offline {
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
+			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
+	}
 	b.logf("building deps image %s", d.Image)
 	secrets, err := HostSecrets(b.PackageConfig)
 	if err != nil {
@@ -151,6 +165,19 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: r.References()}
+	unlock, err := b.lock(ctx, r.Image)
+	if err != nil {
+		return result, err
+	}
+	defer unlock()
+	existing, err := b.reuse(ctx, "image", r.Image, inputs{r, deps, base}.differs)
+	if err != nil {
+		return result, err
+	}
+	if existing != nil {
+		result.ID, result.Reused = existing.ID, true
+		return result, b.tag(ctx, existing.ID, r.Tags)
+	}
 	origin := map[string]string{
 		payload.LabelDepsDigest:            deps.ID,
 		payload.LabelBaseDigest:            "",
@@ -158,25 +185,10 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse
 	}
 	if base != nil {
 		origin[payload.LabelBaseDigest] = base.ID
-		origin["org.opencontainers.image.base.digest"] = distributionDigest(base)
+		origin[labelOCIBaseDigest] = distributionDigest(base)
 	}
 	if components := labels(deps)[payload.LabelComponents]; components != "" {
 		origin[payload.LabelComponents] = components
-	}
-	existing, err := b.Engine.inspect(ctx, r.Image)
-	if err != nil {
-		return result, err
-	}
-	if existing != nil {
-		changed := changes(labels(existing), r.Labels, origin)
-		if len(changed) == 0 && !b.ForceRebuild {
-			b.logf("%s is there already", r.Image)
-			result.ID, result.Reused = existing.ID, true
-			return result, b.tag(ctx, existing.ID, r.Tags)
-		}
-		if len(changed) > 0 {
-			b.logf("%s is made again: another %s", r.Image, strings.Join(changed, " and "))
-		}
 	}
 	if result.ID, err = b.make(ctx, r, deps, base, origin); err != nil {
 		return result, err
@@ -203,32 +215,8 @@ func created(images ...*image.InspectResponse) time.Time {
 // distributionDigest is the digest that registries know the image by, or its
 // ID where it never was in one.
 func distributionDigest(image *image.InspectResponse) string {
-	for _, ref := range image.RepoDigests {
-		if _, digest, ok := strings.Cut(ref, "@"); ok {
-			return digest
-		}
-	}
-	return image.ID
-}
-
-// changes names what an existing image was made from and differs.
-func changes(have, planned, origin map[string]string) []string {
-	var changed []string
-	for _, input := range []struct {
-		label string
-		want  map[string]string
-		name  string
-	}{
-		{payload.LabelDepsDigest, origin, "deps image"},
-		{payload.LabelBaseDigest, origin, "base image"},
-		{payload.LabelBaseName, planned, "base reference"},
-		{payload.LabelSetup, planned, "user, layer order or extra dependencies"},
-	} {
-		if have[input.label] != input.want[input.label] {
-			changed = append(changed, input.name)
-		}
-	}
-	return changed
+	ids := identities(image)
+	return ids[min(1, len(ids)-1)]
 }
 
 // base returns the base image from the engine or a registry; nil for scratch.
@@ -236,14 +224,9 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 	if ref == plan.Scratch {
 		return nil, nil
 	}
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.get(ctx, "base image", ref)
 	if err != nil {
 		return nil, err
-	}
-	if found == nil {
-		if found, err = b.pull(ctx, "base image", ref); err != nil {
-			return nil, err
-		}
 	}
 	if kind := labels(found)[payload.LabelKind]; kind != "" {
 		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil,
@@ -253,11 +236,15 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 }
 
 // make makes the image and, when it is whole, gives it its names.
-func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
+func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (_ string, err error) {
 	if r.Assemble == plan.AssembleNever {
 		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
-	id, err := assembly{engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base, created: created(base, deps)}.run(ctx)
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	id, err := assembly{
+		engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base, created: created(base, deps), announce: lease.image,
+	}.run(ctx)
 	var refused *refusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
 		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
@@ -319,14 +306,9 @@ func (e *Engine) LocalDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 
 // FindDeps describes the deps image ref, pulled where the engine lacks it.
 func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.get(ctx, "deps image", ref)
 	if err != nil {
 		return nil, err
-	}
-	if found == nil {
-		if found, err = b.pull(ctx, "deps image", ref); err != nil {
-			return nil, err
-		}
 	}
 	return depsImage(ref, found), nil
 }

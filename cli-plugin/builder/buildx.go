@@ -46,11 +46,12 @@ type bakeTarget struct {
 // builder, and whatever it writes is removed again. The names are given by the
 // build's last step, so a build that fails or is cancelled leaves none.
 func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
-	dir, err := os.MkdirTemp("", "docker-openhands-")
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	dir, err := lease.workFolder()
 	if err != nil {
 		return fmt.Errorf("making the build context: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := writeContext(dir, target); err != nil {
 		return fmt.Errorf("writing the build context: %w", err)
 	}
@@ -77,6 +78,7 @@ func (b *Builder) runBuildx(ctx context.Context, dir string, stdin io.Reader, ar
 	cmd.Env = b.buildxEnv()
 	cmd.Stdin = stdin
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	dieTogether(cmd)
 	cmd.WaitDelay = 20 * time.Second // for BuildKit to stop its steps
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/image"
@@ -40,16 +41,51 @@ func TestLayerHistory(t *testing.T) {
 	}
 }
 
-func TestChanges(t *testing.T) {
-	have := map[string]string{payload.LabelDepsDigest: "d", payload.LabelBaseDigest: "b", payload.LabelBaseName: "n", payload.LabelSetup: "s"}
-	origin := map[string]string{payload.LabelDepsDigest: "d", payload.LabelBaseDigest: "b"}
-	planned := map[string]string{payload.LabelBaseName: "n", payload.LabelSetup: "s"}
-	if got := changes(have, planned, origin); got != nil {
-		t.Errorf("nothing changed, but %q", got)
+func TestInputsDiffer(t *testing.T) {
+	in := inputs{
+		plan: plan.Runtime{Base: "n", Labels: map[string]string{
+			payload.LabelPlatform: "linux/amd64", payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: "e",
+		}},
+		deps: &image.InspectResponse{ID: "sha256:d"},
+		base: &image.InspectResponse{ID: "sha256:b", RepoDigests: []string{"n@sha256:registry"}},
 	}
-	origin[payload.LabelBaseDigest], planned[payload.LabelSetup] = "", "t"
-	if diff := cmp.Diff([]string{"base image", "user, layer order or extra dependencies"}, changes(have, planned, origin)); diff != "" {
+	same := func() map[string]string {
+		return map[string]string{
+			payload.LabelDepsDigest: "sha256:d", payload.LabelBaseDigest: "sha256:b", payload.LabelBaseName: "n",
+			payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: "e",
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(have map[string]string)
+		want   []string
+	}{
+		"nothing": {func(map[string]string) {}, nil},
+		"another engine": {func(have map[string]string) {
+			have[payload.LabelBaseDigest] = "x"
+			have[labelOCIBaseDigest] = "sha256:registry"
+		}, nil},
+		"base":      {func(have map[string]string) { have[payload.LabelBaseDigest] = "sha256:0123456789abcdef" }, []string{"base (sha256:b, was sha256:0123456789ab)"}},
+		"reference": {func(have map[string]string) { have[payload.LabelBaseName] = "m" }, []string{"base reference (n, was m)"}},
+		"payload":   {func(have map[string]string) { have[payload.LabelDepsDigest] = "sha256:e" }, []string{"payload (sha256:d, was sha256:e)"}},
+		"user": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelUser] = "agent:7" },
+			[]string{"user (openhands, was agent:7)"}},
+		"extra dependencies": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelExtraDeps] = "" },
+			[]string{"command for extra dependencies"}},
+		"the rest":  {func(have map[string]string) { have[payload.LabelSetup] = "t" }, []string{"choice of sudo, layer order or library path"}},
+		"no labels": {func(have map[string]string) { clear(have) }, []string{"payload", "base reference", "choice of sudo, layer order or library path"}},
+	} {
+		have := same()
+		test.change(have)
+		if diff := cmp.Diff(test.want, in.differs(have, "linux/amd64")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"platform (linux/amd64, was linux/arm64)"}, in.differs(same(), "linux/arm64")); diff != "" {
 		t.Error(diff)
+	}
+	in.base = nil
+	if diff := cmp.Diff([]string{"base"}, in.differs(same(), "linux/amd64")); diff != "" {
+		t.Errorf("scratch: %s", diff)
 	}
 }
 

@@ -2,10 +2,8 @@ package builder
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/moby/moby/api/types/image"
@@ -79,7 +77,9 @@ func (b *Builder) bakeRuntime(ctx context.Context, dockerfile string, secrets ma
 // withName gives the image id a name while use runs: a Dockerfile cannot start
 // from an image ID.
 func (b *Builder) withName(ctx context.Context, id string, use func(name string) (string, error)) (_ string, err error) {
-	name := "docker-openhands-build:" + strings.ToLower(rand.Text())
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	name := leaseName + lease.id
 	if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
 		return "", fmt.Errorf("naming image %s: %w", id, err)
 	}

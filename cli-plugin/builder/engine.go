@@ -2,6 +2,7 @@ package builder
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,10 @@ import (
 // Engine is a Docker engine and what this package has to know of it.
 type Engine struct {
 	api        client.APIClient
-	arch       string // of its containers, GOARCH form
-	containerd bool   // keeps images in containerd's store, not a graph driver's
+	id         string   // that it gave itself
+	arch       string   // of its containers, GOARCH form
+	containerd bool     // keeps images in containerd's store, not a graph driver's
+	insecure   []string // registries that it trusts without TLS
 }
 
 // Connect asks the engine behind api what it is.
@@ -36,7 +39,14 @@ func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
 		return nil, problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
 			"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
-	engine := &Engine{api: api, arch: architecture(result.Info.Architecture)}
+	engine := &Engine{api: api, id: cmp.Or(result.Info.ID, api.DaemonHost()), arch: architecture(result.Info.Architecture)}
+	if registries := result.Info.RegistryConfig; registries != nil {
+		for host, index := range registries.IndexConfigs {
+			if !index.Secure {
+				engine.insecure = append(engine.insecure, host)
+			}
+		}
+	}
 	for _, status := range result.Info.DriverStatus {
 		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter.") {
 			engine.containerd = true
@@ -98,8 +108,12 @@ func labels(image *image.InspectResponse) map[string]string {
 // readFile reads one file out of an image that need not have a program: a
 // container is made of it, never started, and removed.
 func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
+	lease := e.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
 	created, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: &container.Config{Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}},
+		Config: &container.Config{
+			Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}, Labels: map[string]string{leaseLabel: lease.id},
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making a container of %s: %w", image, err)

@@ -79,11 +79,8 @@ func (e *Engine) remember(id string, descriptors []ocispec.Descriptor) error {
 
 // cacheFile returns the place of what is known of an image.
 func cacheFile(kind, id string) (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the cache folder: %w", err)
-	}
-	return filepath.Join(dir, "docker-openhands", kind, filepath.Base(id)+".json"), nil
+	dir, err := cacheDir(kind)
+	return filepath.Join(dir, filepath.Base(id)+".json"), err
 }
 
 // writeCache puts a file in place at once, so that no reader sees half of it.

@@ -24,6 +24,10 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine and cannot be pulled", what, ref), err,
 			"Check the spelling and your network, log in with 'docker login' if it is private, or bring it in with 'docker load' or 'docker import'")
 	}
+	if b.Pull == PullNever {
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
+			"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
+	}
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil { // an image ID
 		return fail(nil)
 	}

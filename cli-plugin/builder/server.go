@@ -27,6 +27,7 @@ type Server struct {
 	Address string // URL without a path
 
 	engine *Engine
+	lease  *lease
 	logf   func(format string, args ...any)
 }
 
@@ -34,7 +35,7 @@ var serverPort = network.MustParsePort(strconv.Itoa(plan.Port) + "/tcp")
 
 // Start starts the server in a container of image, as OpenHands does, and
 // publishes it on 127.0.0.1 at port, 0 for a free one.
-func (b *Builder) Start(ctx context.Context, image string, port uint16) (_ *Server, err error) {
+func (b *Builder) Start(ctx context.Context, image string, port uint16) (*Server, error) {
 	found, err := b.Engine.inspect(ctx, image)
 	if err != nil {
 		return nil, err
@@ -47,29 +48,36 @@ func (b *Builder) Start(ctx context.Context, image string, port uint16) (_ *Serv
 	if kind := labels(found)[payload.LabelKind]; kind != payload.KindRuntime {
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
 	}
-	config := &container.Config{
-		Image:        found.ID,
-		ExposedPorts: network.PortSet{serverPort: {}},
-	}
+	config := &container.Config{Image: found.ID}
 	if labels(found)[payload.LabelServer] == plan.DefaultServer {
-		config.Entrypoint = []string{} // not nil: the image's is not wanted
-		config.Cmd = serverArgs()
-		config.WorkingDir = payload.Code
+		asOpenHands(config)
 	}
+	return b.launch(ctx, image, config, &container.HostConfig{}, port)
+}
+
+// asOpenHands sets what OpenHands itself sets of a container.
+func asOpenHands(config *container.Config) {
+	config.Entrypoint = []string{} // not nil: the image's is not wanted
+	config.Cmd = serverArgs()
+	config.WorkingDir = payload.Code
+}
+
+// launch starts a server in a container and publishes it on 127.0.0.1 at port,
+// 0 for a free one. Image is its name in messages.
+func (b *Builder) launch(ctx context.Context, image string, config *container.Config, host *container.HostConfig, port uint16) (_ *Server, err error) {
+	s := &Server{engine: b.Engine, lease: b.Engine.lease(), logf: b.logf}
+	config.Labels = map[string]string{leaseLabel: s.lease.id}
+	config.ExposedPorts = network.PortSet{serverPort: {}}
 	published := ""
 	if port != 0 {
 		published = strconv.Itoa(int(port))
 	}
-	created, err := b.Engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: config,
-		HostConfig: &container.HostConfig{PortBindings: network.PortMap{
-			serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}},
-		}},
-	})
+	host.PortBindings = network.PortMap{serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}}}
+	created, err := b.Engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: config, HostConfig: host})
 	if err != nil {
-		return nil, fmt.Errorf("making the container: %w", err)
+		return nil, errors.Join(fmt.Errorf("making the container: %w", err), s.lease.end())
 	}
-	s := &Server{ID: created.ID, engine: b.Engine, logf: b.logf}
+	s.ID = created.ID
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -192,11 +200,11 @@ func (s *Server) Stop(ctx context.Context) error {
 	timeout := stopTimeout
 	_, stopErr := s.engine.api.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
 	_, err := s.engine.api.ContainerRemove(ctx, s.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if cerrdefs.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing the container %s: %w", s.ID, errors.Join(stopErr, err))
 	}
-	return nil
+	return s.lease.end()
 }
+
+// Leave lets the container outlive this process.
+func (s *Server) Leave() error { return s.lease.end() }

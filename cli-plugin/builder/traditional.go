@@ -228,11 +228,12 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "docker-openhands-")
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	dir, err := lease.workFolder()
 	if err != nil {
 		return nil, fmt.Errorf("making the build context: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	context, idFile := filepath.Join(dir, "context"), filepath.Join(dir, "id")
 	if err := os.Mkdir(context, 0o755); err != nil {
 		return nil, fmt.Errorf("making the build context: %w", err)

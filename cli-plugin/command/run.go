@@ -79,6 +79,9 @@ func serve(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, image
 		return err
 	}
 	if detach {
+		if err := server.Leave(); err != nil {
+			return err
+		}
 		left = true
 		if !asJSON {
 			_, err = fmt.Fprintf(dockerCLI.Out(), "Stop it with: docker rm --force %s\n", server.ID[:12])

@@ -329,6 +329,9 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 		payload.LabelDepsTag:                 deps.Tag,
 		payload.LabelBaseName:                base,
 		payload.LabelSetup:                   r.setupHash(),
+		payload.LabelPlatform:                "linux/" + o.Arch,
+		payload.LabelUser:                    r.account(),
+		payload.LabelExtraDeps:               r.extraDepsHash(),
 		"org.opencontainers.image.title":     "OpenHands runtime over " + base,
 		"org.opencontainers.image.version":   deps.Version,
 		"org.opencontainers.image.base.name": base,
@@ -338,6 +341,24 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	}
 	r.Dockerfile, err = r.RenderDockerfile(deps.Image, base, nil)
 	return r, err
+}
+
+// account is the user in the form NAME[:UID].
+func (r Runtime) account() string {
+	if r.UID == 0 {
+		return r.User
+	}
+	return r.User + ":" + strconv.Itoa(r.UID)
+}
+
+// extraDepsHash stands for the command, which may hold what is nobody else's
+// business. It is empty without one.
+func (r Runtime) extraDepsHash() string {
+	if r.ExtraDeps == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(r.ExtraDeps))
+	return hex.EncodeToString(sum[:8])
 }
 
 // setupRevision is raised when the same options come to another set-up layer

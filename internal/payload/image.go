@@ -14,6 +14,9 @@ const (
 	LabelBaseName   = "dev.openhands.base.name"   // reference as the user wrote it
 	LabelBaseDigest = "dev.openhands.base.digest" // image ID of the base; empty for scratch
 	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, layer order, extra deps
+	LabelPlatform   = "dev.openhands.platform"    // of a runtime image, for example linux/amd64
+	LabelUser       = "dev.openhands.user"        // NAME[:UID]
+	LabelExtraDeps  = "dev.openhands.extra-deps"  // hash of the command for extra dependencies; empty without one
 	KindDeps        = "deps"
 	KindRuntime     = "runtime"
 )

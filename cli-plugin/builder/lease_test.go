@@ -1,0 +1,142 @@
+package builder
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+)
+
+// fakeLeftovers is an engine with what commands left on it.
+type fakeLeftovers struct {
+	client.APIClient
+	containers map[string]string // ID by lease
+	images     map[string]bool   // names and nameless IDs
+	fail       error
+}
+
+func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListOptions) (client.ContainerListResult, error) {
+	var result client.ContainerListResult
+	for lease, id := range f.containers {
+		if o.Filters["label"][leaseLabel+"="+lease] {
+			result.Items = append(result.Items, container.Summary{ID: id})
+		}
+	}
+	return result, f.fail
+}
+
+func (f *fakeLeftovers) ContainerRemove(_ context.Context, id string, _ client.ContainerRemoveOptions) (client.ContainerRemoveResult, error) {
+	for lease, other := range f.containers {
+		if other == id {
+			delete(f.containers, lease)
+		}
+	}
+	return client.ContainerRemoveResult{}, nil
+}
+
+func (f *fakeLeftovers) ImageRemove(_ context.Context, ref string, _ client.ImageRemoveOptions) (client.ImageRemoveResult, error) {
+	if !f.images[ref] {
+		return client.ImageRemoveResult{}, cerrdefs.ErrNotFound
+	}
+	delete(f.images, ref)
+	return client.ImageRemoveResult{}, nil
+}
+
+func (f *fakeLeftovers) ImageInspect(_ context.Context, ref string, _ ...client.ImageInspectOption) (client.ImageInspectResult, error) {
+	if !f.images[ref] {
+		return client.ImageInspectResult{}, cerrdefs.ErrNotFound
+	}
+	result := client.ImageInspectResult{InspectResponse: image.InspectResponse{ID: ref}}
+	if ref == "sha256:named" {
+		result.RepoTags = []string{"name:1"}
+	}
+	return result, nil
+}
+
+// leave makes a lease over one of each thing. Killed means that its process is
+// gone.
+func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *lease {
+	t.Helper()
+	l := e.lease()
+	if l.lock == nil {
+		t.Fatal("the lease is not locked")
+	}
+	folder, err := l.workFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"sha256:nameless-" + l.id, "sha256:named", "sha256:never loaded"} {
+		if err := l.image(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.containers[l.id] = "container of " + l.id
+	f.images["sha256:nameless-"+l.id], f.images[leaseName+l.id] = true, true
+	if killed {
+		if err := l.lock.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+func TestSweep(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}}
+	e, other := &Engine{api: f, id: "one"}, &Engine{api: f, id: "two"}
+	if err := e.Sweep(t.Context()); err != nil {
+		t.Errorf("without a cache folder: %v", err)
+	}
+	alive := f.leave(t, e, false)
+	elsewhere := f.leave(t, other, true)
+	killed := f.leave(t, e, true)
+
+	f.fail = os.ErrDeadlineExceeded
+	if err := e.Sweep(t.Context()); err == nil {
+		t.Error("it does not tell that the engine failed")
+	}
+	f.fail = nil
+	if err := e.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	wantContainers := map[string]string{"": "of the user"}
+	wantImages := map[string]bool{"sha256:named": true}
+	for _, l := range []*lease{alive, elsewhere} {
+		wantContainers[l.id] = "container of " + l.id
+		wantImages["sha256:nameless-"+l.id], wantImages[leaseName+l.id] = true, true
+		if _, err := os.Stat(filepath.Join(l.folder, "Dockerfile")); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(wantContainers, f.containers); diff != "" {
+		t.Errorf("containers: %s", diff)
+	}
+	if diff := cmp.Diff(wantImages, f.images); diff != "" {
+		t.Errorf("images: %s", diff)
+	}
+	for _, name := range []string{killed.folder, killed.lock.Path()} {
+		if _, err := os.Stat(name); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
+
+	if err := alive.end(); err != nil {
+		t.Error(err)
+	}
+	dir, err := e.leases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v %v are left", err, entries)
+	}
+}

@@ -1,0 +1,187 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/types/image"
+)
+
+// PullPolicy says when registries are asked for images.
+type PullPolicy string
+
+// The policies.
+const (
+	PullMissing PullPolicy = "missing" // for what the engine lacks
+	PullAlways  PullPolicy = "always"  // also for newer images of a name
+	PullNever   PullPolicy = "never"
+)
+
+// reuse returns the image ref of the engine, or else the one of its registry,
+// where differs finds nothing against it, and nil where it is to be made.
+func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.InspectResponse, error) {
+	if b.ForceRebuild {
+		return nil, nil
+	}
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	if found != nil {
+		changed = differs(labels(found), platform(found))
+	}
+	fits := found != nil && len(changed) == 0
+	if b.Pull == PullAlways || b.Pull != PullNever && !fits {
+		offered, err := b.offer(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if offered != nil && !(fits && offered.held(found)) {
+			pulled, err := b.take(ctx, what, ref, offered, differs)
+			if pulled != nil || err != nil {
+				return pulled, err
+			}
+		}
+	}
+	switch {
+	case fits:
+		b.logf("%s %s is there already", what, ref)
+		return found, nil
+	case found != nil:
+		b.logf("%s %s is made again: another %s", what, ref, strings.Join(changed, " and another "))
+	}
+	return nil, nil
+}
+
+// take pulls what a registry offers if it is what is wanted. It returns nil
+// where it is not, and where it cannot be pulled.
+func (b *Builder) take(ctx context.Context, what, ref string, offered *offer, differs func(map[string]string, string) []string) (*image.InspectResponse, error) {
+	if changed := differs(offered.labels, offered.platform); len(changed) > 0 {
+		b.logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
+		return nil, nil
+	}
+	pulled, err := b.pull(ctx, what, ref)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		b.logf("going on without %s: %v", ref, cause(err))
+		return nil, nil
+	}
+	if len(differs(labels(pulled), platform(pulled))) > 0 { // it changed since
+		return nil, nil
+	}
+	return pulled, nil
+}
+
+// get returns the image ref, which is not ours to make, from the engine or its
+// registry.
+func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResponse, error) {
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return b.pull(ctx, what, ref)
+	}
+	if b.Pull != PullAlways {
+		return found, nil
+	}
+	offered, err := b.offer(ctx, ref)
+	if err != nil || offered == nil || offered.held(found) {
+		return found, err
+	}
+	pulled, err := b.pull(ctx, what, ref)
+	if err != nil && ctx.Err() == nil {
+		b.logf("going on with the %s %s that is here: %v", what, ref, cause(err))
+		return found, nil
+	}
+	return pulled, err
+}
+
+// platform is that of an image, as in --platform.
+func platform(image *image.InspectResponse) string { return image.Os + "/" + image.Architecture }
+
+// identities are the digests by which engines and registries know the image.
+func identities(image *image.InspectResponse) []string {
+	ids := []string{image.ID}
+	for _, ref := range image.RepoDigests {
+		if _, digest, ok := strings.Cut(ref, "@"); ok {
+			ids = append(ids, digest)
+		}
+	}
+	return ids
+}
+
+// inputs are what a runtime image is made from.
+type inputs struct {
+	plan       plan.Runtime
+	deps, base *image.InspectResponse // base is nil for scratch
+}
+
+// differs names what an image with these labels was made from and is another
+// one now. IDs of the same image differ between kinds of engines, so the
+// digests of registries count as well.
+func (in inputs) differs(have map[string]string, platform string) []string {
+	var changed []string
+	add := func(what, had, want string) {
+		if had == "" || want == "" {
+			changed = append(changed, what)
+		} else {
+			changed = append(changed, fmt.Sprintf("%s (%s, was %s)", what, want, had))
+		}
+	}
+	if want := in.plan.Labels[payload.LabelPlatform]; platform != want {
+		add("platform", platform, want)
+	}
+	if had := have[payload.LabelDepsDigest]; !slices.Contains(identities(in.deps), had) {
+		add("payload", abbreviated(had), abbreviated(in.deps.ID))
+	}
+	had, hadName := have[payload.LabelBaseDigest], have[payload.LabelBaseName]
+	switch want := in.plan.Base; {
+	case hadName != want:
+		add("base reference", hadName, want)
+	case in.base == nil && had != "":
+		add("base", abbreviated(had), "")
+	case in.base != nil && !slices.Contains(identities(in.base), had) && !slices.Contains(identities(in.base), have[labelOCIBaseDigest]):
+		add("base", abbreviated(had), abbreviated(in.base.ID))
+	}
+	return append(changed, in.setupDiffers(have)...)
+}
+
+// labelOCIBaseDigest is the base's digest in registries, see the annotations
+// of the OCI image specification.
+const labelOCIBaseDigest = "org.opencontainers.image.base.digest"
+
+// setupDiffers names what is in the hash of the set-up and changed.
+func (in inputs) setupDiffers(have map[string]string) []string {
+	want := in.plan.Labels
+	if have[payload.LabelSetup] == want[payload.LabelSetup] {
+		return nil
+	}
+	var changed []string
+	if had, told := have[payload.LabelUser]; told && had != want[payload.LabelUser] {
+		changed = append(changed, fmt.Sprintf("user (%s, was %s)", want[payload.LabelUser], had))
+	}
+	if had, told := have[payload.LabelExtraDeps]; told && had != want[payload.LabelExtraDeps] {
+		changed = append(changed, "command for extra dependencies")
+	}
+	if len(changed) == 0 {
+		changed = []string{"choice of sudo, layer order or library path"}
+	}
+	return changed
+}
+
+// abbreviated is a digest as docker shows it.
+func abbreviated(digest string) string {
+	algorithm, hex, ok := strings.Cut(digest, ":")
+	if !ok {
+		return digest
+	}
+	return algorithm + ":" + hex[:min(12, len(hex))]
+}
