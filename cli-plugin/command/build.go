@@ -48,6 +48,7 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	cmd.Flags().BoolVar(&load, "load", true, "Load the images into the engine")
 	complete(cmd)
+	configurable(cmd, dockerCLI)
 	return cmd
 }
 

@@ -35,5 +35,6 @@ func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	complete(cmd)
+	configurable(cmd, dockerCLI)
 	return cmd
 }

@@ -83,6 +83,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 	root.AddCommand(
 		newBuild(dockerCLI),
 		newBundle(dockerCLI),
+		newConfig(dockerCLI),
 		newDeps(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),

@@ -63,6 +63,7 @@ one object for each base.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
 	complete(cmd)
+	configurable(cmd, dockerCLI)
 	return cmd
 }
 

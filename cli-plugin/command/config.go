@@ -1,0 +1,264 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newConfig(dockerCLI command.Cli) *cobra.Command {
+	var file, openhands, image string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print every setting and where it comes from",
+		Long: `Prints every setting of the commands build, run and tags, and where its value
+comes from. In order, a value comes from
+
+  the flag                   --extra-deps 'CMD'
+  a variable                 OH_BUILD_EXTRA_DEPS='CMD'
+  OpenHands' configuration   the variable SANDBOX_RUNTIME_EXTRA_DEPS, then
+                             runtime_extra_deps in section [sandbox] of config.toml;
+                             any setting: [extended.docker-openhands] extra-deps
+  docker's config.json       docker openhands config set extra-deps 'CMD'
+  the default
+
+config.toml is that of the working directory, or what --config or the variable
+OH_BUILD_CONFIG names. Items of a list are separated by commas outside of it.`,
+		Args: noSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if openhands != "" {
+				return writeOpenHands(cmd.Context(), dockerCLI, file, openhands, image)
+			}
+			if image != "" {
+				return problem.New(problem.Usage, "--image is for --write-openhands only", nil, "See 'docker openhands config --help'")
+			}
+			values, err := resolved(dockerCLI, file)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(dockerCLI.Out(), map[string]any{"settings": values})
+			}
+			return writeSettings(dockerCLI.Out(), values)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&file, "config", "", "Configuration of OpenHands to read (default: config.toml in the working directory)")
+	flags.StringVar(&openhands, "write-openhands", "", "Write what OpenHands needs to use a built image into this config.toml")
+	flags.StringVar(&image, "image", "", "Image for --write-openhands (default: what build would make)")
+	flags.BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.AddCommand(newConfigSet(dockerCLI), newConfigUnset(dockerCLI))
+	return cmd
+}
+
+// configured are the flags of the commands that have settings.
+func configured(dockerCLI command.Cli) []*pflag.FlagSet {
+	return []*pflag.FlagSet{newBuild(dockerCLI).Flags(), newRun(dockerCLI).Flags(), newTags(dockerCLI).Flags()}
+}
+
+// resolved are all settings, in the order of their names.
+func resolved(dockerCLI command.Cli, file string) ([]settings.Value, error) {
+	sources, err := otherSources(dockerCLI, file)
+	if err != nil {
+		return nil, err
+	}
+	all := settingsOf(configured(dockerCLI)...)
+	values, err := settings.Resolve(all, sources)
+	if err != nil {
+		return nil, err
+	}
+	values.ModeByRule(sources.TOML, modeTraditional)
+	var sorted []settings.Value
+	for _, setting := range all {
+		sorted = append(sorted, values[setting.Name])
+	}
+	return sorted, nil
+}
+
+func writeSettings(w io.Writer, values []settings.Value) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tVALUE\tFROM")
+	for _, v := range values {
+		text := v.String()
+		if strings.ContainsFunc(text, strconv.IsGraphic) == (text == "") || strings.ContainsAny(text, "\n\t") {
+			text = strconv.Quote(text)
+		}
+		origin := v.Origin
+		origin.File = homely(origin.File)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, text, origin)
+	}
+	return table.Flush()
+}
+
+func newConfigSet(dockerCLI command.Cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "set NAME VALUE",
+		Short: "Choose a value in docker's config.json",
+		Example: `  docker openhands config set mode two-stage
+  docker openhands config set without browser,vscode`,
+		Args: arguments(2, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			setting, err := settingNamed(dockerCLI, args[0])
+			if err != nil {
+				return err
+			}
+			file := dockerCLI.ConfigFile().Filename
+			value, err := setting.Parse(args[1], settings.Origin{Level: settings.Flag, Name: setting.Name})
+			if err != nil {
+				return err
+			}
+			if len(value) == 0 {
+				return problem.New(problem.Usage, "an empty value stands for none", nil, fmt.Sprintf("Use 'docker openhands config unset %s'", setting.Name))
+			}
+			return editDocker(file, setting.Name, settings.Value{Setting: setting, Texts: value}.String())
+		},
+		ValidArgsFunction: completeSettings(dockerCLI),
+	}
+	return cmd
+}
+
+func newConfigUnset(dockerCLI command.Cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "unset NAME",
+		Short: "Take a value out of docker's config.json",
+		Args:  arguments(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			docker := dockerCLI.ConfigFile()
+			if _, ok := docker.Plugins[settings.Plugin][args[0]]; ok { // also one that no setting has any more
+				return editDocker(docker.Filename, args[0], "")
+			}
+			_, err := settingNamed(dockerCLI, args[0])
+			return err
+		},
+		ValidArgsFunction: completeSettings(dockerCLI),
+	}
+}
+
+func settingNamed(dockerCLI command.Cli, name string) (settings.Setting, error) {
+	var names []string
+	for _, setting := range settingsOf(configured(dockerCLI)...) {
+		if setting.Name == name {
+			return setting, nil
+		}
+		names = append(names, setting.Name)
+	}
+	return settings.Setting{}, problem.New(problem.Usage, fmt.Sprintf("%q is no setting", name), nil, "There are "+strings.Join(names, ", "))
+}
+
+func completeSettings(dockerCLI command.Cli) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		for _, setting := range settingsOf(configured(dockerCLI)...) {
+			switch {
+			case len(args) == 0:
+				words = append(words, setting.Name)
+			case len(args) == 1 && args[0] == setting.Name && setting.Kind == settings.Boolean:
+				words = []string{"true", "false"}
+			case len(args) == 1 && args[0] == setting.Name:
+				words = setting.Choices
+			}
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// editDocker changes docker's own configuration.
+func editDocker(file, name, value string) error {
+	text, err := settings.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	edited, err := settings.SetDocker(text, name, value)
+	if err != nil {
+		return problem.New(problem.BadSetting, file+" is not what docker writes", err, "Correct it by hand")
+	}
+	return settings.WriteFile(file, edited, 0o600)
+}
+
+// writeOpenHands tells OpenHands to use an image.
+func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, image string) error {
+	call := struct {
+		runtimes runtimeOptions
+		mode     modeOptions
+	}{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	call.runtimes.flags(flags)
+	call.mode.flags(flags)
+	sources, err := otherSources(dockerCLI, config)
+	if err != nil {
+		return err
+	}
+	if err := configure(flags, sources, func(string, ...any) {}); err != nil {
+		return err
+	}
+	if image == "" {
+		if image, err = call.mode.imageName(ctx, dockerCLI, &call.runtimes); err != nil {
+			return err
+		}
+	}
+	if err := problem.CheckReference("image", image); err != nil {
+		return err
+	}
+	browser := !call.mode.leaveOutBrowser() && !slices.Contains(call.runtimes.without, "browser")
+	if known, ok := hasBrowser(ctx, dockerCLI, image); ok {
+		browser = known
+	}
+
+	text, err := settings.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, err := settings.ParseTOML(file, text)
+	if err != nil {
+		return err
+	}
+	after, err := before.UseImage(image, browser)
+	if err != nil {
+		return err
+	}
+	if err := settings.WriteFile(file, after.Bytes(), 0o644); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(dockerCLI.Out(), "OpenHands uses %s, as %s says\n", image, file)
+	return err
+}
+
+// imageName is the first name of what build would make.
+func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions) (string, error) {
+	if len(runtimes.bases) > 1 || len(runtimes.bases) == 0 && o.mode == modeTwoStage {
+		return "", problem.New(problem.Usage, fmt.Sprintf("there are %d bases to tell the image from", len(runtimes.bases)), nil,
+			"Name the image with --image, or one base with the variable OH_BUILD_BASE")
+	}
+	reports, err := o.tags(ctx, dockerCLI, runtimes, false)
+	if err != nil {
+		return "", err
+	}
+	report := reports[0]
+	if report.Runtime != nil {
+		return report.Repository + ":" + *report.Runtime, nil
+	}
+	return report.Repository + ":" + *report.Source, nil
+}
+
+// hasBrowser tells whether the payload of an image has a browser, where the
+// engine has the image and it says so.
+func hasBrowser(ctx context.Context, dockerCLI command.Cli, image string) (has, ok bool) {
+	found, err := dockerCLI.Client().ImageInspect(ctx, image)
+	if err != nil || found.Config == nil {
+		return false, false
+	}
+	components, ok := found.Config.Labels[payload.LabelComponents]
+	return slices.Contains(strings.Split(components, ","), "browser"), ok
+}

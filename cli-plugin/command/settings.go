@@ -1,0 +1,203 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// configurable lets every flag of cmd that stays unset take its value from the
+// other sources of settings. It adds the flag that names one of them. Flags of
+// cmd must all be defined.
+func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
+	file := cmd.Flags().String("config", "", "Configuration of OpenHands to read (default: config.toml in the working directory)")
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if before != nil {
+			if err := before(cmd, args); err != nil {
+				return err
+			}
+		}
+		sources, err := otherSources(dockerCLI, *file)
+		if err != nil {
+			return err
+		}
+		return configure(cmd.Flags(), sources, func(format string, args ...any) {
+			fmt.Fprintf(dockerCLI.Err(), "note: "+format+"\n", args...)
+		})
+	}
+}
+
+const (
+	modeFlag    = "mode"
+	defaultTOML = "config.toml"
+)
+
+// notSettings are flags that say what one call is to do, or how it reports.
+var notSettings = []string{"help", "config", "dry-run", "json", "load", "print-dockerfile", "build-folder"}
+
+// settingsOf are the settings behind the flags of commands, by name.
+func settingsOf(flagSets ...*pflag.FlagSet) []settings.Setting {
+	byName := map[string]settings.Setting{}
+	for _, flags := range flagSets {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && !slices.Contains(notSettings, f.Name) {
+				byName[f.Name] = settings.Setting{Name: f.Name, Kind: kindOf(f), Default: texts(f.Value), Choices: choices()[f.Name]}
+			}
+		})
+	}
+	var all []settings.Setting
+	for _, setting := range byName {
+		all = append(all, setting)
+	}
+	slices.SortFunc(all, func(a, b settings.Setting) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+func kindOf(f *pflag.Flag) settings.Kind {
+	switch _, list := f.Value.(pflag.SliceValue); {
+	case f.Name == "extra-build-args": // split as by a shell
+		return settings.Words
+	case list:
+		return settings.List
+	case f.Value.Type() == "bool":
+		return settings.Boolean
+	case f.Value.Type() == "uint16":
+		return settings.Number
+	}
+	return settings.Text
+}
+
+func texts(v pflag.Value) []string {
+	if list, ok := v.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{v.String()}
+}
+
+// otherSources are all but the flags.
+func otherSources(dockerCLI command.Cli, file string) (settings.Sources, error) {
+	docker := dockerCLI.ConfigFile()
+	s := settings.Sources{Getenv: os.Getenv, Docker: docker.Plugins[settings.Plugin], DockerFile: docker.Filename}
+	name := cmp.Or(file, os.Getenv(settings.VariableName("config")), defaultTOML)
+	text, err := os.ReadFile(name)
+	switch {
+	case err == nil:
+		s.TOML, err = settings.ParseTOML(name, text)
+	case name == defaultTOML && file == "" && errors.Is(err, fs.ErrNotExist):
+		err = nil
+	default:
+		err = problem.New(problem.BadSetting, "the configuration of OpenHands cannot be read", err, "Correct --config or the variable OH_BUILD_CONFIG")
+	}
+	return s, err
+}
+
+// configure sets flags from the sources. Their field Changed stays as it is:
+// it tells what the command line says.
+func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string, args ...any)) error {
+	s.Flags = given(flags)
+	all := settingsOf(flags)
+	values, err := settings.Resolve(all, s)
+	if err != nil {
+		return err
+	}
+	values.ModeByRule(s.TOML, modeTraditional)
+	// What names the same thing in two ways: the stronger source decides.
+	weaker(values, "image", "base")
+	weaker(values, "source", "openhands-version")
+	for _, setting := range all {
+		v := values[setting.Name]
+		if v.Origin.Level == settings.Flag || v.Origin.Level == settings.Default && setting.Name != modeFlag {
+			continue
+		}
+		if err := assign(flags.Lookup(setting.Name).Value, v.Texts); err != nil {
+			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
+		}
+	}
+	noteMode(values, note)
+	return nil
+}
+
+// given are the settings that the command line says.
+func given(flags *pflag.FlagSet) map[string][]string {
+	flagged := map[string][]string{}
+	flags.Visit(func(f *pflag.Flag) {
+		name, values := f.Name, texts(f.Value)
+		if name == "enable-browser" { // the old way to say no-browser
+			name, values = "no-browser", []string{strconv.FormatBool(values[0] != "true")}
+			if flags.Changed(name) {
+				return
+			}
+		}
+		flagged[name] = values
+	})
+	return flagged
+}
+
+// weaker resets that one of two settings which comes from a weaker source, the
+// second where both come from the same one. Two flags are left to the command.
+func weaker(values settings.Values, first, second string) {
+	a, okA := values[first]
+	b, okB := values[second]
+	if !okA || !okB || a.Origin.Level == settings.Flag && b.Origin.Level == settings.Flag {
+		return
+	}
+	lost := second
+	if b.Origin.Level < a.Origin.Level {
+		lost = first
+	}
+	v := values[lost]
+	v.Origin = settings.Origin{Level: settings.Default}
+	values[lost] = v
+}
+
+func assign(to pflag.Value, texts []string) error {
+	if list, ok := to.(pflag.SliceValue); ok {
+		return list.Replace(texts)
+	}
+	return to.Set(strings.Join(texts, ""))
+}
+
+// noteMode says which mode it is where nobody chose one, and what it makes of
+// settings of the other one that were made for this folder or call.
+func noteMode(values settings.Values, note func(format string, args ...any)) {
+	mode, ok := values[modeFlag]
+	if !ok {
+		return
+	}
+	if mode.Origin.Level == settings.Default && mode.Origin.File != "" {
+		note("the mode is %s, because %s:%d has a section [sandbox]; to move, try --mode %s, and keep it with 'docker openhands config set mode %[4]s'",
+			modeTraditional, mode.Origin.File, mode.Origin.Line, modeTwoStage)
+	}
+	others := onlyTraditional
+	if mode.String() == modeTraditional {
+		others = onlyTwoStage
+	}
+	for _, name := range others {
+		if v, ok := values[name]; ok && (v.Origin.Level == settings.Variable || v.Origin.Level == settings.OpenHands) {
+			note("%s has no meaning in the %s mode", v.Origin, mode)
+		}
+	}
+}
+
+// homely shortens a path for people.
+func homely(path string) string {
+	if home, err := os.UserHomeDir(); err == nil {
+		if rest, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(rest) {
+			return filepath.Join("~", rest)
+		}
+	}
+	return path
+}
