@@ -473,6 +473,9 @@ type MissingVersion struct {
 // MissingVersions returns the symbol versions that objects of a closure ask of
 // libraries that do not define them.
 func (r *Resolver) MissingVersions(c *Closure) []MissingVersion {
+	if r.loader.Musl {
+		return nil // musl does not check them
+	}
 	var list []MissingVersion
 	for _, from := range c.Objects {
 		needed := from.file.symbolVersions().needed
