@@ -45,6 +45,8 @@ const (
 	NotWritable    Code = "OH-023" // a file cannot be written
 	PortTaken      Code = "OH-024" // a port that is to be published is in use
 	BadSetting     Code = "OH-025" // a variable or a file with settings cannot be understood
+	NotVerified    Code = "OH-026" // an image is not as it should be
+	NotMigrated    Code = "OH-027" // a switch to another image, or back, cannot be made
 	Unforeseen     Code = "OH-099" // every other error
 )
 

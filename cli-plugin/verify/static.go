@@ -1,0 +1,258 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+const (
+	again    = "build the image again with 'docker openhands build --force-rebuild'"
+	unharmed = "build the image again with 'docker openhands build --force-rebuild'; steps of an own Dockerfile must leave /openhands alone"
+)
+
+func staticChecks() []Check {
+	return []Check{
+		{"labels", checkLabels},
+		{"manifest", checkManifest},
+		{"SBOM", checkSBOM},
+		{"paths", checkPaths},
+		{"environment", checkEnvironment},
+		{"start", checkStart},
+		{"layers", checkLayers},
+		{"seal", checkSeal},
+		{"ownership", checkRule(bundler.RuleOwner, "everything belongs to root", "do not run chown on /openhands: it is read-only for everybody on purpose")},
+		{"modes", checkRule(bundler.RuleMode, "everybody can read, nobody but root can write, nothing is setuid", "do not run chmod on /openhands, and build the image again")},
+	}
+}
+
+func (f Facts) isRuntime() bool { return f.Labels[payload.LabelKind] == payload.KindRuntime }
+
+// ReadManifest reads a manifest, strictly as to its schema.
+func ReadManifest(data []byte) (payload.Manifest, error) {
+	var m payload.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("reading %s: %w", payload.ManifestFile, err)
+	}
+	if m.SchemaVersion != payload.SchemaVersion {
+		return m, fmt.Errorf("%s has schema version %d, this plugin knows %d", payload.ManifestFile, m.SchemaVersion, payload.SchemaVersion)
+	}
+	return m, nil
+}
+
+// checkLabels wants the labels that other commands go by.
+func checkLabels(f Facts) (string, []Finding) {
+	wanted := []string{payload.LabelVersion, payload.LabelServer, payload.LabelComponents, payload.LabelDepsTag}
+	switch f.Labels[payload.LabelKind] {
+	case payload.KindDeps:
+	case payload.KindRuntime:
+		wanted = append(wanted, payload.LabelDepsDigest, payload.LabelBaseName, payload.LabelSetup)
+	default:
+		return "", []Finding{failed("name an image that 'docker openhands build' made; a traditional one has no payload to verify",
+			"label %s is %q, not %s or %s", payload.LabelKind, f.Labels[payload.LabelKind], payload.KindRuntime, payload.KindDeps)}
+	}
+	var wrong []Finding
+	for _, label := range wanted {
+		if f.Labels[label] == "" {
+			wrong = append(wrong, failed(again, "label %s is missing", label))
+		}
+	}
+	return fmt.Sprintf("%s image of OpenHands %s, %s", f.Labels[payload.LabelKind], f.Labels[payload.LabelVersion], f.Labels[payload.LabelServer]), wrong
+}
+
+// checkManifest wants a manifest that says the same as the labels.
+func checkManifest(f Facts) (string, []Finding) {
+	if f.Manifest == nil {
+		return "", []Finding{failed(unharmed, "%s is missing", payload.ManifestFile)}
+	}
+	m, err := ReadManifest(f.Manifest)
+	if err != nil {
+		return "", []Finding{failed("use the plugin of the version that made the image, or "+again, "%v", err)}
+	}
+	var names []string
+	for _, c := range m.Components {
+		names = append(names, c.Name)
+	}
+	var wrong []Finding
+	for _, fact := range []struct{ what, manifest, image string }{
+		{"architecture", m.Architecture, f.Architecture},
+		{"version of OpenHands", m.OpenHandsVersion, f.Labels[payload.LabelVersion]},
+		{"server", m.Server, f.Labels[payload.LabelServer]},
+		{"list of components", strings.Join(names, ","), f.Labels[payload.LabelComponents]},
+	} {
+		if fact.manifest != fact.image {
+			wrong = append(wrong, failed(again, "the %s is %q in %s, but %q in the image's settings", fact.what, fact.manifest, payload.ManifestFile, fact.image))
+		}
+	}
+	return fmt.Sprintf("%d components, %s", len(m.Components), m.Libc), wrong
+}
+
+// promises are the files that a manifest may speak of.
+type promises struct {
+	SBOM string `json:"sbom"` // absolute path
+}
+
+func promised(manifest []byte) promises {
+	var p promises
+	_ = json.Unmarshal(manifest, &p) // what is no manifest promises nothing; checkManifest tells it
+	return p
+}
+
+func checkSBOM(f Facts) (string, []Finding) {
+	switch sbom := promised(f.Manifest).SBOM; {
+	case sbom == "":
+		return "the payload promises none", nil
+	case !f.Paths[sbom]:
+		return "", []Finding{failed(unharmed, "%s is missing, although the manifest names it", sbom)}
+	default:
+		return sbom, nil
+	}
+}
+
+// Paths are those that are looked for in a payload with the manifest.
+func Paths(manifest []byte) []string {
+	paths := contractPaths(manifest)
+	if sbom := promised(manifest).SBOM; sbom != "" {
+		paths = append(paths, sbom)
+	}
+	return paths
+}
+
+// contractPaths are those that a payload with the manifest must have.
+func contractPaths(manifest []byte) []string {
+	paths := []string{payload.Bin, payload.FallbackBin, payload.Interp, payload.Wrappers, payload.Init, payload.Launchers, payload.Certificates}
+	m, err := ReadManifest(manifest)
+	if err != nil {
+		return paths
+	}
+	if m.Server == "action-execution-server" {
+		paths = append(paths, payload.Code, payload.Poetry, payload.Venv+"/bin/python", payload.Python, payload.Micromamba)
+	}
+	for _, c := range m.Components {
+		paths = append(paths, payload.ComponentsDir+"/"+c.Name+".json")
+		switch c.Name {
+		case "browser":
+			paths = append(paths, payload.Browsers)
+		case "vscode":
+			paths = append(paths, payload.VSCodeServer)
+		}
+	}
+	return paths
+}
+
+func checkPaths(f Facts) (string, []Finding) {
+	var wrong []Finding
+	paths := contractPaths(f.Manifest)
+	for _, p := range paths {
+		if !f.Paths[p] {
+			wrong = append(wrong, failed(unharmed, "%s is missing", p))
+		}
+	}
+	return fmt.Sprintf("%d of %d are there", len(paths), len(paths)), wrong
+}
+
+func checkEnvironment(f Facts) (string, []Finding) {
+	if !f.isRuntime() {
+		return "none is wanted of a deps image", nil
+	}
+	const cure = "do not set it in steps after the build, or extend it as PATH=$PATH:/more"
+	env := map[string]string{}
+	for _, variable := range f.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	var wrong []Finding
+	if want := payload.Path(env["PATH"]); env["PATH"] != want {
+		wrong = append(wrong, failed(cure, "PATH is %q, not %q", env["PATH"], want))
+	}
+	for _, v := range payload.Environ() {
+		if env[v.Name] != v.Value {
+			wrong = append(wrong, failed(cure, "%s is %q, not %q", v.Name, env[v.Name], v.Value))
+		}
+	}
+	if slices.Contains(strings.Split(env["LD_LIBRARY_PATH"], ":"), payload.Lib) {
+		wrong = append(wrong, Finding{Status: Warning, Detail: "LD_LIBRARY_PATH leads the base's own programs to the payload's C library, with which many cannot start",
+			Cure: "build without --export-library-path"})
+	}
+	return fmt.Sprintf("PATH and %d variables are as OpenHands expects", len(payload.Environ())), wrong
+}
+
+func checkStart(f Facts) (string, []Finding) {
+	if !f.isRuntime() {
+		return "a deps image is not started", nil
+	}
+	var wrong []Finding
+	if len(f.Entrypoint) == 0 || f.Entrypoint[0] != payload.Init {
+		wrong = append(wrong, failed("take ENTRYPOINT out of the Dockerfile on top; commands that it should run belong in CMD", "the entry point is %q, not %s", f.Entrypoint, payload.Init))
+	}
+	if f.WorkingDir != payload.Workspace {
+		wrong = append(wrong, failed("take WORKDIR out of the Dockerfile on top, or end it with WORKDIR "+payload.Workspace, "the working directory is %q, not %s", f.WorkingDir, payload.Workspace))
+	}
+	return strings.Join(f.Entrypoint, " ") + " in " + f.WorkingDir, wrong
+}
+
+// checkLayers tells whether the image shares the payload's layers. It may as
+// well hold a copy of them.
+func checkLayers(f Facts) (string, []Finding) {
+	n, deps := len(f.Layers), len(f.DepsLayers)
+	switch {
+	case !f.isRuntime() || f.DepsLayers == nil:
+		return fmt.Sprintf("%d; there is no deps image here to compare them with", n), nil
+	case n >= deps && slices.Equal(f.Layers[:deps], f.DepsLayers):
+		return fmt.Sprintf("%d, the lowest %d are the deps image's", n, deps), nil
+	}
+	for i := range f.Layers {
+		if i+deps <= n && slices.Equal(f.Layers[i:i+deps], f.DepsLayers) {
+			return fmt.Sprintf("%d, %d of them are the deps image's, over the base's", n, deps), nil
+		}
+	}
+	return "", []Finding{{Status: Warning, Detail: "the payload's layers are not those of the deps image: each such image takes the payload's whole size on disk",
+		Cure: "build without --assemble never and do not squash the image"}}
+}
+
+func isPermission(f bundler.Finding) bool {
+	return f.Rule == bundler.RuleOwner || f.Rule == bundler.RuleMode
+}
+
+func checkSeal(f Facts) (string, []Finding) {
+	if f.Seal == nil {
+		return "", []Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
+	}
+	var wrong []Finding
+	for _, o := range f.Seal.Offenders {
+		if !isPermission(o) {
+			wrong = append(wrong, failed(sealCure(o.Rule), "%s: %s: %s", o.Path, o.Rule, o.Detail))
+		}
+	}
+	return fmt.Sprintf("%d ELF files need nothing outside /openhands", f.Seal.Objects), wrong
+}
+
+// sealCure says what to do about a breach of a rule of the bundler.
+func sealCure(rule string) string {
+	switch rule {
+	case bundler.RuleInterp, bundler.RuleRunpath, bundler.RuleConstants:
+		return "it was put there unsealed: add it as a component, or keep it outside /openhands"
+	case bundler.RuleNeeded, bundler.RuleVersion, bundler.RuleLink:
+		return "something that it needs was taken away or replaced: " + unharmed
+	}
+	return unharmed
+}
+
+func checkRule(rule, right, cure string) func(Facts) (string, []Finding) {
+	return func(f Facts) (string, []Finding) {
+		if f.Seal == nil {
+			return "", []Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
+		}
+		var wrong []Finding
+		for _, o := range f.Seal.Offenders {
+			if o.Rule == rule {
+				wrong = append(wrong, failed(cure, "%s: %s", o.Path, o.Detail))
+			}
+		}
+		return right, wrong
+	}
+}

@@ -1,0 +1,158 @@
+// Package verify judges an image from what was gathered about it: each check is
+// a value, and none of them talks to an engine.
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+)
+
+// Status is what came of a check.
+type Status string
+
+// The statuses. Warnings do not fail an image.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning"
+	Failed  Status = "failed"
+)
+
+// Finding is one line of a report. A failure and a warning say why and what
+// to do.
+type Finding struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	Detail string `json:"detail"`
+	Cure   string `json:"cure,omitempty"`
+}
+
+// Report is all that was found about an image.
+type Report struct {
+	Image    string    `json:"image"` // as the user wrote it
+	ID       string    `json:"id"`
+	Live     bool      `json:"live"` // the image was started, too
+	Passed   bool      `json:"passed"`
+	Findings []Finding `json:"findings"`
+	Servers  []Server  `json:"servers,omitempty"`
+}
+
+// Server is a start of the server.
+type Server struct {
+	Account string  `json:"account"`
+	Seconds float64 `json:"secondsToAlive"`
+}
+
+// NewReport makes a report, which has passed if no finding failed.
+func NewReport(image, id string, findings []Finding) Report {
+	r := Report{Image: image, ID: id, Passed: true, Findings: findings}
+	for _, f := range findings {
+		r.Passed = r.Passed && f.Status != Failed
+	}
+	return r
+}
+
+// Failures counts the findings that failed.
+func (r Report) Failures() int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Status == Failed {
+			n++
+		}
+	}
+	return n
+}
+
+// Facts are what is known about an image without starting its server.
+type Facts struct {
+	Architecture string // GOARCH form
+	Labels       map[string]string
+	Env          []string
+	Entrypoint   []string
+	WorkingDir   string
+	Layers       []string // uncompressed digests, lowest first
+	DepsLayers   []string // of the deps image that it was made of; nil: the engine lacks it
+
+	Paths    map[string]bool // those of Paths(Manifest) that are there
+	Manifest []byte          // nil: there is none
+	Seal     *bundler.VerifyReport
+	SealErr  error // why Seal is nil
+}
+
+// Check is one thing that must be so. It returns what is right about it, or
+// what is not.
+type Check struct {
+	Name string
+	Run  func(Facts) (right string, wrong []Finding)
+}
+
+// Static runs the checks that need no running server.
+func Static(f Facts) []Finding { return run(staticChecks(), f) }
+
+func run(checks []Check, f Facts) []Finding {
+	var findings []Finding
+	for _, c := range checks {
+		right, wrong := c.Run(f)
+		if len(wrong) == 0 {
+			wrong = []Finding{{Status: OK, Detail: right}}
+		}
+		for _, finding := range shorten(wrong) {
+			finding.Check = c.Name
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+// most is how many failures of one check are told one by one.
+const most = 20
+
+func shorten(findings []Finding) []Finding {
+	if len(findings) <= most {
+		return findings
+	}
+	last := findings[most-1]
+	last.Detail = fmt.Sprintf("and %d more of the kind", len(findings)-most+1)
+	return append(findings[:most-1:most-1], last)
+}
+
+func failed(cure, format string, args ...any) Finding {
+	return Finding{Status: Failed, Detail: fmt.Sprintf(format, args...), Cure: cure}
+}
+
+// Proof is the outcome of a component's proof.
+type Proof struct {
+	Component string
+	Argv      []string
+	Status    int    // of exit; -1: it did not start or did not end in time
+	Output    string // what it printed
+	Err       error  // why Status is -1
+}
+
+// Finding judges a proof that ran for an account.
+func (p Proof) Finding(account string) Finding {
+	f := Finding{Check: "proof of " + p.Component + ", " + account, Status: OK, Detail: strings.Join(p.Argv, " ")}
+	if runes := []rune(f.Detail); len(runes) > 60 {
+		f.Detail = string(runes[:57]) + "..."
+	}
+	if p.Status == 0 && p.Err == nil {
+		return f
+	}
+	said := lastLine(p.Output)
+	switch {
+	case p.Err != nil:
+		said = p.Err.Error()
+	case said == "":
+		said = "it printed nothing"
+	}
+	f.Status = Failed
+	f.Detail = fmt.Sprintf("%s: exit status %d: %s", f.Detail, p.Status, said)
+	f.Cure = fmt.Sprintf("see what 'docker run --rm --entrypoint %s IMAGE' with the rest of the proof prints; an unchanged image of this project has passed it, so look for what was changed in /openhands or its environment", p.Argv[0])
+	return f
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

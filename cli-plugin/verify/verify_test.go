@@ -1,0 +1,147 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// sound are the facts of an image with nothing to find fault with.
+func sound(t *testing.T, change func(*Facts)) Facts {
+	t.Helper()
+	manifest := payload.Manifest{
+		SchemaVersion: payload.SchemaVersion, OpenHandsVersion: "0.62.0", Server: "action-execution-server", Architecture: "amd64",
+		Components: []payload.Component{{Name: "core"}, {Name: "browser"}},
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Facts{
+		Architecture: "amd64",
+		Labels: map[string]string{
+			payload.LabelKind: payload.KindRuntime, payload.LabelVersion: "0.62.0", payload.LabelServer: "action-execution-server",
+			payload.LabelComponents: "core,browser", payload.LabelDepsTag: "t", payload.LabelDepsDigest: "d", payload.LabelBaseName: "b", payload.LabelSetup: "s",
+		},
+		Env:        []string{"PATH=" + payload.Path("/bin")},
+		Entrypoint: []string{payload.Init, "--"},
+		WorkingDir: payload.Workspace,
+		Layers:     []string{"deps 1", "deps 2", "base", "set-up"},
+		DepsLayers: []string{"deps 1", "deps 2"},
+		Manifest:   text,
+		Seal:       &bundler.VerifyReport{Objects: 7},
+	}
+	for _, v := range payload.Environ() {
+		f.Env = append(f.Env, v.Name+"="+v.Value)
+	}
+	f.Paths = map[string]bool{}
+	for _, p := range Paths(text) {
+		f.Paths[p] = true
+	}
+	change(&f)
+	return f
+}
+
+func TestStatic(t *testing.T) {
+	offend := func(rule string) func(*Facts) {
+		return func(f *Facts) {
+			f.Seal = &bundler.VerifyReport{Offenders: []bundler.Finding{{Path: "/openhands/x", Rule: rule, Detail: "d"}}}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Facts)
+		check  string // that finds it; empty: none
+		status Status
+		detail string
+	}{
+		{"nothing", func(*Facts) {}, "", "", ""},
+		{"base first", func(f *Facts) { f.Layers = []string{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
+		{"no deps image to compare with", func(f *Facts) { f.DepsLayers = nil }, "", "", ""},
+		{"copied payload", func(f *Facts) { f.Layers = []string{"base", "copy"} }, "layers", Warning, "not those of the deps image"},
+		{"label", func(f *Facts) { delete(f.Labels, payload.LabelSetup) }, "labels", Failed, payload.LabelSetup},
+		{"no manifest", func(f *Facts) { f.Manifest = nil }, "manifest", Failed, "is missing"},
+		{"manifest of another schema", func(f *Facts) { f.Manifest = []byte(`{"schemaVersion": 99}`) }, "manifest", Failed, "schema version 99"},
+		{"manifest for another machine", func(f *Facts) { f.Architecture = "arm64" }, "manifest", Failed, `"amd64"`},
+		{"promised SBOM", func(f *Facts) {
+			f.Manifest = []byte(strings.Replace(string(f.Manifest), "{", `{"sbom":"/openhands/sbom.spdx.json",`, 1))
+			f.Paths["/openhands/sbom.spdx.json"] = false
+		}, "SBOM", Failed, "sbom.spdx.json is missing"},
+		{"path", func(f *Facts) { f.Paths[payload.Browsers] = false }, "paths", Failed, payload.Browsers},
+		{"PATH", func(f *Facts) { f.Env[0] = "PATH=/bin" }, "environment", Failed, `PATH is "/bin"`},
+		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", Failed, "GIT_EDITOR"},
+		{"library path", func(f *Facts) { f.Env = append(f.Env, "LD_LIBRARY_PATH=/x:"+payload.Lib) }, "environment", Warning, "LD_LIBRARY_PATH"},
+		{"entry point", func(f *Facts) { f.Entrypoint = nil }, "start", Failed, "the entry point"},
+		{"working directory", func(f *Facts) { f.WorkingDir = "/" }, "start", Failed, "the working directory"},
+		{"interpreter", offend(bundler.RuleInterp), "seal", Failed, "/openhands/x: interp: d"},
+		{"owner", offend(bundler.RuleOwner), "ownership", Failed, "/openhands/x: d"},
+		{"mode", offend(bundler.RuleMode), "modes", Failed, "/openhands/x: d"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found := map[string]Finding{}
+			for _, f := range Static(sound(t, test.change)) {
+				if f.Status != OK {
+					found[f.Check] = f
+					if f.Cure == "" {
+						t.Errorf("%s: %s: no cure is told", f.Check, f.Detail)
+					}
+				}
+			}
+			var want []string
+			if test.check != "" {
+				want = []string{test.check}
+			}
+			if got := slices.Sorted(maps.Keys(found)); test.check != "manifest" && !slices.Equal(got, want) {
+				t.Fatalf("%q find fault, want %q", got, want)
+			}
+			f := found[test.check]
+			if f.Status != test.status || !strings.Contains(f.Detail, test.detail) {
+				t.Errorf("%+v, want %s %q", f, test.status, test.detail)
+			}
+		})
+	}
+}
+
+// TestStaticBroken has nothing of a payload at all.
+func TestStaticBroken(t *testing.T) {
+	report := NewReport("x", "", Static(Facts{SealErr: errors.New("no loader")}))
+	if report.Passed || report.Failures() < 5 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestShorten(t *testing.T) {
+	f := sound(t, func(f *Facts) {
+		for range 1000 {
+			f.Seal.Offenders = append(f.Seal.Offenders, bundler.Finding{Path: "/openhands/x", Rule: bundler.RuleOwner})
+		}
+	})
+	report := NewReport("x", "", Static(f))
+	if report.Failures() != most || !strings.Contains(report.Findings[len(report.Findings)-2].Detail, "and 981 more") {
+		t.Errorf("%d failures, last %+v", report.Failures(), report.Findings[len(report.Findings)-2])
+	}
+}
+
+func TestProof(t *testing.T) {
+	argv := []string{"/openhands/bin/oh-tmux", "-V"}
+	for _, test := range []struct {
+		proof  Proof
+		status Status
+		detail string
+	}{
+		{Proof{"tmux", argv, 0, "tmux 3.5a\n", nil}, OK, "/openhands/bin/oh-tmux -V"},
+		{Proof{"tmux", argv, 1, "one\nno server\n", nil}, Failed, "/openhands/bin/oh-tmux -V: exit status 1: no server"},
+		{Proof{"tmux", argv, 1, "", nil}, Failed, "/openhands/bin/oh-tmux -V: exit status 1: it printed nothing"},
+		{Proof{"tmux", argv, -1, "", errors.New("no end after 1m0s")}, Failed, "/openhands/bin/oh-tmux -V: exit status -1: no end after 1m0s"},
+	} {
+		if f := test.proof.Finding("root"); f.Status != test.status || f.Detail != test.detail || f.Check != "proof of tmux, root" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
