@@ -119,7 +119,7 @@ func FuzzConstants(f *testing.F) {
 			return
 		}
 		if err := check(bytes.NewReader(data), byOffset(patches)); err != nil {
-			return // the constants overlap: refused when the file is planned
+			t.Fatalf("the plan does not fit the file: %v", err)
 		}
 		sealed := slices.Clone(data)
 		for _, p := range patches {

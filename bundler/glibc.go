@@ -195,8 +195,11 @@ func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, pre
 			continue
 		}
 		known = known && len(at) == c.count
-		for _, off := range at {
-			patches = append(patches, patch{int64(off), []byte(c.old), []byte(c.new), "constant " + c.name})
+		lead := len(c.old) - len(strings.TrimLeft(c.old, "\x00"))
+		for _, off := range at { // neighbours share a NUL
+			patches = append(patches, patch{
+				int64(off + lead), []byte(strings.Trim(c.old, "\x00")), []byte(strings.Trim(c.new, "\x00")), "constant " + c.name,
+			})
 		}
 	}
 	if soname == a.loader {

@@ -1,0 +1,349 @@
+package bundler
+
+import (
+	"bytes"
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+)
+
+const prefix = "/openhands"
+
+// hostile is an environment that no program of the tree may take notice of.
+var hostile = []string{
+	"LD_PRELOAD=/hostile/bad.so", "LD_LIBRARY_PATH=/hostile", "LD_AUDIT=/hostile/bad.so", "LD_DEBUG=all", "LD_BIND_NOW=1",
+	"LC_ALL=C.UTF-8", "PATH=/nowhere",
+}
+
+// The C library of every Debian release that is known, on both machines,
+// serves programs of that release alone in a root directory.
+func TestDebianReleases(t *testing.T) {
+	for _, suite := range []string{"bullseye", "bookworm", "trixie", "sid"} {
+		for _, goarch := range []string{"amd64", "arm64"} {
+			t.Run(suite+" "+goarch, func(t *testing.T) {
+				root, err := lab.DebianPackages(t.Context(), suite, goarch, t.Output(), "libc6", "libc-bin", "bash", "libtinfo6")
+				if err != nil {
+					t.Fatal(err)
+				}
+				jail := newJail(t)
+				recipe := &bundler.Recipe{Name: "test"}
+				for from, to := range map[string]string{"/bin/bash": "bash", "/usr/bin/getent": "getent", "/usr/bin/locale": "locale"} {
+					recipe.Programs = append(recipe.Programs, bundler.Copy{From: from, To: prefix + "/bin/" + to})
+				}
+				report, err := bundler.Component(t.Context(), recipe, bundler.ComponentOptions{
+					Prefix: prefix, Root: root, Out: jail, Libs: jail, Machine: machine(t, goarch),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(report.Missing) > 0 {
+					t.Errorf("missing: %v", report.Missing)
+				}
+				verify(t, jail)
+				write(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
+				write(t, jail+"/etc/nsswitch.conf", "passwd: compat sss\n")
+				write(t, jail+"/etc/ld.so.preload", "/hostile/bad.so\n")
+				for _, c := range []struct {
+					argv []string
+					want string
+				}{
+					{[]string{"/openhands/bin/bash", "-c", "echo $((6*7)) $LD_PRELOAD"}, "42 /hostile/bad.so\n"},
+					{[]string{"/openhands/bin/getent", "passwd", "4242"}, "someone:x:4242:4242::/:/bin/false\n"},
+					{[]string{"/openhands/bin/locale", "charmap"}, "UTF-8\n"},
+				} {
+					if got, err := run(t, jail, goarch, c.argv...); err != nil || got != c.want {
+						t.Errorf("%q: %q, %v; want %q", c.argv, got, err, c.want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// cSource prints what a library beside it, the C library and, in a thread, the
+// dynamic loader answer.
+const cSource = `#include <stdio.h>
+#include <math.h>
+#include <pthread.h>
+int answer(void);
+static __thread int mine = 7;
+static void *thread(void *arg) { return (void *)(long)(mine += answer()); }
+int main(int argc, char **argv) {
+	pthread_t t; void *sum;
+	if (pthread_create(&t, 0, thread, 0) || pthread_join(t, &sum)) return 1;
+	printf("%d %ld %.0f %d\n", answer(), (long)sum, sqrt(argc * 49.0), mine);
+	return 0;
+}`
+
+const cAnswer = "42 49 7 7\n"
+
+// toolchain makes a program at out from sources in the folder work. Its
+// library, if it needs one, is lib/libanswer.so beside the folder of out.
+type toolchain struct {
+	name   string
+	needs  map[string]string // programs and the packages that have them
+	build  func(work, out string) [][]string
+	source string // file name in work
+	text   string
+	want   string
+}
+
+func cToolchain(name string, needs map[string]string, compiler string, args ...string) toolchain {
+	return toolchain{name, needs, func(work, out string) [][]string {
+		lib := filepath.Join(filepath.Dir(filepath.Dir(out)), "lib")
+		library := append(append([]string{compiler, "-shared", "-fPIC", "-o", lib + "/libanswer.so", "-Wl,-soname,libanswer.so", work + "/answer.c"}, args...), "-no-pie")
+		library = slices.DeleteFunc(library, func(a string) bool { return strings.HasSuffix(a, "pie") })
+		return [][]string{library, append([]string{compiler, "-o", out, work + "/main.c", lib + "/libanswer.so", "-lm", "-pthread", "-Wl,-rpath,$ORIGIN/../lib"}, args...)}
+	}, "main.c", cSource, cAnswer}
+}
+
+func toolchains() []toolchain {
+	clang := map[string]string{"clang": "clang", "ld.lld": "lld"}
+	mold := map[string]string{"mold": "mold"}
+	return []toolchain{
+		cToolchain("gcc", nil, "gcc"),
+		cToolchain("gcc, DT_RPATH", nil, "gcc", "-Wl,--disable-new-dtags"),
+		cToolchain("gcc, fixed address", nil, "gcc", "-no-pie"),
+		cToolchain("gcc, no spare entries", nil, "gcc", "-Wl,--spare-dynamic-tags=0"),
+		cToolchain("gcc, fixed address, no spare entries", nil, "gcc", "-no-pie", "-Wl,--spare-dynamic-tags=0"),
+		cToolchain("gcc, packed relocations, stripped", nil, "gcc", "-Wl,-z,pack-relative-relocs", "-s"),
+		cToolchain("gold", nil, "gcc", "-fuse-ld=gold"),
+		cToolchain("gold, no spare entries", nil, "gcc", "-fuse-ld=gold", "-Wl,--spare-dynamic-tags=0"),
+		cToolchain("clang and lld", clang, "clang", "-fuse-ld=lld"),
+		cToolchain("clang and lld, fixed address, stripped", clang, "clang", "-fuse-ld=lld", "-no-pie", "-s"),
+		cToolchain("mold", mold, "gcc", "-fuse-ld=mold"),
+		cToolchain("mold, no spare entries", mold, "gcc", "-fuse-ld=mold", "-Wl,--spare-dynamic-tags=0"),
+		{"gcc, static-pie", nil, func(work, out string) [][]string {
+			return [][]string{{"gcc", "-static-pie", "-o", out, work + "/main.c"}}
+		}, "main.c", `#include <stdio.h>
+int main(void) { puts("static"); return 0; }`, "static\n"},
+		{"Go, linked by itself", map[string]string{"gcc": "gcc"}, goBuild("internal"), "main.go", goSource, "someone\n"},
+		{"Go, linked by gcc", map[string]string{"gcc": "gcc"}, goBuild("external"), "main.go", goSource, "someone\n"},
+		{"Rust", map[string]string{"rustc": "rustc"}, rustBuild(), "main.rs", rustSource, "42 ünï\n"},
+		{"Rust and gold", map[string]string{"rustc": "rustc"}, rustBuild("-Clink-arg=-fuse-ld=gold", "-Copt-level=2"), "main.rs", rustSource, "42 ünï\n"},
+		{"Rust and lld", map[string]string{"rustc": "rustc", "ld.lld": "lld"}, rustBuild("-Clink-arg=-fuse-ld=lld", "-Cstrip=symbols"), "main.rs", rustSource, "42 ünï\n"},
+	}
+}
+
+const goSource = `package main
+
+import (
+	"fmt"
+	"os/user"
+)
+
+func main() {
+	u, err := user.LookupId("4242")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(u.Username)
+}
+`
+
+func goBuild(linkmode string) func(work, out string) [][]string {
+	return func(work, out string) [][]string {
+		return [][]string{{"env", "CGO_ENABLED=1", "GOFLAGS=", "go", "build", "-ldflags", "-linkmode=" + linkmode, "-o", out, work + "/main.go"}}
+	}
+}
+
+const rustSource = `fn main() {
+    let sum: i32 = std::thread::spawn(|| (1..=6).map(|n| n * 2).sum()).join().unwrap();
+    println!("{} ünï", sum);
+}
+`
+
+func rustBuild(args ...string) func(work, out string) [][]string {
+	return func(work, out string) [][]string {
+		return [][]string{append([]string{"rustc", "-o", out, work + "/main.rs"}, args...)}
+	}
+}
+
+// What every compiler and linker makes runs, sealed, on Alpine and where there
+// is nothing else, against every attempt to give it other libraries.
+func TestToolchains(t *testing.T) {
+	alpine, err := lab.ArchiveRoot(t.Context(), filepath.Join("..", "..", lab.Archives()), "alpine:3.20", "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range toolchains() {
+		t.Run(tc.name, func(t *testing.T) {
+			for program, pkg := range tc.needs {
+				if err := lab.EnsureProgram(t.Context(), t.Output(), program, pkg); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tree := t.TempDir()
+			out := tree + prefix + "/app/bin/program"
+			work := t.TempDir()
+			write(t, work+"/"+tc.source, tc.text)
+			write(t, work+"/answer.c", "int answer(void) { return 42; }")
+			mkdir(t, filepath.Dir(out))
+			mkdir(t, tree+prefix+"/app/lib")
+			for _, argv := range tc.build(work, out) {
+				if text, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput(); err != nil {
+					t.Fatalf("%q: %v\n%s", argv, err, text)
+				}
+			}
+			spare := describe(t, out)
+			report, err := bundler.Component(t.Context(), &bundler.Recipe{Name: "test", Programs: []bundler.Copy{{From: "/bin/true", To: prefix + "/bin/true"}}},
+				bundler.ComponentOptions{Prefix: prefix, Root: "/", Out: tree, Libs: tree, Machine: machine(t, "amd64")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s; sealed %d, notes %v", spare, report.Out.Sealed, report.Out.Notes)
+			verify(t, tree)
+			bad := tree + "/hostile/libanswer.so"
+			mkdir(t, filepath.Dir(bad))
+			subvert(t, bad)
+			for _, name := range []string{"/hostile/bad.so", "/hostile/libc.so.6", "/usr/lib/libm.so.6", "/lib/libanswer.so"} {
+				mkdir(t, filepath.Dir(tree+name))
+				if err := os.Link(bad, tree+name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(t, tree+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
+			write(t, tree+"/etc/ld.so.preload", "/hostile/bad.so\n")
+			for name, base := range map[string]string{"scratch": "", "Alpine": alpine} {
+				jail := newJail(t)
+				for _, from := range []string{base, tree} {
+					if from == "" {
+						continue
+					}
+					if text, err := exec.Command("cp", "-a", from+"/.", jail).CombinedOutput(); err != nil {
+						t.Fatalf("%v: %s", err, text)
+					}
+				}
+				if got, err := run(t, jail, "amd64", prefix+"/app/bin/program"); err != nil || got != tc.want {
+					t.Errorf("on %s: %q, %v; want %q", name, got, err, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// subvert makes a library that announces itself when it is loaded.
+func subvert(t *testing.T, out string) {
+	t.Helper()
+	cmd := exec.Command("gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", out, "-nostdlib")
+	cmd.Stdin = strings.NewReader(`__attribute__((constructor)) static void f(void){ __asm__ volatile("syscall" :: "a"(1), "D"(1), "S"("SUBVERTED\n"), "d"(10) : "rcx", "r11", "memory"); }
+int answer(void) { return 1; }`)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// describe says what room a program has for a search path.
+func describe(t *testing.T, name string) string {
+	t.Helper()
+	f, err := elf.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	section := f.Section(".dynamic")
+	if section == nil {
+		return "no dynamic section"
+	}
+	data, err := section.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spare := -1
+	for ; len(data) >= 16 && bytes.Equal(data[len(data)-16:], make([]byte, 16)); data = data[:len(data)-16] {
+		spare++
+	}
+	return "spare entries: " + strings.Repeat("|", max(spare, 0))
+}
+
+func verify(t *testing.T, root string) {
+	t.Helper()
+	report, err := bundler.Verify(t.Context(), root, bundler.VerifyOptions{Prefix: prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Offenders {
+		t.Errorf("offender: %+v", f)
+	}
+}
+
+// newJail returns an empty root directory with /proc, which the loader reads
+// to learn where a program lies.
+func newJail(t *testing.T) string {
+	t.Helper()
+	jail := t.TempDir()
+	mkdir(t, jail+"/proc")
+	if err := syscall.Mount("proc", jail+"/proc", "proc", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Unmount(jail+"/proc", syscall.MNT_DETACH) })
+	return jail
+}
+
+// run runs a program with a root directory of its own in the hostile
+// environment and returns what it prints. Programs of arm64 run under qemu.
+func run(t *testing.T, jail, goarch string, argv ...string) (string, error) {
+	t.Helper()
+	if goarch == "arm64" {
+		argv = append([]string{emulator(t, jail)}, argv...)
+	}
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Path, cmd.Err = argv[0], nil
+	cmd.Env, cmd.Dir = hostile, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: jail}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// emulator puts qemu's user-mode emulator into a root directory.
+func emulator(t *testing.T, jail string) string {
+	t.Helper()
+	const name = "qemu-aarch64-static"
+	if err := lab.EnsureProgram(t.Context(), t.Output(), name, "qemu-user-static"); err != nil {
+		t.Fatal(err)
+	}
+	host, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(jail + "/" + name); err == nil {
+		return "/" + name
+	}
+	if text, err := exec.Command("cp", host, jail+"/"+name).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return "/" + name
+}
+
+func machine(t *testing.T, goarch string) elf.Machine {
+	t.Helper()
+	m, err := bundler.Machine(goarch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func mkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	mkdir(t, filepath.Dir(name))
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
