@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -29,12 +30,21 @@ type Engine struct {
 	insecure   []string // registries that it trusts without TLS
 }
 
+// connectTimeout is how long an engine may take to say what it is; one behind
+// ssh has to be logged in to.
+const connectTimeout = 30 * time.Second
+
 // Connect asks the engine behind api what it is.
 func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
-	result, err := api.Info(ctx, client.InfoOptions{})
+	asking, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	result, err := api.Info(asking, client.InfoOptions{})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if asking.Err() != nil {
+			err = fmt.Errorf("it said nothing for %s", connectTimeout)
 		}
 		return nil, problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
 			"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")

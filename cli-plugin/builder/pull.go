@@ -17,12 +17,20 @@ import (
 
 // pull gets an image from its registry through the engine.
 func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectResponse, error) {
+	limit, err := pullPatience()
+	if err != nil {
+		return nil, err
+	}
+	pulling, heard := newWatchdog(ctx, limit)
+	defer heard.stop()
 	fail := func(err error) (*image.InspectResponse, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine and cannot be pulled", what, ref), err,
-			"Check the spelling and your network, log in with 'docker login' if it is private, or bring it in with 'docker load' or 'docker import'")
+		if pulling.Err() != nil {
+			err = context.Cause(pulling)
+		}
+		return nil, pullProblem(what, ref, err)
 	}
 	if b.Pull == PullNever {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
@@ -34,9 +42,10 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	b.logf("pulling %s %s", what, ref)
 	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
 	if err != nil {
-		return fail(err)
+		return nil, problem.New(problem.RegistryDenied, fmt.Sprintf("the credentials for the %s %s cannot be had", what, ref), err,
+			"Correct credsStore and credHelpers in the config.json of docker, or install the helper that they name")
 	}
-	stream, err := b.Engine.api.ImagePull(ctx, ref, client.ImagePullOptions{
+	stream, err := b.Engine.api.ImagePull(pulling, ref, client.ImagePullOptions{
 		RegistryAuth: auth,
 		Platforms:    []ocispec.Platform{{OS: "linux", Architecture: b.Engine.arch}},
 	})
@@ -48,7 +57,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
 		out = io.Discard
 	}
-	if err := jsonmessage.DisplayStream(stream, out); err != nil {
+	if err := jsonmessage.DisplayStream(io.TeeReader(stream, heard), out); err != nil {
 		return fail(err)
 	}
 	pulled, err := b.Engine.inspect(ctx, ref)
