@@ -36,7 +36,7 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 // Flags that only one of the modes knows.
 var (
 	onlyTwoStage = []string{"server", "builder-base", "without", "deps-image", "user", "no-sudo", "layer-order", "assemble",
-		"export-library-path", "package-config"}
+		"export-library-path", "package-config", "pull", "offline"}
 	onlyTraditional = []string{"source", "build-folder", "extra-build-args", "strict-tags"}
 )
 

@@ -28,6 +28,7 @@ type payloadOptions struct {
 	builderBase string
 	without     []string
 	platform    string
+	repository  string
 }
 
 func (o *payloadOptions) flags(f *pflag.FlagSet) {
@@ -36,6 +37,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
+	f.StringVar(&o.repository, "repository", "", "Repository of the images (default OH_RUNTIME_RUNTIME_IMAGE_REPO, or else "+plan.DefaultRepository+")")
 }
 
 // runtimeOptions choose the images over bases.
@@ -70,6 +72,8 @@ type buildOptions struct {
 	forceRebuild  bool
 	noCache       bool
 	progress      string
+	pull          string
+	offline       bool
 	packageConfig []string
 	metadataFile  string
 	json          bool
@@ -78,6 +82,8 @@ type buildOptions struct {
 func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.forceRebuild, "force-rebuild", false, "Do not reuse images that exist")
 	f.BoolVar(&o.noCache, "no-cache", false, "Do not use the build cache")
+	f.StringVar(&o.pull, "pull", string(builder.PullMissing), "When to ask registries for images: always, missing, never")
+	f.BoolVar(&o.offline, "offline", false, "Work from the images that the engine has")
 	f.StringVar(&o.progress, "progress", "auto", "Progress output: auto, plain, tty, quiet, rawjson")
 	f.StringArrayVar(&o.packageConfig, "package-config", nil, "Settings handed to the build, NAME=FILE; NAME is apt, ca, npm, pip or uv")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the results to this file as JSON")
@@ -89,6 +95,7 @@ func choices() map[string][]string {
 	return map[string][]string{
 		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
 		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
+		"pull":        {string(builder.PullMissing), string(builder.PullAlways), string(builder.PullNever)},
 		"mode":        {modeTwoStage, modeTraditional},
 		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
 	}
@@ -118,15 +125,15 @@ func componentNames() []string {
 	return names
 }
 
-// repository is that of all images made.
-func repository() string {
-	return cmp.Or(os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository)
+// imageRepository is that of all images made.
+func (o *payloadOptions) imageRepository() string {
+	return cmp.Or(o.repository, os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository)
 }
 
 // planOptions are the options of the plan for arch.
 func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
 	return plan.Options{
-		Bases: o.bases, Repository: repository(),
+		Bases: o.bases, Repository: o.imageRepository(),
 		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, Without: o.without,
 		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
 		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
@@ -151,7 +158,7 @@ func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan,
 // sketch makes a plan without needing an engine: where none answers, it is for
 // --platform, or this machine's architecture.
 func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
-	engine, engineErr := builder.Connect(ctx, dockerCLI.Client())
+	engine, engineErr := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
 		return plan.Plan{}, problem.Classify(ctx, ctx.Err())
 	}
@@ -195,6 +202,18 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	default:
 		return nil, problem.New(problem.Usage, fmt.Sprintf("--progress is %q, not auto, plain, tty, quiet or rawjson", o.progress), nil, "See 'docker openhands build --help'")
 	}
+	pull := builder.PullPolicy(o.pull)
+	switch pull {
+	case builder.PullMissing, builder.PullAlways, builder.PullNever:
+	default:
+		return nil, problem.New(problem.Usage, fmt.Sprintf("--pull is %q, not always, missing or never", o.pull), nil, "See 'docker openhands build --help'")
+	}
+	if o.offline {
+		if pull == builder.PullAlways {
+			return nil, problem.New(problem.Usage, "--offline and --pull always exclude each other", nil, "Leave one of them out")
+		}
+		pull = builder.PullNever
+	}
 	packageConfig := map[string]string{}
 	for _, setting := range o.packageConfig {
 		name, file, ok := strings.Cut(setting, "=")
@@ -213,7 +232,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 			return nil, err
 		}
 	}
-	engine, err := builder.Connect(ctx, dockerCLI.Client())
+	engine, err := connect(ctx, dockerCLI)
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
@@ -223,9 +242,12 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}
 	// Progress goes to the standard error, a terminal of which is drawn on.
 	var log io.Writer = os.Stderr
+	if err := engine.Sweep(ctx); err != nil {
+		fmt.Fprintf(log, "note: %v\n", err)
+	}
 	return &builder.Builder{
 		Engine: engine, CLI: dockerCLI, Log: log, Progress: mode,
-		NoCache: o.noCache, ForceRebuild: o.forceRebuild, PackageConfig: packageConfig,
+		NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig,
 	}, nil
 }
 

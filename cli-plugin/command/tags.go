@@ -75,7 +75,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 	if err != nil {
 		return nil, err
 	}
-	return twoStageTags(p), nil
+	return twoStageTags(runtimes.imageRepository(), p), nil
 }
 
 func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
@@ -90,7 +90,7 @@ func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOpti
 	}
 	var reports []tagReport
 	for _, base := range bases {
-		names, err := source.Names(ctx, repository(), base, !o.leaveOutBrowser())
+		names, err := source.Names(ctx, runtimes.imageRepository(), base, !o.leaveOutBrowser())
 		if err != nil {
 			return nil, err
 		}
@@ -116,8 +116,8 @@ func traditionalTags(n traditional.Names) tagReport {
 }
 
 // twoStageTags reports on each base, or on the deps image alone without one.
-func twoStageTags(p plan.Plan) []tagReport {
-	deps := tagReport{Repository: repository(), Deps: &p.Deps.Tag, references: []string{p.Deps.Image}, dockerfile: p.Deps.Dockerfile}
+func twoStageTags(repository string, p plan.Plan) []tagReport {
+	deps := tagReport{Repository: repository, Deps: &p.Deps.Tag, references: []string{p.Deps.Image}, dockerfile: p.Deps.Dockerfile}
 	if len(p.Runtimes) == 0 {
 		return []tagReport{deps}
 	}
