@@ -21,12 +21,14 @@ func outsideLinks() map[string]string {
 type verifyOptions struct {
 	prefix, root, allow string
 	asJSON, trace       bool
+	permissions         bool
 }
 
 func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
 	var opt verifyOptions
 	flags.BoolVar(&opt.asJSON, "json", false, "print the report as JSON")
 	flags.BoolVar(&opt.trace, traceFlag, false, "run the program that follows, with its arguments, and fail if it opens a file of the system below")
+	flags.BoolVar(&opt.permissions, "permissions", false, "check owners and modes, too")
 	flags.StringVar(&opt.root, "root", "", "`directory` that stands for /; DIR is then the folder in it that the tree occupies")
 	flags.StringVar(&opt.allow, "allow", "", "a `file` of exceptions, lines \"/path/pattern: reason\"")
 	prefix := prefixFlag(flags)
@@ -52,6 +54,13 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 		report, err := bundler.Verify(ctx, dir, bundler.VerifyOptions{Prefix: opt.prefix, Links: outsideLinks(), Allow: allow})
 		if err != nil {
 			return err
+		}
+		if opt.permissions {
+			findings, err := bundler.Permissions(ctx, dir, opt.prefix)
+			if err != nil {
+				return err
+			}
+			report.Offenders = append(report.Offenders, findings...)
 		}
 		if opt.asJSON {
 			err = printJSON(stdout, report)

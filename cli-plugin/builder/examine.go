@@ -60,11 +60,7 @@ func describe(found *image.InspectResponse) Image {
 }
 
 func (b *Builder) find(ctx context.Context, ref string) (*image.InspectResponse, error) {
-	found, err := b.Engine.inspect(ctx, ref)
-	if err == nil && found == nil {
-		found, err = b.pull(ctx, "image", ref)
-	}
-	return found, err
+	return b.get(ctx, "image", ref)
 }
 
 // examination is a container of an image, in which nothing of the image runs:
@@ -204,7 +200,7 @@ func (x examination) seal(ctx context.Context) (report *bundler.VerifyReport, un
 		if said == "" {
 			return nil, nil, fmt.Errorf("reading what the bundler says: %w", err)
 		}
-		return nil, errors.New(said), nil
+		return nil, errors.New(said[strings.LastIndexByte(said, '\n')+1:]), nil
 	}
 	return report, nil, nil
 }
