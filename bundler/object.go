@@ -184,11 +184,17 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 			o.strtab, strtab = d.Val, true
 		}
 	}
-	if !ended {
+	switch {
+	case ended:
+		o.spare = len(zeros(table[len(o.dyn)*dynSize:])) / dynSize
+	case n == maxDynamic:
 		return errors.New("no DT_NULL")
+	default:
+		// GNU ld without spare entries makes none: loaders read on into the
+		// global offset table, where nothing means anything to them.
+		o.dyn = append(o.dyn, elf.Dyn64{})
 	}
 	last := piece{budget: maxStrings, size: 512}
-	o.spare = len(zeros(table[len(o.dyn)*dynSize:])) / dynSize
 	for _, d := range o.dyn {
 		switch elf.DynTag(d.Tag) {
 		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH, elf.DT_AUXILIARY, elf.DT_FILTER:

@@ -190,6 +190,8 @@ func TestSealSearchPaths(t *testing.T) {
 		{"program without", program, nil, "/openhands/lib"},
 		{"program with origin", program, []string{"-Wl,-rpath,$ORIGIN/../lib"}, "$ORIGIN/../lib:/openhands/lib"},
 		{"program with a foreign folder", program, []string{"-Wl,-rpath,/opt/lib"}, "/openhands/lib"},
+		{"program without DT_NULL", program, []string{"-Wl,--spare-dynamic-tags=0", "-Wl,-rpath,/build:$ORIGIN/lib"}, "$ORIGIN/lib:/openhands/lib"},
+		{"library without DT_NULL", source, []string{"-shared", "-fPIC", "-Wl,--spare-dynamic-tags=0", "-Wl,-rpath,/build"}, ""},
 		{"program that names the string already", `const char *s = "x"; int main(){return 0;}`, []string{"-Wl,-rpath,/build:/openhands/lib"}, "/openhands/lib"},
 	}
 	for _, dtags := range []string{"-Wl,--enable-new-dtags", "-Wl,--disable-new-dtags"} {

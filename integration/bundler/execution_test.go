@@ -33,7 +33,7 @@ func TestDebianReleases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				jail := newJail(t)
+				jail := bareRoot(t)
 				recipe := &bundler.Recipe{Name: "test"}
 				for from, to := range map[string]string{"/bin/bash": "bash", "/usr/bin/getent": "getent", "/usr/bin/locale": "locale"} {
 					recipe.Programs = append(recipe.Programs, bundler.Copy{From: from, To: prefix + "/bin/" + to})
@@ -214,7 +214,7 @@ func TestToolchains(t *testing.T) {
 			write(t, tree+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
 			write(t, tree+"/etc/ld.so.preload", "/hostile/bad.so\n")
 			for name, base := range map[string]string{"scratch": "", "Alpine": alpine} {
-				jail := newJail(t)
+				jail := bareRoot(t)
 				for _, from := range []string{base, tree} {
 					if from == "" {
 						continue
@@ -239,6 +239,11 @@ func subvert(t *testing.T, out string) {
 int answer(void) { return 1; }`)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
+	}
+	cmd = exec.Command("/bin/true")
+	cmd.Env = []string{"LD_PRELOAD=" + out}
+	if text, err := cmd.CombinedOutput(); err != nil || string(text) != "SUBVERTED\n" {
+		t.Fatalf("%q, %v: the library that should subvert does not", text, err)
 	}
 }
 
@@ -276,9 +281,9 @@ func verify(t *testing.T, root string) {
 	}
 }
 
-// newJail returns an empty root directory with /proc, which the loader reads
+// bareRoot returns an empty root directory with /proc, which the loader reads
 // to learn where a program lies.
-func newJail(t *testing.T) string {
+func bareRoot(t *testing.T) string {
 	t.Helper()
 	jail := t.TempDir()
 	mkdir(t, jail+"/proc")
