@@ -28,12 +28,12 @@ func newBundle(dockerCLI command.Cli) *cobra.Command {
 			err := bundle.Run(cmd.Context(), cmd.CommandPath(), dockerCLI.Out(), dockerCLI.Err(), args)
 			var usage bundle.UsageError
 			switch {
-			case errors.Is(err, flag.ErrHelp):
+			case err == nil, errors.Is(err, flag.ErrHelp):
 				return nil
 			case errors.As(err, &usage):
 				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
 			}
-			return err
+			return problem.New(problem.BundleFailed, "'"+cmd.CommandPath()+" "+args[0]+"' ended with a failure", err, "See what it printed, or its --help")
 		},
 	}
 }

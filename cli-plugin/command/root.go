@@ -16,6 +16,8 @@ import (
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel"
 )
 
 const name = "openhands"
@@ -26,6 +28,8 @@ func Main(ctx context.Context, version string) int {
 	if plugin.RunningStandalone() {
 		os.Args = withName(os.Args)
 	}
+	// Telemetry of the docker command says by itself what an error says below.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	dockerCLI, err := command.NewDockerCli(command.WithBaseContext(ctx))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,9 +45,12 @@ func Main(ctx context.Context, version string) int {
 		return 0
 	}
 	var status cli.StatusError
-	if errors.As(err, &status) && status.StatusCode == 125 { // docker's own flags
-		err = problem.New(problem.Usage, status.Status, nil, "")
+	var unknown *pflag.NotExistError
+	// Docker's own flags, which stand before the command.
+	if errors.As(err, &status) && status.StatusCode == 125 || errors.As(err, &unknown) {
+		err = problem.New(problem.Usage, err.Error(), nil, "See 'docker openhands --help'")
 	}
+	err = problem.Final(ctx, err)
 	fmt.Fprintln(dockerCLI.Err(), err)
 	return problem.ExitStatus(err)
 }

@@ -47,6 +47,7 @@ const (
 	BadSetting     Code = "OH-025" // a variable or a file with settings cannot be understood
 	NotVerified    Code = "OH-026" // an image is not as it should be
 	NotMigrated    Code = "OH-027" // a switch to another image, or back, cannot be made
+	BundleFailed   Code = "OH-028" // a command of the bundler failed or found something
 	Unforeseen     Code = "OH-099" // every other error
 )
 

@@ -1,0 +1,46 @@
+package command
+
+import (
+	"context"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/context/docker"
+	"github.com/moby/moby/client"
+)
+
+// connect returns the engine that docker's settings name.
+func connect(ctx context.Context, dockerCLI command.Cli) (*builder.Engine, error) {
+	// Where they name none, dockerCLI itself would end the process.
+	if err := checkEndpoint(dockerCLI); err != nil {
+		return nil, problem.New(problem.NoEngine, "docker's settings name no engine", err,
+			"Correct or unset DOCKER_HOST and DOCKER_CONTEXT, or select one of 'docker context ls' with 'docker context use'")
+	}
+	return builder.Connect(ctx, dockerCLI.Client())
+}
+
+// checkEndpoint goes the way of dockerCLI from the context to a client.
+func checkEndpoint(dockerCLI command.Cli) error {
+	metadata, err := dockerCLI.ContextStore().GetMetadata(dockerCLI.CurrentContext())
+	if err != nil {
+		return err
+	}
+	meta, err := docker.EndpointFromContext(metadata)
+	if err != nil {
+		return err
+	}
+	endpoint, err := docker.WithTLSData(dockerCLI.ContextStore(), dockerCLI.CurrentContext(), meta)
+	if err != nil {
+		return err
+	}
+	options, err := endpoint.ClientOpts()
+	if err != nil {
+		return err
+	}
+	unused, err := client.New(options...)
+	if err != nil {
+		return err
+	}
+	return unused.Close()
+}
