@@ -9,8 +9,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
+FUZZTIME   ?= 10s
 
-.PHONY: build helpers install lint unit live test matrix-docs bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint unit oracle fuzz live test matrix-docs bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
@@ -43,13 +44,23 @@ lint: helpers
 	$(GO) run $(STATICCHECK) ./...
 
 unit: helpers
-	$(GO) test $$($(GO) list ./... | grep -v /integration/live)
+	$(GO) test $$($(GO) list ./... | grep -v -e /integration/live -e /integration/bundler)
+
+# The bundler against the loaders of Debian and Alpine, and its work by
+# running it.
+oracle:
+	$(GO) test -v -count=1 -timeout 20m ./integration/bundler/...
+
+# Every fuzz target of the bundler, one after the other.
+fuzz:
+	for f in $$($(GO) test -list '^Fuzz' ./bundler | grep '^Fuzz'); do \
+		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) ./bundler || exit 1; done
 
 # The live tests share one engine and its images: one package at a time.
 live: deps
 	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -parallel 2 -timeout 45m $(LIVE)
 
-test: unit live
+test: unit oracle fuzz live
 
 matrix-docs: live
 	cp $(ARTIFACTS)/matrix.md docs/matrix.md
