@@ -49,7 +49,7 @@ func (t *TOML) Set(value any, path ...string) (*TOML, error) {
 	}
 	for _, e := range slices.Backward(t.entries) { // sandbox.platform = "…" without a header
 		above := t.sections[e.section].path
-		if !e.inline && len(e.path) > len(table) && slices.Equal(e.path[:len(table)], table) {
+		if !e.inline && len(above) < len(table) && len(e.path) > len(table) && slices.Equal(e.path[:len(table)], table) {
 			return t.insertedLine(e.start, assignment(literal, path[len(above):]...), value, path)
 		}
 	}

@@ -72,7 +72,11 @@ func ParseTOML(name string, text []byte) (*TOML, error) {
 func (t *TOML) broken(err error) error {
 	at := t.Name
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
-		row, column := e.Position()
+		row, column := e.Position() // in bytes
+		lines := bytes.SplitAfterN(t.text, []byte("\n"), row+1)
+		if row <= len(lines) && column <= len(lines[row-1]) {
+			column = utf8.RuneCount(lines[row-1][:column-1]) + 1
+		}
 		at = fmt.Sprintf("%s:%d:%d", t.Name, row, column)
 		err = errors.New(strings.TrimPrefix(e.Error(), "toml: "))
 	}
