@@ -83,17 +83,18 @@ func (b *Builder) logf(format string, args ...any) {
 func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{d.Image}}
-	unlock, err := b.lock(ctx, d.Image)
-	if err != nil {
-		return nil, result, err
-	}
-	defer unlock()
 	var found *image.InspectResponse
+	var err error
 	if d.Given {
 		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
 			_, err = b.Engine.manifest(ctx, d.Image, found)
 		}
 	} else {
+		unlock, lockErr := b.lock(ctx, d.Image)
+		if lockErr != nil {
+			return nil, result, lockErr
+		}
+		defer unlock()
 		found, err = b.reuse(ctx, "deps image", d.Image, func(have map[string]string, platform string) (changed []string) {
 			if have[payload.LabelKind] != payload.KindDeps || have[payload.LabelDepsTag] != d.Tag {
 				changed = append(changed, "payload")
