@@ -92,8 +92,7 @@ func (b *Builder) runBuildx(ctx context.Context, dir string, stdin io.Reader, ar
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return problem.New(problem.BuildFailed, "the build failed", cmpText(said, err),
-			"The failing step and its output are above; run again with --progress plain to see all of it")
+		return buildxProblem(ctx, buildx, args[0], said, err)
 	}
 	return showErr
 }
@@ -108,13 +107,12 @@ func cmpText(said string, err error) error {
 
 // buildx finds the plugin as the docker command does.
 func (b *Builder) buildx() (string, error) {
-	const next = "Install it: on Debian and Ubuntu the package docker-buildx or docker-buildx-plugin, elsewhere see Docker's documentation of buildx"
 	plugin, err := manager.GetPlugin("buildx", b.CLI, &cobra.Command{})
 	if err != nil {
-		return "", problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, next)
+		return "", problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, installBuildx)
 	}
 	if plugin.Err != nil {
-		return "", problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, next)
+		return "", problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, installBuildx)
 	}
 	return plugin.Path, nil
 }

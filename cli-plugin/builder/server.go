@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,24 @@ type Server struct {
 	logf   func(format string, args ...any)
 }
 
+// portTaken finds the engine's complaint about a port in use.
+var portTaken = regexp.MustCompile(`address already in use|port is already allocated`)
+
 var serverPort = network.MustParsePort(strconv.Itoa(plan.Port) + "/tcp")
 
 // Start starts the server in a container of image, as OpenHands does, and
 // publishes it on 127.0.0.1 at port, 0 for a free one.
 func (b *Builder) Start(ctx context.Context, image string, port uint16) (*Server, error) {
+	return b.start(ctx, image, port, false)
+}
+
+// StartTraditional is Start, but takes images of the traditional mode, too: no
+// label tells what they are.
+func (b *Builder) StartTraditional(ctx context.Context, image string, port uint16) (*Server, error) {
+	return b.start(ctx, image, port, true)
+}
+
+func (b *Builder) start(ctx context.Context, image string, port uint16, traditional bool) (*Server, error) {
 	found, err := b.Engine.inspect(ctx, image)
 	if err != nil {
 		return nil, err
@@ -45,11 +59,13 @@ func (b *Builder) Start(ctx context.Context, image string, port uint16) (*Server
 			return nil, err
 		}
 	}
-	if kind := labels(found)[payload.LabelKind]; kind != payload.KindRuntime {
+	kind := labels(found)[payload.LabelKind]
+	traditional = traditional && kind == ""
+	if kind != payload.KindRuntime && !traditional {
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
 	}
 	config := &container.Config{Image: found.ID}
-	if labels(found)[payload.LabelServer] == plan.DefaultServer {
+	if traditional || labels(found)[payload.LabelServer] == plan.DefaultServer {
 		asOpenHands(config)
 	}
 	return b.launch(ctx, image, config, &container.HostConfig{}, port)
@@ -85,6 +101,10 @@ func (b *Builder) launch(ctx context.Context, image string, config *container.Co
 	}()
 	b.logf("starting the server of %s", image)
 	if _, err := b.Engine.api.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
+		if port != 0 && portTaken.MatchString(err.Error()) {
+			return nil, problem.New(problem.PortTaken, fmt.Sprintf("the server cannot be published at port %d of this machine", port), err,
+				"Choose another one with --port, or leave it out to get a free one")
+		}
 		return nil, fmt.Errorf("starting the container: %w", err)
 	}
 	running, err := b.Engine.api.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})

@@ -225,6 +225,9 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	if _, err := builder.HostSecrets(packageConfig); err != nil {
 		return nil, err
 	}
+	if err := checkWritable("--metadata-file", o.metadataFile); err != nil {
+		return nil, err
+	}
 	wanted := ""
 	if platform != "" {
 		var err error
@@ -287,7 +290,7 @@ func (o *buildOptions) writeMetadata(results []builder.Result) error {
 		return fmt.Errorf("encoding the results: %w", err)
 	}
 	if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing the results: %w", err)
+		return notWritable("--metadata-file", o.metadataFile, err)
 	}
 	return nil
 }

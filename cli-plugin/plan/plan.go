@@ -183,20 +183,20 @@ func (o *Options) check() error {
 		}
 		seen[base] = true
 		if base != Scratch {
-			if err := checkReference("base image", base); err != nil {
+			if err := problem.CheckReference("base image", base); err != nil {
 				return err
 			}
 		}
 	}
 	for _, tag := range o.Tags {
-		if err := checkReference("tag", tag); err != nil {
+		if err := problem.CheckName("tag", tag); err != nil {
 			return err
 		}
 	}
 	if o.Deps != nil {
-		return checkReference("deps image", o.Deps.Ref)
+		return problem.CheckReference("deps image", o.Deps.Ref)
 	}
-	if err := checkReference("builder base", o.BuilderBase); err != nil {
+	if err := problem.CheckReference("builder base", o.BuilderBase); err != nil {
 		return err
 	}
 	named, err := reference.ParseNormalizedNamed(o.Repository)
@@ -207,15 +207,10 @@ func (o *Options) check() error {
 	return nil
 }
 
-func checkReference(what, ref string) error {
-	if _, err := reference.ParseAnyReference(ref); err != nil {
-		return problem.New(problem.Reference, fmt.Sprintf("the %s %q is not an image reference", what, ref), err,
-			"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example alpine:3.20")
-	}
-	return nil
-}
-
 func (o *Options) deps(in Inputs) (Deps, error) {
+	if servers := servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
+		return Deps{}, usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
+	}
 	components, err := templates.Select(in.Components, o.Server, o.Without)
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")
@@ -274,6 +269,17 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	}
 	d.Context = context
 	return d, nil
+}
+
+// servers are the profiles that components belong to.
+func servers(components []templates.Component) []string {
+	var all []string
+	for _, c := range components {
+		if c.Server != "" && !slices.Contains(all, c.Server) {
+			all = append(all, c.Server)
+		}
+	}
+	return all
 }
 
 func (o *Options) givenDeps() Deps {

@@ -61,8 +61,8 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 // Check tells whether the base, the names and further references to the image
 // can be used: names are also known of bases that no engine accepts.
 func (n Names) Check(base string, further []string) error {
-	if _, err := reference.ParseAnyReference(base); err != nil {
-		return badBase(base, err)
+	if err := problem.CheckReference("base image", base); err != nil {
+		return err
 	}
 	for _, tag := range []string{n.Source, n.Lock, n.Versioned} {
 		if _, err := reference.ParseNormalizedNamed(n.Reference(tag)); err != nil {
@@ -71,9 +71,8 @@ func (n Names) Check(base string, further []string) error {
 		}
 	}
 	for _, tag := range further {
-		if _, err := reference.ParseNormalizedNamed(tag); err != nil {
-			return problem.New(problem.Reference, fmt.Sprintf("the tag %q is not an image reference", tag), err,
-				"Write it as [HOST[:PORT]/]NAME[:TAG], in lower case")
+		if err := problem.CheckName("tag", tag); err != nil {
+			return err
 		}
 	}
 	return nil

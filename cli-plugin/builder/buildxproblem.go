@@ -1,0 +1,34 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+const installBuildx = "Install a current one: on Debian and Ubuntu the package docker-buildx or docker-buildx-plugin, elsewhere see Docker's documentation of buildx"
+
+// buildxProblem is the error of a buildx command that ended with err after it
+// had said something.
+func buildxProblem(ctx context.Context, buildx, command, said string, err error) error {
+	cause := cmpText(said, err)
+	switch {
+	case strings.HasPrefix(cause.Error(), "no builder "):
+		return problem.New(problem.NoBuildx, "the selected builder does not exist", cause,
+			"Select another one of 'docker buildx ls' with 'docker buildx use', and correct or unset the variable BUILDX_BUILDER")
+	case !reportsProgress(ctx, buildx, command):
+		return problem.New(problem.NoBuildx, "the docker buildx plugin at "+buildx+" is too old or does not work", cause, installBuildx)
+	}
+	return problem.New(problem.BuildFailed, "the build failed", cause,
+		"The failing step and its output are above; run again with --progress plain to see all of it")
+}
+
+// reportsProgress tells whether a buildx command can report its progress to a
+// program.
+func reportsProgress(ctx context.Context, buildx, command string) bool {
+	help, err := exec.CommandContext(ctx, buildx, command, "--help").CombinedOutput()
+	return err == nil && bytes.Contains(help, []byte("rawjson"))
+}
