@@ -13,10 +13,7 @@ import (
 )
 
 func newRun(dockerCLI command.Cli) *cobra.Command {
-	var runtimes runtimeOptions
-	var how buildOptions
-	var port uint16
-	var detach bool
+	var call runCall
 	cmd := &cobra.Command{
 		Use:   "run --base REF | IMAGE",
 		Short: "Start a server, building its image if needed",
@@ -25,42 +22,98 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 		Example: `  docker openhands run --base alpine:3.20
   docker openhands run --detach --port 8000 ghcr.io/openhands/runtime:TAG`,
 		Args: arguments(0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args)+len(runtimes.bases) != 1 {
-				return problem.New(problem.Usage, "'docker openhands run' takes one image or one --base", nil, "See 'docker openhands run --help'")
+		PreRunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			ctx := cmd.Context()
-			b, err := how.session(ctx, dockerCLI, runtimes.platform)
-			if err != nil {
+			if cmd.Flags().Changed("image") {
+				return oneImage()
+			}
+			return cmd.Flags().Set("image", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := call.mode.check(cmd, &call.runtimes); err != nil {
 				return err
 			}
-			var image string
-			if len(args) == 1 {
-				image = args[0]
-			} else {
-				results, err := how.build(ctx, b, &runtimes)
-				if err != nil {
-					return err
-				}
-				image = results[len(results)-1].References[0]
-			}
-			return serve(ctx, dockerCLI, b, image, port, detach, how.json)
+			return call.run(cmd.Context(), dockerCLI)
 		},
 	}
-	runtimes.flags(cmd.Flags())
-	how.flags(cmd.Flags())
-	cmd.Flags().Uint16VarP(&port, "port", "p", 0, "Port on 127.0.0.1 (default: a free one)")
-	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "Leave the server running")
+	flags := cmd.Flags()
+	call.runtimes.flags(flags)
+	call.how.flags(flags)
+	call.mode.flags(flags)
+	call.old.buildFlags(flags)
+	flags.SetNormalizeFunc(oldSpelling)
+	flags.StringVar(&call.image, "image", "", "Image to start, the same as the argument IMAGE")
+	flags.Uint16VarP(&call.port, "port", "p", 0, "Port on 127.0.0.1 (default: a free one)")
+	flags.BoolVarP(&call.detach, "detach", "d", false, "Leave the server running")
 	complete(cmd)
+	configurable(cmd, dockerCLI)
 	return cmd
 }
 
-// serve starts the server and, unless it is detached, ends with it.
-func serve(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, image string, port uint16, detach, asJSON bool) (err error) {
-	server, err := b.Start(ctx, image, port)
+// runCall is a call of "run".
+type runCall struct {
+	runtimes runtimeOptions
+	how      buildOptions
+	mode     modeOptions
+	old      traditionalOptions
+	image    string
+	port     uint16
+	detach   bool
+}
+
+func oneImage() error {
+	return problem.New(problem.Usage, "'docker openhands run' takes one image or one --base", nil, "See 'docker openhands run --help'")
+}
+
+func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
+	given := len(c.runtimes.bases)
+	if c.image != "" {
+		given++
+	}
+	if given != 1 {
+		return oneImage()
+	}
+	b, image, err := c.obtain(ctx, dockerCLI)
+	if err != nil {
+		return err
+	}
+	start := b.Start
+	if c.mode.mode == modeTraditional {
+		start = b.StartTraditional
+	}
+	server, err := start(ctx, image, c.port)
 	if err != nil {
 		return problem.Classify(ctx, err)
 	}
+	return serve(ctx, dockerCLI, server, c.detach, c.how.json)
+}
+
+// obtain returns the name of the image, which is built if need be.
+func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder.Builder, image string, err error) {
+	var results []builder.Result
+	if c.mode.mode == modeTraditional && c.image == "" {
+		t := traditionalBuild{runtimes: &c.runtimes, how: &c.how, mode: &c.mode, old: &c.old}
+		err = t.prepared(ctx, dockerCLI, func(with *builder.Builder, images []builder.Traditional) (err error) {
+			b = with
+			results, err = t.build(ctx, b, images)
+			return err
+		})
+	} else {
+		if b, err = c.how.session(ctx, dockerCLI, c.runtimes.platform); err != nil || c.image != "" {
+			return b, c.image, err
+		}
+		results, err = c.how.build(ctx, b, &c.runtimes)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return b, results[len(results)-1].References[0], nil
+}
+
+// serve waits until the server is alive and, unless it is detached, ends with it.
+func serve(ctx context.Context, dockerCLI command.Cli, server *builder.Server, detach, asJSON bool) (err error) {
 	left := false
 	defer func() {
 		if !left {

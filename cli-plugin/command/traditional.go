@@ -29,6 +29,11 @@ type traditionalOptions struct {
 
 func (o *traditionalOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.buildFolder, "build-folder", "", "Traditional mode: only prepare this folder for a build")
+	o.buildFlags(f)
+}
+
+// buildFlags are those of commands that always build.
+func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.buildArgs, "extra-build-args", nil, "Traditional mode: further arguments of 'docker buildx build'")
 	f.BoolVar(&o.strictTags, "strict-tags", false, "Traditional mode: refuse images that have the right tag, but were made from something else")
 }
@@ -92,7 +97,32 @@ type traditionalBuild struct {
 	dry      bool
 }
 
-func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalBuild) (err error) {
+func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalBuild) error {
+	return o.prepared(ctx, dockerCLI, func(b *builder.Builder, images []builder.Traditional) error {
+		switch out := dockerCLI.Out(); {
+		case o.dry:
+			return o.dryRun(ctx, b, images, out)
+		case o.old.buildFolder != "":
+			p, err := b.TraditionalFolder(ctx, images[0], o.old.buildFolder)
+			if err != nil {
+				return err
+			}
+			return o.writePlans(out, []traditionalPlan{newTraditionalPlan(images[0], p, nil)})
+		default:
+			results, err := o.build(ctx, b, images)
+			if err != nil {
+				return err
+			}
+			if o.how.json {
+				return writeJSON(out, report{results})
+			}
+			return writeResults(out, results)
+		}
+	})
+}
+
+// prepared calls do while the sources are open.
+func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, do func(*builder.Builder, []builder.Traditional) error) (err error) {
 	bases := o.runtimes.bases
 	if len(bases) == 0 {
 		bases = []string{traditional.DefaultBase}
@@ -118,32 +148,19 @@ func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalB
 	if err != nil {
 		return err
 	}
-	switch out := dockerCLI.Out(); {
-	case o.dry:
-		return o.dryRun(ctx, b, images, out)
-	case o.old.buildFolder != "":
-		p, err := b.TraditionalFolder(ctx, images[0], o.old.buildFolder)
+	return do(b, images)
+}
+
+func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images []builder.Traditional) ([]builder.Result, error) {
+	var results []builder.Result
+	for _, image := range images {
+		result, err := b.Traditional(ctx, image)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return o.writePlans(out, []traditionalPlan{newTraditionalPlan(images[0], p, nil)})
-	default:
-		var results []builder.Result
-		for _, image := range images {
-			result, err := b.Traditional(ctx, image)
-			if err != nil {
-				return err
-			}
-			results = append(results, result)
-		}
-		if err := o.how.writeMetadata(results); err != nil {
-			return err
-		}
-		if o.how.json {
-			return writeJSON(out, report{results})
-		}
-		return writeResults(out, results)
+		results = append(results, result)
 	}
+	return results, o.how.writeMetadata(results)
 }
 
 func (o traditionalBuild) check(bases []string) error {
