@@ -1,0 +1,154 @@
+// Package migrate tells what changes for somebody who moves from a traditional
+// image to one of two stages. It is pure: what is known about both sides goes
+// in, a table comes out.
+package migrate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Effect says how a subject fares.
+type Effect string
+
+// The effects.
+const (
+	Same      Effect = "same"
+	Different Effect = "different"
+	Unknown   Effect = "unknown" // only trying tells
+	Fails     Effect = "fails"
+)
+
+// Row is one line of the comparison.
+type Row struct {
+	Subject string `json:"subject"`
+	Effect  Effect `json:"effect"`
+	Before  string `json:"before,omitempty"`
+	After   string `json:"after,omitempty"`
+	Why     string `json:"why"`
+}
+
+// Old is what is known of the traditional side.
+type Old struct {
+	Base           string
+	Image          string // reference; empty: OpenHands builds it by itself
+	Version        string // of OpenHands; empty: not known
+	ExtraDeps      string
+	ExtraBuildArgs []string
+	Platform       string
+	ForceRebuild   bool
+	Browser        bool
+}
+
+// New is what the two-stage side will be.
+type New struct {
+	Image      string
+	Version    string
+	Platform   string
+	Components []string
+}
+
+// Compare lists what a user or a script can notice, what differs first.
+func Compare(o Old, n New) []Row {
+	has := func(component string) bool {
+		for _, name := range n.Components {
+			if name == component {
+				return true
+			}
+		}
+		return n.Components == nil // a deps image that does not say
+	}
+	before := o.Image
+	if before == "" {
+		before = "built by OpenHands at its first start"
+	}
+	rows := []Row{
+		{"image", Different, before, n.Image, "it has another name, so the old image and its tags stay as they are"},
+		{"who builds", Different, "OpenHands, when a conversation starts", "'docker openhands build', when you say so", "with runtime_container_image OpenHands builds nothing; set it again after an upgrade of OpenHands"},
+		{"Python of the server and of notebooks", Different, "3.12 of conda-forge", "3.13 under " + payload.Python, "packages that a notebook needs are installed with %pip, not with apt"},
+		{"tools of the old recipe", Different, "build-essential, ffmpeg, wget, docker as packages of the base", "the base's own; behind them bash, GNU tools, git, curl, jq, rg of the payload",
+			"nothing is installed into the base: name in --extra-deps what your work compiles or converts with"},
+		{"shell of agents", Different, "bash with the conda environment openhands active", "bash with the environment of the base", "'python' is the base's where it has one, else the payload's"},
+		{"/openhands", Different, "belongs to openhands, writable", "belongs to root, read-only", "steps that write there fail for users; root's changes are found by 'docker openhands verify'"},
+		{"base image", Same, o.Base, o.Base, "its files, programs and package manager are untouched"},
+		{"start command", Same, "", "", "OpenHands' own argument list, environment and port work unchanged"},
+		{"account", Same, payload.User, payload.User, "user ID 1000 unless the base has it, sudo without a password"},
+		{"working directory, mounts", Same, payload.Workspace, payload.Workspace, ""},
+	}
+	if o.Version != "" && o.Version != n.Version {
+		rows = append(rows, Row{"version of OpenHands", Different, o.Version, n.Version, "client and server should be of one version: --openhands-version " + o.Version})
+	} else {
+		rows = append(rows, Row{"version of OpenHands", Same, n.Version, n.Version, "the server comes from the same release and lock file"})
+	}
+	switch {
+	case o.Browser && has("browser"):
+		rows = append(rows, Row{"browser", Same, "Chromium of Playwright", "Debian's Chromium", "driven by the same version of Playwright"})
+	case o.Browser:
+		rows = append(rows, Row{"browser", Different, "yes", "no", "the payload was built without it"})
+	default:
+		rows = append(rows, Row{"browser", Same, "no", "no", "left out as before"})
+	}
+	if has("vscode") {
+		rows = append(rows, Row{"VS Code", Same, "yes", "yes", "at the same path and port"})
+	} else {
+		rows = append(rows, Row{"VS Code", Different, "yes", "no", "the payload has none: leave vscode out of the plugins, or stay for now"})
+	}
+	if len(o.ExtraBuildArgs) > 0 {
+		rows = append(rows, Row{"runtime_extra_build_args", Different, strings.Join(o.ExtraBuildArgs, " "), "not used",
+			"no Dockerfile of yours is built; proxies and certificates go in by --package-config"})
+	}
+	if o.ForceRebuild {
+		rows = append(rows, Row{"force_rebuild_runtime", Different, "true", "not used", "'docker openhands build --force-rebuild' does it"})
+	}
+	if o.Platform != "" {
+		row := Row{"platform", Same, o.Platform, n.Platform, ""}
+		if o.Platform != n.Platform {
+			row.Effect, row.Why = Fails, fmt.Sprintf("this engine builds images for %s; use one of the other platform", n.Platform)
+		}
+		rows = append(rows, row)
+	}
+	return sorted(rows)
+}
+
+// sorted puts what needs attention first, and keeps the order otherwise.
+func sorted(rows []Row) []Row {
+	var all []Row
+	for _, effect := range []Effect{Fails, Unknown, Different, Same} {
+		for _, row := range rows {
+			if row.Effect == effect {
+				all = append(all, row)
+			}
+		}
+	}
+	return all
+}
+
+// BaseOfTag tells the base from a tag oh_vVERSION_BASE, which names it with
+// "_s_" for a slash, "_t_" for a colon and "_d_" for an @. Tags that are
+// hashes, or cut off, do not tell it.
+func BaseOfTag(tag string) (base, version string, ok bool) {
+	rest, ok := strings.CutPrefix(tag, "oh_v")
+	if !ok {
+		return "", "", false
+	}
+	version, name, ok := strings.Cut(rest, "_")
+	if !ok || !strings.Contains(name, "_t_") || len(name) >= maxVersioned || strings.HasPrefix(name, "image_") {
+		return "", version, false
+	}
+	return strings.NewReplacer("_s_", "/", "_t_", ":", "_d_", "@").Replace(name), version, true
+}
+
+// maxVersioned is from where on a base is cut off in a tag.
+const maxVersioned = 96
+
+// Measured are the figures of one image.
+type Measured struct {
+	Image        string  `json:"image"`
+	Bytes        int64   `json:"bytes"`
+	OwnBytes     int64   `json:"ownBytes"`     // not shared with other images of this kind
+	StartSeconds float64 `json:"startSeconds"` // to /alive; 0: not measured
+	BuildSeconds float64 `json:"buildSeconds"` // 0: not known
+	BuildNote    string  `json:"buildNote,omitempty"`
+}
