@@ -1,6 +1,7 @@
 package bundler
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const (
 	KindNeeded    = "needed"    // DT_NEEDED
 	KindAuxiliary = "auxiliary" // DT_AUXILIARY, which may be missing
 	KindFilter    = "filter"    // DT_FILTER
-	KindOpen      = "dlopen"    // opened at run time, see Resolver.Open
+	KindOpen      = "dlopen"    // opened at run time, see Resolver.Extend
 )
 
 // Resolver finds libraries in a View as the loader of the GNU C library
@@ -75,6 +76,13 @@ type Edge struct {
 	Via  string  // empty where To is nil
 	To   *Loaded // nil: not found, or not usable
 	Err  error   // why the search ended at a file that a loader cannot use
+
+	Priority string // of KindOpen
+}
+
+// Optional reports whether the objects work without what the edge leads to.
+func (e Edge) Optional() bool {
+	return e.Kind == KindAuxiliary || e.Kind == KindOpen && e.Priority != PriorityRequired
 }
 
 // Closure is everything that a loader maps for one file: the objects in load
@@ -94,7 +102,7 @@ type Closure struct {
 func (c *Closure) Missing() []Edge {
 	var missing []Edge
 	for _, e := range c.Edges {
-		if e.To == nil && e.Kind != KindAuxiliary && e.Kind != KindOpen {
+		if e.To == nil && !e.Optional() {
 			missing = append(missing, e)
 		}
 	}
@@ -124,7 +132,14 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 		c.known[o.Soname] = first
 	}
 	r.startLoader(c)
-	for i := 0; i < len(c.Objects); i++ {
+	r.walk(c, 0)
+	return c, nil
+}
+
+// walk follows what the objects from the given one on need, and what those
+// need that are added on the way.
+func (r *Resolver) walk(c *Closure, from int) {
+	for i := from; i < len(c.Objects); i++ {
 		from := c.Objects[i]
 		for _, filter := range from.Object.Filters {
 			kind := KindFilter
@@ -139,7 +154,42 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 			r.follow(c, from, need, KindNeeded)
 		}
 	}
-	return c, nil
+}
+
+// Extend adds to a closure what its objects open at run time, with all that
+// this needs: the libraries named in opens, which the first object opens and
+// must find, and, where notes is true, those of every object's notes.
+func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
+	n := len(c.Objects)
+	for _, name := range opens {
+		r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: PriorityRequired})
+	}
+	r.walk(c, n)
+	for i := 0; notes && i < len(c.Objects); i++ {
+		list, err := r.Opens(c.Objects[i])
+		if err != nil {
+			return err
+		}
+		n := len(c.Objects)
+		for _, o := range list {
+			r.open(c, c.Objects[i], o)
+		}
+		r.walk(c, n)
+	}
+	return nil
+}
+
+// open adds the edge to the first library of an Open that is there.
+func (r *Resolver) open(c *Closure, from *Loaded, o Open) {
+	n := len(c.Edges)
+	for _, name := range o.Sonames {
+		c.Edges = c.Edges[:n]
+		r.follow(c, from, name, KindOpen)
+		c.Edges[n].Priority = cmp.Or(o.Priority, PriorityRecommended)
+		if c.Edges[n].To != nil {
+			return
+		}
+	}
 }
 
 // startLoader puts the loader among the objects that answer to a name.
@@ -527,13 +577,18 @@ func (r *Resolver) file(host string) *file {
 	return f
 }
 
-// readFile reads the object of a regular file.
 func readFile(host string) *file {
 	f := &file{host: host}
-	r, info, err := openStat(host)
+	f.read()
+	return f
+}
+
+// read reads the object of a regular file.
+func (f *file) read() {
+	r, info, err := openStat(f.host)
 	if err != nil {
 		f.err = err
-		return f
+		return
 	}
 	defer r.Close()
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -542,7 +597,6 @@ func readFile(host string) *file {
 	if f.object, f.err = ReadObject(r); f.err != nil {
 		f.err = errors.Join(f.err, unchanged(r, info))
 	}
-	return f
 }
 
 // key identifies a file as loaders do, by its inode where it is known.

@@ -1,0 +1,117 @@
+package bundler
+
+import (
+	"fmt"
+	"path"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// System resolves the files of a root file system, each as the loader does that
+// it is started with. It is not safe for concurrent use.
+type System struct {
+	View        *View
+	CPU         CPU
+	LibraryPath string // LD_LIBRARY_PATH
+	Cwd         string // what relative search paths are relative to
+	Conf        bool   // search what ldconfig(8) would put into ld.so.cache now, in place of the cache
+
+	resolvers map[string]*Resolver // by the loader's path
+	files     map[string]*file     // of all resolvers
+}
+
+// Resolver returns the Resolver for files that have the same loader as o.
+func (s *System) Resolver(o *Object) (*Resolver, error) {
+	if s.resolvers == nil {
+		s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
+	}
+	key := o.Machine.String() + o.Class.String()
+	if a, ok := abis[o.Machine]; ok {
+		key += interpreters(o, a)[0]
+	}
+	if r := s.resolvers[key]; r != nil {
+		return r, nil
+	}
+	l, err := FindLoader(s.View, o, s.CPU)
+	if err != nil {
+		return nil, err
+	}
+	l.LibraryPath, l.Cwd = s.LibraryPath, s.Cwd
+	if s.Conf && !l.Musl {
+		l.Cache, l.Dirs = nil, append(ConfiguredDirs(s.View), l.Dirs...)
+	}
+	r := NewResolver(s.View, l)
+	r.files = s.files
+	s.resolvers[key] = r
+	return r, nil
+}
+
+// Closure returns the closure of the file at an absolute path of the View and
+// the Resolver that found it.
+func (s *System) Closure(name string) (*Closure, *Resolver, error) {
+	e, err := s.View.Lookup(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := s.file(e.Host)
+	if f.err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, f.err)
+	}
+	r, err := s.Resolver(f.object)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c, err := r.Closure(name)
+	return c, r, err
+}
+
+func (s *System) file(host string) *file {
+	if s.files == nil {
+		s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
+	}
+	f, ok := s.files[host]
+	if !ok {
+		f = readFile(host)
+		s.files[host] = f
+	}
+	return f
+}
+
+// Preload reads files, with what they need symbol versions of, before their
+// closures are asked for: several at a time, which is all that it is good for.
+func (s *System) Preload(names []string) {
+	var missing []*file
+	for _, name := range names {
+		e, err := s.View.Lookup(name)
+		if err != nil {
+			continue
+		}
+		if s.files == nil {
+			s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
+		}
+		if s.files[e.Host] == nil {
+			f := &file{host: e.Host}
+			s.files[e.Host] = f
+			missing = append(missing, f)
+		}
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(missing)); i = next.Add(1) - 1 {
+				missing[i].read()
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// Abs returns the absolute form of a path as seen from Cwd.
+func (s *System) Abs(name string) string {
+	if path.IsAbs(name) || s.Cwd == "" {
+		return path.Clean("/" + name)
+	}
+	return path.Join(s.Cwd, name)
+}
