@@ -80,7 +80,7 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 	if err := b.rewrite(recipe.Rewrites); err != nil {
 		return nil, wrap(err)
 	}
-	s := Sealer{opt.Prefix, opt.Machine}
+	s := Sealer{Prefix: opt.Prefix, Machine: opt.Machine, InPlace: true}
 	if b.report.Out, err = s.Seal(ctx, opt.Out); err != nil {
 		return nil, wrap(err)
 	}
@@ -141,7 +141,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 		return err
 	}
 	b.resolver.know(files)
-	sealer := Sealer{b.opt.Prefix, machine}
+	sealer := Sealer{Prefix: b.opt.Prefix, Machine: machine}
 	var missing missing
 	for _, f := range files {
 		if !f.sealable(machine) || sealer.otherLibc(f.object) {

@@ -36,7 +36,7 @@ func FuzzSeal(f *testing.F) {
 			if err != nil {
 				return
 			}
-			s := Sealer{testPrefix, o.Machine}
+			s := Sealer{Prefix: testPrefix, Machine: o.Machine}
 			file := &scanned{path: testPrefix + "/bin/x", size: int64(len(data)), object: o}
 			if o.Foreign || !file.sealable(o.Machine) || abis[o.Machine].loader == "" {
 				return

@@ -3,20 +3,23 @@ package bundler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
 // Whatever goes wrong, the error says so and the file is as it was.
 func TestSealLeavesFilesOnMishap(t *testing.T) {
 	_, opt := hostMachine(t)
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	program := compile(t, t.TempDir()+"/program", "int main(){return 0;}")
 	data, err := os.ReadFile(program)
 	if err != nil {
@@ -34,7 +37,9 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 			mustWrite(t, file, content+"more", 0o755)
 		}, errChanged, "nothing else writes", content + "more"},
 		{"touched", func(t *testing.T, _, file string) {
-			mustWrite(t, file, content, 0o755)
+			if err := os.Chtimes(file, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
 		}, errChanged, "nothing else writes", content},
 		{"replaced by a FIFO", func(t *testing.T, _, file string) {
 			mustRemove(t, file)
@@ -70,48 +75,53 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 		}, unix.ENOSPC, "free space", content},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			root := t.TempDir()
-			if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
-				t.Fatal(err)
+		for _, inPlace := range []bool{false, true} {
+			if inPlace && c.want == unix.ENOSPC {
+				continue // needs none
 			}
-			t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
-			file := mustWrite(t, root+"/openhands/bin/program", content, 0o755)
-			plan, err := s.Plan(t.Context(), root)
-			if err != nil || len(plan.Edits) == 0 {
-				t.Fatalf("%+v, %v", plan, err)
-			}
-			c.mishap(t, root, file)
-			err = plan.apply(t.Context())
-			var refused *Refusal
-			if !errors.As(err, &refused) || c.want != nil && !errors.Is(err, c.want) {
-				t.Fatalf("error %v, want a refusal for %v", err, c.want)
-			}
-			if refused.Path != "/openhands/bin/program" || !strings.Contains(refused.Remedy, c.remedy) || plan.Report.Sealed != 0 {
-				t.Errorf("%+v, sealed %d", refused, plan.Report.Sealed)
-			}
-			if c.after != "" {
-				if after, err := os.ReadFile(file); err != nil || string(after) != c.after {
-					t.Errorf("the file was changed, %v", err)
+			t.Run(fmt.Sprintf("%s, in place %v", c.name, inPlace), func(t *testing.T) {
+				root := t.TempDir()
+				if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=256k"); err != nil {
+					t.Fatal(err)
 				}
-			}
-			left, err := os.ReadDir(root + "/openhands/bin")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range left {
-				if strings.HasPrefix(e.Name(), ".oh-bundle") {
-					t.Errorf("left behind: %s", e.Name())
+				t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
+				file := mustWrite(t, root+"/openhands/bin/program", content, 0o755)
+				plan, err := s.Plan(t.Context(), root)
+				if err != nil || len(plan.Edits) == 0 {
+					t.Fatalf("%+v, %v", plan, err)
 				}
-			}
-		})
+				c.mishap(t, root, file)
+				err = plan.apply(t.Context(), inPlace)
+				var refused *Refusal
+				if !errors.As(err, &refused) || c.want != nil && !errors.Is(err, c.want) {
+					t.Fatalf("error %v, want a refusal for %v", err, c.want)
+				}
+				if refused.Path != "/openhands/bin/program" || !strings.Contains(refused.Remedy, c.remedy) || plan.Report.Sealed != 0 {
+					t.Errorf("%+v, sealed %d", refused, plan.Report.Sealed)
+				}
+				if c.after != "" {
+					if after, err := os.ReadFile(file); err != nil || string(after) != c.after {
+						t.Errorf("the file was changed, %v", err)
+					}
+				}
+				left, err := os.ReadDir(root + "/openhands/bin")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range left {
+					if strings.HasPrefix(e.Name(), ".oh-bundle") {
+						t.Errorf("left behind: %s", e.Name())
+					}
+				}
+			})
+		}
 	}
 }
 
 // Where one file cannot be sealed, no other is either.
 func TestSealRefusesTheWholeTree(t *testing.T) {
 	a, opt := hostMachine(t)
-	s := Sealer{testPrefix + "/xx", opt.Machine}
+	s := Sealer{Prefix: testPrefix + "/xx", Machine: opt.Machine}
 	fine := compile(t, opt.Out+s.Prefix+"/fine", "int main(){return 0;}")
 	compile(t, opt.Out+s.Prefix+"/short", "int main(){return 0;}", "-Wl,--dynamic-linker=/"+a.loader)
 	report, err := s.Seal(t.Context(), opt.Out)
@@ -131,7 +141,7 @@ func TestSealRefusesTheWholeTree(t *testing.T) {
 // The same as another user: what cannot be read is an error that names it.
 func TestSealUnreadable(t *testing.T) {
 	_, opt := hostMachine(t)
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	if root := os.Getenv("UNREADABLE_ROOT"); root != "" {
 		_, err := s.Seal(t.Context(), root)
 		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "/openhands/bin/secret") {
@@ -173,7 +183,7 @@ func TestSealPassesOtherKinds(t *testing.T) {
 	}
 	mustWrite(t, dir+"/text", "not ELF", 0o644)
 	mustWrite(t, dir+"/empty", "", 0o644)
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed+report.Already > 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -191,8 +201,6 @@ func TestSealPassesOtherKinds(t *testing.T) {
 
 // Access control lists, capabilities and attributes of the user stay.
 func TestSealKeepsAttributes(t *testing.T) {
-	_, opt := hostMachine(t)
-	name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}")
 	want := map[string]string{
 		"user.origin": "here",
 		"user.large":  strings.Repeat("x", 1000),
@@ -202,27 +210,79 @@ func TestSealKeepsAttributes(t *testing.T) {
 		"system.posix_acl_access": "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x05\x00\xe8\x03\x00\x00" +
 			"\x04\x00\x05\x00\xff\xff\xff\xff\x10\x00\x05\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff",
 	}
-	for attr, value := range want {
-		if err := unix.Setxattr(name, attr, []byte(value), 0); err != nil {
-			t.Fatalf("%s: %v", attr, err)
+	for _, inPlace := range []bool{false, true} {
+		_, opt := hostMachine(t)
+		name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}")
+		for attr, value := range want {
+			if err := unix.Setxattr(name, attr, []byte(value), 0); err != nil {
+				t.Fatalf("%s: %v", attr, err)
+			}
+		}
+		if err := os.Chmod(name, 0o750|fs.ModeSetuid); err != nil {
+			t.Fatal(err)
+		}
+		s := Sealer{Prefix: testPrefix, Machine: opt.Machine, InPlace: inPlace}
+		if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed != 1 {
+			t.Fatal(report, err)
+		}
+		for attr, value := range want {
+			b := make([]byte, 2000)
+			n, err := unix.Getxattr(name, attr, b)
+			if err != nil || string(b[:n]) != value {
+				t.Errorf("%s is %q, %v; want %q", attr, b[:max(n, 0)], err, value)
+			}
+		}
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o750|fs.ModeSetuid {
+			t.Errorf("mode %v, %v", info.Mode(), err)
 		}
 	}
-	if err := os.Chmod(name, 0o750|fs.ModeSetuid); err != nil {
+}
+
+// In place, files keep their inode unless they run or have a link elsewhere.
+func TestSealInPlace(t *testing.T) {
+	_, opt := hostMachine(t)
+	const source = "#include <stdio.h>\nint main(){ return getchar() - 'x'; }"
+	plain := compile(t, opt.Out+"/openhands/bin/plain", source)
+	shared := compile(t, opt.Out+"/openhands/bin/shared", source)
+	running := compile(t, opt.Out+"/openhands/bin/running", source)
+	elsewhere := opt.Out + "/elsewhere"
+	if err := os.Link(shared, elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	s := Sealer{testPrefix, opt.Machine}
-	if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed != 1 {
+	cmd := exec.Command(running)
+	feed, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil { // returns when the program was executed
+		t.Fatal(err)
+	}
+	before := inventory(t, opt.Out)
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine, InPlace: true}
+	if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed != 3 {
 		t.Fatal(report, err)
 	}
-	for attr, value := range want {
-		b := make([]byte, 2000)
-		n, err := unix.Getxattr(name, attr, b)
-		if err != nil || string(b[:n]) != value {
-			t.Errorf("%s is %q, %v; want %q", attr, b[:max(n, 0)], err, value)
+	after := inventory(t, opt.Out)
+	for name, same := range map[string]bool{plain: true, shared: false, running: false} {
+		if got := cmp.Equal(before[name], after[name]); got != same {
+			t.Errorf("%s is the same file: %v, want %v", name, got, same)
+		}
+		if o := mustObject(t, name); o.Interp != "/openhands/lib/ld.so" {
+			t.Errorf("%s is not sealed", name)
 		}
 	}
-	if info, err := os.Stat(name); err != nil || info.Mode() != 0o750|fs.ModeSetuid {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	if o := mustObject(t, elsewhere); o.Interp == "/openhands/lib/ld.so" {
+		t.Error("a file outside the tree was sealed")
+	}
+	if _, err := feed.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the running program: %v", err)
+	}
+	s.InPlace = false
+	if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed != 0 {
+		t.Error(report, err)
 	}
 }
 
@@ -230,7 +290,7 @@ func TestSealKeepsAttributes(t *testing.T) {
 func TestPlanSaysWhatSealDoes(t *testing.T) {
 	_, opt := hostMachine(t)
 	name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}", "-Wl,-rpath,/build", "-z", "execstack")
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	plan, err := s.Plan(t.Context(), opt.Out)
 	if err != nil {
 		t.Fatal(err)

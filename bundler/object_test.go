@@ -132,7 +132,7 @@ func FuzzReadObject(f *testing.F) {
 			return
 		}
 		// What can be read can be planned, or refused.
-		s := Sealer{testPrefix, o.Machine}
+		s := Sealer{Prefix: testPrefix, Machine: o.Machine}
 		file := &scanned{path: testPrefix + "/bin/x", size: int64(len(data)), object: o}
 		if patches, _, err := s.plan(bytes.NewReader(data), file); err == nil {
 			if err := check(bytes.NewReader(data), patches); err != nil {

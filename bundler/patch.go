@@ -165,6 +165,58 @@ func edit(host string, meant version, patches []patch, others []string) (err err
 	return nil
 }
 
+// errShared is the error for a file with hard links that are not known.
+var errShared = errors.New("the file has hard links elsewhere")
+
+// editInPlace writes the patches into the file; where that fails it writes the
+// old bytes back. Mode, attributes and times stay. The names in others are the
+// other hard links of the file.
+func editInPlace(host string, meant version, patches []patch, others []string) error {
+	f, err := os.OpenFile(host, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	switch {
+	case versionOf(&st) != meant:
+		return errChanged
+	case uint64(st.Nlink) != uint64(1+len(others)):
+		return errShared
+	}
+	if err := check(f, patches); err != nil {
+		return err
+	}
+	// The kernel takes capabilities, and from others than root the set-user-ID
+	// bit, from a file that is written to.
+	const capability = "security.capability"
+	capabilities, err := attribute(func(b []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), capability, b) })
+	if err != nil && !errors.Is(err, unix.ENODATA) {
+		return fmt.Errorf("extended attribute %s: %w", capability, err)
+	}
+	for i, p := range patches {
+		if _, err := f.WriteAt(p.new, p.off); err != nil {
+			for _, q := range patches[:i+1] {
+				_, back := f.WriteAt(q.old, q.off)
+				err = errors.Join(err, back)
+			}
+			return err
+		}
+	}
+	if len(capabilities) > 0 {
+		if err := unix.Fsetxattr(int(f.Fd()), capability, capabilities, 0); err != nil {
+			return fmt.Errorf("extended attribute %s: %w", capability, err)
+		}
+	}
+	if err := unix.Fchmod(int(f.Fd()), st.Mode&0o7777); err != nil {
+		return err
+	}
+	return os.Chtimes(host, timeOf(st.Atim), timeOf(st.Mtim))
+}
+
 // copyAttributes gives a file the extended attributes of another, access
 // control lists and capabilities included. One that cannot be set is an error
 // unless the file has it already: a security module's label may come with the

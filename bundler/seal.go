@@ -28,6 +28,13 @@ import (
 type Sealer struct {
 	Prefix  string      // absolute, for example "/openhands"
 	Machine elf.Machine // files of others are left alone
+
+	// InPlace writes the edits into the files instead of replacing each by an
+	// edited copy: for a tree that nothing else reads or writes meanwhile.
+	// What an error interrupts is written back, what a crash interrupts is not.
+	// Files that run, and those with hard links outside the tree, are replaced
+	// all the same.
+	InPlace bool
 }
 
 // SealReport says what sealing did. Paths are those inside the tree.
@@ -98,7 +105,7 @@ func (s *Sealer) Seal(ctx context.Context, root string) (*SealReport, error) {
 	if err := plan.Err(); err != nil {
 		return plan.Report, err
 	}
-	return plan.Report, plan.apply(ctx)
+	return plan.Report, plan.apply(ctx, s.InPlace)
 }
 
 // Plan returns what Seal would do and changes nothing. Files that cannot be
@@ -152,10 +159,16 @@ func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
 }
 
 // apply makes the edits.
-func (p *Plan) apply(ctx context.Context) error {
+func (p *Plan) apply(ctx context.Context, inPlace bool) error {
 	err := p.each(ctx, func(f *plannedFile) error {
 		if len(f.patches) == 0 {
 			return nil
+		}
+		if inPlace {
+			err := editInPlace(f.host, f.version, f.patches, f.links)
+			if !errors.Is(err, unix.ETXTBSY) && !errors.Is(err, errShared) {
+				return err
+			}
 		}
 		return edit(f.host, f.version, f.patches, f.links)
 	})

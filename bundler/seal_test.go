@@ -86,7 +86,7 @@ __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }
 	})
 	t.Run("sealing again changes nothing", func(t *testing.T) {
 		before := inventory(t, jail)
-		s := Sealer{testPrefix, opt.Machine}
+		s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 		report, err := s.Seal(t.Context(), jail)
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestSealSearchPaths(t *testing.T) {
 				_, opt := hostMachine(t)
 				host := compile(t, opt.Out+"/openhands/app/bin/f", c.source, append(c.args, dtags)...)
 				size := fileSize(t, host)
-				s := Sealer{testPrefix, opt.Machine}
+				s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 				if _, err := s.Seal(t.Context(), opt.Out); err != nil {
 					t.Fatal(err)
 				}
@@ -242,7 +242,7 @@ func TestSealKeepsModeTimesAndHardLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	report, err := s.Seal(t.Context(), opt.Out)
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +293,7 @@ func TestSealLeavesOthersAlone(t *testing.T) {
 	mustWrite(t, dir+"/script", "#!/usr/bin/env python3\n", 0o755)
 	mustWrite(t, dir+"/ours", "#!/openhands/bin/bash\n", 0o755)
 	before := inventory(t, opt.Out)
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	got, err := s.Seal(t.Context(), opt.Out)
 	if err != nil {
 		t.Fatal(err)
@@ -327,7 +327,7 @@ func TestSealRefusesUnknownLibc(t *testing.T) {
 	for want, e := range edits {
 		data := strings.Replace(string(original), e[0], e[1], 1)[:len(original)]
 		name := mustWrite(t, opt.Libs+"/openhands/lib/libc.so.6", data, 0o755)
-		s := Sealer{testPrefix, opt.Machine}
+		s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 		if _, err := s.Seal(t.Context(), opt.Libs); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}

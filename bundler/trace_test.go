@@ -39,7 +39,7 @@ int main(int n, char **names){ return dlopen(names[1], RTLD_NOW) == 0; }`)
 #include <unistd.h>
 int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 	compile(t, opt.Out+"/openhands/app/bin/die", "#include <signal.h>\nint main(){ raise(SIGKILL); }")
-	s := Sealer{testPrefix, opt.Machine}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	if _, err := s.Seal(t.Context(), jail); err != nil {
 		t.Fatal(err)
 	}

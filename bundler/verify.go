@@ -198,7 +198,7 @@ func (v *verifier) loader() error {
 // others apply to it.
 func (v *verifier) file(f *scanned) bool {
 	o := f.object
-	sealer := Sealer{v.opt.Prefix, v.machine}
+	sealer := Sealer{Prefix: v.opt.Prefix, Machine: v.machine}
 	switch {
 	case f.target != "":
 		v.link(f)

@@ -14,6 +14,7 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
 	dryRun := flags.Bool("dry-run", false, "print every edit and make none")
 	asJSON := flags.Bool("json", false, "print the edits of --dry-run as JSON; the report of sealing always is")
+	inPlace := flags.Bool("in-place", false, "write into the files instead of replacing each by an edited copy; for a tree that nothing else uses")
 	prefix := prefixFlag(flags)
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
 		dir, err := one(args)
@@ -24,7 +25,7 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		if err != nil {
 			return UsageError{err}
 		}
-		s := bundler.Sealer{Prefix: *prefix, Machine: machine}
+		s := bundler.Sealer{Prefix: *prefix, Machine: machine, InPlace: *inPlace}
 		if *dryRun {
 			return printPlan(ctx, stdout, s, dir, *asJSON)
 		}
