@@ -40,7 +40,7 @@ func (n Names) Reference(tag string) string { return n.Repository + ":" + tag }
 // the base itself where that is an image of the repository already. Errors are
 // *problem.Error.
 func (s *Source) Names(ctx context.Context, repository, base string, browser bool) (Names, error) {
-	n := Names{Versioned: fmt.Sprintf("oh_v%s_%s", s.version, versioned(base))}
+	n := Names{Versioned: VersionedTag(s.version, base)}
 	var err error
 	if n.Repository, n.Older, err = olderName(repository, s.version, base); err != nil {
 		return Names{}, err
@@ -85,6 +85,11 @@ func badBase(base string, cause error) error {
 
 // intoTag turns a reference into characters of a tag.
 var intoTag = strings.NewReplacer("/", "_s_", ":", "_t_", "@", "_d_")
+
+// VersionedTag is the tag of the images of a version of OpenHands over base.
+func VersionedTag(version, base string) string {
+	return fmt.Sprintf("oh_v%s_%s", version, versioned(base))
+}
 
 func versioned(base string) string {
 	text := strings.ToLower(intoTag.Replace(base))
