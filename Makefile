@@ -54,7 +54,7 @@ oracle:
 # Every fuzz target of the bundler, one after the other.
 fuzz:
 	for f in $$($(GO) test -list '^Fuzz' ./bundler | grep '^Fuzz'); do \
-		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) ./bundler || exit 1; done
+		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s ./bundler || exit 1; done
 
 # The live tests share one engine and its images: one package at a time.
 live: deps

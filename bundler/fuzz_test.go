@@ -5,7 +5,7 @@ import (
 	"debug/elf"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +23,7 @@ func FuzzSeal(f *testing.F) {
 		{"-pie", "-fPIE", "-Wl,--spare-dynamic-tags=0", "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN:/build"},
 		{"-shared", "-fPIC", "-Wl,-rpath,/build/lib"},
 	} {
-		name := compile(f, filepath.Join(dir, string(rune('a'+i))), start, append(args, "-nostdlib", "-Wl,-z,max-page-size=4096", "-s")...)
+		name := compile(f, filepath.Join(dir, string(rune('a'+i))), start, append(args, "-nostdlib", "-Wl,-z,max-page-size=4096,-z,noseparate-code,-z,norelro", "-s")...)
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
@@ -69,13 +69,14 @@ func hasStack(o *Object) bool {
 	return slices.ContainsFunc(o.progs, func(p prog) bool { return elf.ProgType(p.Type) == elf.PT_GNU_STACK })
 }
 
-// allocation returns how many bytes are allocated while do runs.
+// allocation returns about how many bytes are allocated while do runs.
 func allocation(do func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
 	do()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+	metrics.Read(sample)
+	return sample[0].Value.Uint64() - before
 }
 
 // Any file that goes by the name of a loader or C library is sealed in all
