@@ -237,18 +237,27 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	} {
 		hash.add(field[0], []byte(field[1]))
 	}
+	told := []string{"version=" + o.Version, "server=" + o.Server, "architecture=" + o.Arch, "builder=" + o.BuilderBase, "dockerfile=" + part([]byte(text))}
 	for _, component := range components {
 		hash.add("component", []byte(component.Name))
 		hash.addAll("file", component.Files)
+		files := newDigest()
+		files.addAll("file", component.Files)
+		told = append(told, "component/"+component.Name+"="+hex.EncodeToString(files.Sum(nil)[:partLength]))
 	}
+	files := newDigest()
 	for _, path := range slices.Sorted(maps.Keys(context)) {
-		hash.add("context", []byte(path))
-		hash.add(strconv.FormatInt(int64(context[path].Mode), 8), context[path].Data)
+		for _, digest := range []digest{hash, files} {
+			digest.add("context", []byte(path))
+			digest.add(strconv.FormatInt(int64(context[path].Mode), 8), context[path].Data)
+		}
 	}
+	told = append(told, "context="+hex.EncodeToString(files.Sum(nil)[:partLength]))
 	for _, name := range slices.Sorted(maps.Keys(in.Helpers)) {
 		sum := sha256.Sum256(in.Helpers[name])
 		hash.add("helper", []byte(name))
 		hash.add("sha256", sum[:])
+		told = append(told, "helper/"+name+"="+hex.EncodeToString(sum[:partLength]))
 		context["helpers/"+name] = File{Mode: 0o755, Data: in.Helpers[name]}
 	}
 	d.Tag = DepsTag(o.Version, hash.tag())
@@ -259,6 +268,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		payload.LabelServer:                 o.Server,
 		payload.LabelComponents:             strings.Join(d.Components, ","),
 		payload.LabelDepsTag:                d.Tag,
+		payload.LabelInputs:                 strings.Join(told, " "),
 		"org.opencontainers.image.title":    "OpenHands payload",
 		"org.opencontainers.image.version":  o.Version,
 		"org.opencontainers.image.ref.name": d.Tag,
@@ -280,6 +290,14 @@ func servers(components []templates.Component) []string {
 		}
 	}
 	return all
+}
+
+// partLength is how many bytes of a hash LabelInputs tells of one part.
+const partLength = 6
+
+func part(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:partLength])
 }
 
 func (o *Options) givenDeps() Deps {

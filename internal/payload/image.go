@@ -17,6 +17,7 @@ const (
 	LabelPlatform   = "dev.openhands.platform"    // of a runtime image, for example linux/amd64
 	LabelUser       = "dev.openhands.user"        // NAME[:UID]
 	LabelExtraDeps  = "dev.openhands.extra-deps"  // hash of the command for extra dependencies; empty without one
+	LabelInputs     = "dev.openhands.deps.inputs" // what the hash in LabelDepsTag is over: NAME=VALUE, separated by spaces
 	KindDeps        = "deps"
 	KindRuntime     = "runtime"
 )

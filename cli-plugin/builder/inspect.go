@@ -1,0 +1,104 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Details are what is known of one image of ours.
+type Details struct {
+	Stored
+	Platform string            `json:"platform"`
+	Created  string            `json:"created"`
+	Inputs   map[string]string `json:"inputs"` // of the hash in the deps tag, by name; parts are hashes themselves
+	Labels   map[string]string `json:"labels"`
+	Layers   []Layer           `json:"layers"` // the lowest first
+	Manifest payload.Manifest  `json:"manifest"`
+	Packages []string          `json:"packages"` // bill of materials: package URLs
+}
+
+// Layer is a layer of an image in an engine.
+type Layer struct {
+	DiffID    string `json:"diffID"`
+	CreatedBy string `json:"createdBy"`
+	Size      int64  `json:"size"`
+	Images    int    `json:"images"` // of the engine that have it on disk in common, this one among them
+}
+
+// Describe describes the image ref of the engine.
+func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
+	found, err := e.inspect(ctx, ref)
+	if err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	if found == nil {
+		return nil, problem.New(problem.NotFound, "the engine has no image "+ref, nil, "'docker openhands ls' shows those that it has")
+	}
+	inv, err := e.Inventory(ctx)
+	if err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	d := &Details{Platform: platform(found), Created: found.Created, Labels: labels(found), Inputs: map[string]string{}, Packages: []string{}}
+	for _, img := range inv.Images {
+		if img.ID == found.ID {
+			d.Stored = img
+		}
+	}
+	if d.ID == "" {
+		return nil, problem.New(problem.NotDeps, ref+" is neither a payload nor a runtime image of OpenHands", nil, "'docker openhands ls' shows those that the engine has")
+	}
+	for field := range strings.FieldsSeq(d.Labels[payload.LabelInputs]) {
+		if name, value, ok := strings.Cut(field, "="); ok {
+			d.Inputs[name] = value
+		}
+	}
+	if d.Layers, err = e.layers(ctx, inv, d.ID, found.RootFS.Layers); err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	data, err := e.readFile(ctx, d.ID, payload.ManifestFile)
+	if err != nil {
+		return nil, problem.Classify(ctx, err)
+	}
+	if err := json.Unmarshal(data, &d.Manifest); err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", payload.ManifestFile, ref, err)
+	}
+	for _, component := range d.Manifest.Components {
+		for _, p := range component.Packages {
+			d.Packages = append(d.Packages, packageURL(p))
+		}
+	}
+	return d, nil
+}
+
+// layers pairs the image's layers with their history.
+func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs []string) ([]Layer, error) {
+	history, err := e.api.ImageHistory(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of %s: %w", id, err)
+	}
+	steps := layerSteps(history.Items, len(diffIDs))
+	layers := make([]Layer, len(diffIDs))
+	for i, diffID := range diffIDs {
+		layers[i] = Layer{DiffID: diffID, Images: len(inv.users[inv.stack[id][i]])}
+		if i < len(steps) {
+			layers[i].CreatedBy, layers[i].Size = steps[i].CreatedBy, steps[i].Size
+		}
+	}
+	return layers, nil
+}
+
+// packageURL is the name of a package in the form of the package URL
+// specification. Those of Debian are in the namespace of that distribution.
+func packageURL(p payload.Package) string {
+	kind := p.Type
+	if kind == "deb" {
+		kind += "/debian"
+	}
+	escape := strings.NewReplacer("@", "%40", "+", "%2B", " ", "%20").Replace
+	return "pkg:" + kind + "/" + escape(p.Name) + "@" + escape(p.Version)
+}

@@ -1,0 +1,301 @@
+package builder
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// Stored is a payload or a runtime image that an engine has. Sizes are in
+// bytes, of the unpacked layers.
+type Stored struct {
+	ID         string    `json:"id"`
+	References []string  `json:"references"`
+	Kind       string    `json:"kind"` // payload.KindDeps or payload.KindRuntime
+	Version    string    `json:"openhandsVersion"`
+	Server     string    `json:"server"`
+	DepsTag    string    `json:"depsTag"`
+	Base       string    `json:"base,omitempty"`    // empty: a payload
+	Payload    string    `json:"payload,omitempty"` // ID of the deps image whose layers it has on disk in common
+	Tagged     time.Time `json:"tagged"`            // when this engine last gave it a name
+	Size       int64     `json:"size"`
+	Own        int64     `json:"own"` // of layers that no other image of the engine has
+	SharesWith []string  `json:"sharesWith"`
+	Containers int       `json:"containers"` // made from it, running or not
+}
+
+// Inventory is all that an engine has of ours.
+type Inventory struct {
+	Images   []Stored `json:"images"`   // payloads first, the newest first
+	Bytes    int64    `json:"bytes"`    // on disk, each layer once
+	Unshared int64    `json:"unshared"` // each layer as often as an image has it
+
+	sizes map[string]int64    // of layers, by the stack up to them
+	users map[string][]string // IDs of all images of the engine that have it
+	stack map[string][]string // by image ID
+}
+
+// Inventory looks at every image and container of the engine.
+func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
+	summaries, err := e.api.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", err)
+	}
+	inv := &Inventory{Images: []Stored{}, sizes: map[string]int64{}, users: map[string][]string{}, stack: map[string][]string{}}
+	for _, summary := range summaries.Items {
+		found, err := e.inspect(ctx, summary.ID)
+		if err != nil {
+			return nil, err
+		}
+		if found == nil { // removed since
+			continue
+		}
+		stack := stackNames(diffIDs(found))
+		inv.stack[found.ID] = stack
+		for _, layer := range stack {
+			inv.users[layer] = append(inv.users[layer], found.ID)
+		}
+		ours, err := e.ours(ctx, found, stack, inv.sizes)
+		if err != nil {
+			return nil, err
+		}
+		if ours == nil {
+			continue
+		}
+		for _, container := range containers.Items {
+			if container.ImageID == found.ID {
+				ours.Containers++
+			}
+		}
+		inv.Images = append(inv.Images, *ours)
+	}
+	inv.relate()
+	return inv, nil
+}
+
+// ours describes an image of ours and notes the sizes of its layers; it is nil
+// for any other image.
+func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack []string, sizes map[string]int64) (*Stored, error) {
+	all := labels(found)
+	kind := all[payload.LabelKind]
+	if kind != payload.KindDeps && kind != payload.KindRuntime {
+		return nil, nil
+	}
+	history, err := e.api.ImageHistory(ctx, found.ID)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of %s: %w", found.ID, err)
+	}
+	img := &Stored{
+		ID: found.ID, References: slices.Sorted(slices.Values(found.RepoTags)), Kind: kind, Version: all[payload.LabelVersion],
+		Server: all[payload.LabelServer], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
+		Tagged: found.Metadata.LastTagTime, SharesWith: []string{},
+	}
+	if img.References == nil {
+		img.References = []string{}
+	}
+	if img.Tagged.IsZero() {
+		img.Tagged, _ = time.Parse(time.RFC3339Nano, found.Created) // an image need not say when it was made
+	}
+	for i, step := range layerSteps(history.Items, len(stack)) {
+		sizes[stack[i]] = step.Size
+		img.Size += step.Size
+	}
+	return img, nil
+}
+
+// relate fills in what follows from all images together.
+func (inv *Inventory) relate() {
+	slices.SortFunc(inv.Images, func(a, b Stored) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), b.Tagged.Compare(a.Tagged), cmp.Compare(a.ID, b.ID))
+	})
+	seen := map[string]bool{}
+	for i := range inv.Images {
+		img := &inv.Images[i]
+		inv.Unshared += img.Size
+		img.Own = inv.Freed([]Stored{*img})
+		for _, layer := range inv.stack[img.ID] {
+			if !seen[layer] {
+				seen[layer] = true
+				inv.Bytes += inv.sizes[layer]
+			}
+		}
+		for _, other := range inv.Images {
+			if other.ID == img.ID || inv.common(*img, other) == 0 {
+				continue
+			}
+			img.SharesWith = append(img.SharesWith, other.ID)
+			if other.Kind == payload.KindDeps && img.Kind == payload.KindRuntime && inv.common(*img, other) == len(inv.stack[other.ID]) {
+				img.Payload = other.ID
+			}
+		}
+	}
+}
+
+// common is the number of layers that two images have in common on disk.
+func (inv *Inventory) common(a, b Stored) int {
+	n := 0
+	for x, y := inv.stack[a.ID], inv.stack[b.ID]; n < min(len(x), len(y)) && x[n] == y[n]; {
+		n++
+	}
+	return n
+}
+
+// Freed is the number of bytes that removing all of the images frees.
+func (inv *Inventory) Freed(images []Stored) int64 {
+	removed, counted := map[string]bool{}, map[string]bool{}
+	for _, img := range images {
+		removed[img.ID] = true
+	}
+	var bytes int64
+	for _, img := range images {
+		for _, layer := range inv.stack[img.ID] {
+			stays := slices.ContainsFunc(inv.users[layer], func(user string) bool { return !removed[user] })
+			if !stays && !counted[layer] {
+				counted[layer] = true
+				bytes += inv.sizes[layer]
+			}
+		}
+	}
+	return bytes
+}
+
+// stackNames names each layer by all that lies below it, as engines keep them.
+func stackNames(layers []digest.Digest) []string {
+	stack := make([]string, len(layers))
+	for i := range layers {
+		stack[i] = chainKey(layers[:i+1])
+	}
+	return stack
+}
+
+// layerSteps returns the entries of a history that made an image's layers, the
+// lowest first. A history does not say which of its empty entries are layers:
+// the oldest ones are taken.
+func layerSteps(history []image.HistoryResponseItem, layers int) []image.HistoryResponseItem {
+	empty := layers
+	for _, item := range history {
+		if item.Size > 0 {
+			empty--
+		}
+	}
+	var steps []image.HistoryResponseItem
+	for _, item := range slices.Backward(history) {
+		if item.Size == 0 {
+			if empty <= 0 {
+				continue
+			}
+			empty--
+		}
+		steps = append(steps, item)
+	}
+	return steps[:min(len(steps), layers)]
+}
+
+// Superseded is an image that can go, and why.
+type Superseded struct {
+	Stored
+	Why string `json:"why"`
+}
+
+// Superseded returns the images that no container uses, that have no name but
+// those that builds gave, and whose names are those of older inputs: of the
+// same version over the same base there is a newer image. A payload that a
+// runtime image which stays was made from stays, too.
+func (inv *Inventory) Superseded() []Superseded {
+	newest := map[string]Stored{} // by series
+	for _, img := range inv.Images {
+		for _, ref := range img.References {
+			if series, ok := img.series(ref); ok && newest[series].Tagged.Before(img.Tagged) {
+				newest[series] = img
+			}
+		}
+	}
+	var gone []Superseded
+	needed := map[string]bool{} // deps tags
+	for _, kind := range []string{payload.KindRuntime, payload.KindDeps} {
+		for _, img := range inv.Images {
+			if img.Kind != kind {
+				continue
+			}
+			why := img.superseded(newest)
+			if why == "" || img.Containers > 0 || img.Kind == payload.KindDeps && needed[img.DepsTag] {
+				needed[img.DepsTag] = true
+				continue
+			}
+			gone = append(gone, Superseded{img, why})
+		}
+	}
+	return gone
+}
+
+// superseded says why, by its names alone, the image can go, or nothing.
+func (img Stored) superseded(newest map[string]Stored) string {
+	if len(img.References) == 0 {
+		return "has no name"
+	}
+	why := ""
+	for _, ref := range img.References {
+		series, ok := img.series(ref)
+		if !ok || newest[series].ID == img.ID {
+			return ""
+		}
+		why = shortID(newest[series].ID) + " is newer"
+	}
+	return why
+}
+
+func shortID(id string) string {
+	_, hex, _ := strings.Cut(id, ":")
+	return hex[:min(12, len(hex))]
+}
+
+// series is what the names of an image have in common that a build gives for
+// one base, whatever payload it comes from; not ok is a name that the user
+// gave.
+func (img Stored) series(ref string) (series string, ok bool) {
+	at := strings.LastIndexByte(ref, ':')
+	hash := img.DepsTag[strings.LastIndexByte(img.DepsTag, '_')+1:]
+	tag := ref[at+1:]
+	if at < 0 || hash == "" || !strings.HasPrefix(tag, "oh_") || !strings.HasSuffix(tag, "_"+hash) {
+		return "", false
+	}
+	return img.Server + " " + strings.TrimSuffix(ref, hash), true
+}
+
+// Remove takes away the names that the image has in the inventory, and with
+// the last one the image. Containers and names that it got since keep it.
+func (e *Engine) Remove(ctx context.Context, img Stored) error {
+	names := img.References
+	if len(names) == 0 {
+		names = []string{img.ID}
+	}
+	for _, name := range names {
+		found, err := e.inspect(ctx, name)
+		if err != nil {
+			return err
+		}
+		if found == nil || found.ID != img.ID {
+			continue
+		}
+		if _, err := e.api.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("removing %s: %w", name, err)
+		}
+	}
+	return nil
+}

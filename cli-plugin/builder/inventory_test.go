@@ -1,0 +1,208 @@
+package builder
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-cmp/cmp"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// shelf is an engine with images whose layers have one byte, ten, a hundred...
+type shelf struct {
+	client.APIClient
+	images     []image.InspectResponse
+	containers []container.Summary
+}
+
+var layerBytes = map[string]int64{"p1": 1, "p2": 10, "a": 100, "d": 1000, "s1": 1e4, "s2": 1e5, "q": 1e6, "none": 0}
+
+func (s *shelf) ImageList(context.Context, client.ImageListOptions) (client.ImageListResult, error) {
+	var result client.ImageListResult
+	for _, img := range s.images {
+		result.Items = append(result.Items, image.Summary{ID: img.ID})
+	}
+	return result, nil
+}
+
+func (s *shelf) ImageInspect(_ context.Context, ref string, _ ...client.ImageInspectOption) (client.ImageInspectResult, error) {
+	for _, img := range s.images {
+		if img.ID == ref {
+			return client.ImageInspectResult{InspectResponse: img}, nil
+		}
+	}
+	panic(ref)
+}
+
+func (s *shelf) ImageHistory(_ context.Context, ref string, _ ...client.ImageHistoryOption) (client.ImageHistoryResult, error) {
+	found, _ := s.ImageInspect(nil, ref)
+	var result client.ImageHistoryResult
+	for _, layer := range found.RootFS.Layers {
+		result.Items = append([]image.HistoryResponseItem{{Size: layerBytes[layer], CreatedBy: layer}}, result.Items...)
+	}
+	result.Items = append([]image.HistoryResponseItem{{CreatedBy: "LABEL a=b"}}, result.Items...)
+	return result, nil
+}
+
+func (s *shelf) ContainerList(context.Context, client.ContainerListOptions) (client.ContainerListResult, error) {
+	return client.ContainerListResult{Items: s.containers}, nil
+}
+
+// put adds an image that got its name hour hours after the first.
+func (s *shelf) put(id, kind, base, tag string, hour int, names []string, layers ...string) {
+	s.images = append(s.images, image.InspectResponse{
+		ID: id, RepoTags: names, RootFS: image.RootFS{Layers: layers},
+		Metadata: image.Metadata{LastTagTime: time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)},
+		Config: &dockerspec.DockerOCIImageConfig{ImageConfig: ocispec.ImageConfig{Labels: map[string]string{
+			payload.LabelKind: kind, payload.LabelDepsTag: tag, payload.LabelBaseName: base, payload.LabelServer: "server",
+		}}},
+	})
+}
+
+func names(tags ...string) []string {
+	var refs []string
+	for _, tag := range tags {
+		refs = append(refs, "repo:5000/rt:"+tag)
+	}
+	return refs
+}
+
+const (
+	oldTag = "oh_deps_v1_0000000000000000"
+	newTag = "oh_deps_v1_1111111111111111"
+	old    = "0000000000000000"
+	young  = "1111111111111111"
+)
+
+func newShelf() *shelf {
+	s := &shelf{}
+	s.put("id:base", "", "", "", 0, []string{"alpine:1"}, "a")
+	s.put("id:deps", payload.KindDeps, "", oldTag, 1, names(oldTag), "p1", "p2")
+	s.put("id:alpine", payload.KindRuntime, "alpine:1", oldTag, 2, names("oh_v1_alpine_t_1_"+old), "p1", "p2", "a", "s1")
+	s.put("id:debian", payload.KindRuntime, "debian:1", oldTag, 3, names("oh_v1_debian_t_1_"+old), "p1", "p2", "d", "none", "s2")
+	s.put("id:above", payload.KindRuntime, "alpine:1", oldTag, 4, []string{"mine:1"}, "a", "p1", "p2")
+	return s
+}
+
+func inventory(t *testing.T, s *shelf) *Inventory {
+	t.Helper()
+	inv, err := (&Engine{api: s}).Inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func TestInventory(t *testing.T) {
+	s := newShelf()
+	s.containers = []container.Summary{{ImageID: "id:debian"}, {ImageID: "id:debian"}, {ImageID: "id:base"}}
+	inv := inventory(t, s)
+	type row struct {
+		ID, Payload string
+		Size, Own   int64
+		Shares      []string
+		Containers  int
+	}
+	var got []row
+	for _, img := range inv.Images {
+		got = append(got, row{img.ID, img.Payload, img.Size, img.Own, img.SharesWith, img.Containers})
+	}
+	want := []row{
+		{"id:deps", "", 11, 0, []string{"id:debian", "id:alpine"}, 0},
+		{"id:above", "", 111, 11, []string{}, 0}, // shares with the base, which is not ours
+		{"id:debian", "id:deps", 101011, 101000, []string{"id:deps", "id:alpine"}, 2},
+		{"id:alpine", "id:deps", 10111, 10100, []string{"id:deps", "id:debian"}, 0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if inv.Bytes != 11+100+11+101000+10100 || inv.Unshared != 11+111+101011+10111 {
+		t.Errorf("%d bytes, %d unshared", inv.Bytes, inv.Unshared)
+	}
+	if freed := inv.Freed([]Stored{inv.Images[0], inv.Images[2], inv.Images[3]}); freed != 11+101000+10100 {
+		t.Errorf("the payload and both images over it free %d", freed)
+	}
+}
+
+func TestSuperseded(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*shelf)
+		want   []string
+	}{
+		"each is the newest over its base": {func(*shelf) {}, nil},
+		"a newer payload": {func(s *shelf) {
+			s.put("id:new", payload.KindDeps, "", newTag, 5, names(newTag), "q")
+		}, nil}, // images that stay were made from the older one
+		"a newer payload and image": {func(s *shelf) {
+			s.put("id:new", payload.KindDeps, "", newTag, 5, names(newTag), "q")
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+		}, []string{"id:alpine"}},
+		"all are older": {func(s *shelf) {
+			s.images = s.images[:4]
+			s.put("id:new", payload.KindDeps, "", newTag, 5, names(newTag), "q")
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+			s.put("id:debian2", payload.KindRuntime, "debian:1", newTag, 6, names("oh_v1_debian_t_1_"+young), "q", "d")
+		}, []string{"id:debian", "id:alpine", "id:deps"}},
+		"a container uses the image, and the image the payload": {func(s *shelf) {
+			s.images = s.images[:4]
+			s.put("id:new", payload.KindDeps, "", newTag, 5, names(newTag), "q")
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+			s.put("id:debian2", payload.KindRuntime, "debian:1", newTag, 6, names("oh_v1_debian_t_1_"+young), "q", "d")
+			s.containers = []container.Summary{{ImageID: "id:alpine"}}
+		}, []string{"id:debian"}},
+		"no name": {func(s *shelf) {
+			s.put("id:nameless", payload.KindRuntime, "alpine:1", oldTag, 1, nil, "p1", "p2", "a", "s2")
+		}, []string{"id:nameless"}},
+		"older, but with a name of the user's": {func(s *shelf) {
+			s.images[2].RepoTags = append(s.images[2].RepoTags, "mine:2")
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+		}, nil},
+		"another repository": {func(s *shelf) {
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, []string{"else/rt:oh_v1_alpine_t_1_" + young}, "q", "a")
+		}, nil},
+	} {
+		s := newShelf()
+		test.change(s)
+		var got []string
+		for _, img := range inventory(t, s).Superseded() {
+			got = append(got, img.ID)
+			if img.Why == "" {
+				t.Errorf("%s: it does not say why %s can go", name, img.ID)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestLayerSteps(t *testing.T) {
+	history := []image.HistoryResponseItem{{CreatedBy: "CMD"}, {CreatedBy: "RUN", Size: 5}, {CreatedBy: "WORKDIR"}, {CreatedBy: "ADD", Size: 7}}
+	for layers, want := range [][]string{{}, {"ADD"}, {"ADD", "RUN"}, {"ADD", "WORKDIR", "RUN"}, {"ADD", "WORKDIR", "RUN", "CMD"}, {"ADD", "WORKDIR", "RUN", "CMD"}} {
+		got := []string{}
+		for _, step := range layerSteps(history, layers) {
+			got = append(got, step.CreatedBy)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d layers: %s", layers, diff)
+		}
+	}
+}
+
+func TestPackageURL(t *testing.T) {
+	for want, p := range map[string]payload.Package{
+		"pkg:deb/debian/libstdc%2B%2B6@14.2.0-19": {Type: "deb", Name: "libstdc++6", Version: "14.2.0-19"},
+		"pkg:pypi/uvicorn@0.30":                   {Type: "pypi", Name: "uvicorn", Version: "0.30"},
+		"pkg:npm/%40scope/name@1.0.0":             {Type: "npm", Name: "@scope/name", Version: "1.0.0"},
+	} {
+		if got := packageURL(p); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
