@@ -21,6 +21,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"refused": refused},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DOCKER_HOST", "unix://"+env.WorkDir+"/none.sock")
 			env.Setenv("DOCKER_CONFIG", env.WorkDir)

@@ -63,10 +63,25 @@ func templateError(name, text string, err error) error {
 	} else if found := lineOf.FindAllStringSubmatch(err.Error(), -1); found != nil {
 		line, _ = strconv.Atoi(found[len(found)-1][1]) // digits
 	}
+	if line == 0 {
+		line = lineOfSyntax(text, err)
+	}
 	where := name
 	if lines := strings.Split(text, "\n"); line > 0 && line <= len(lines) {
 		where = fmt.Sprintf("%s, line %d (%s)", name, line, strings.TrimSpace(lines[line-1]))
 	}
 	return problem.New(problem.BadTemplate, "the template of the Dockerfile cannot be rendered: "+where, cause,
 		"Correct the template, or use the sources of a release")
+}
+
+// lineOfSyntax finds the line of a syntax error that does not tell it: the one
+// with which the text begins to fail in this way. It is 0 where none is found.
+func lineOfSyntax(text string, err error) int {
+	lines := strings.SplitAfter(text, "\n")
+	for n := range lines {
+		if _, upTo := gonja.FromString(strings.Join(lines[:n+1], "")); upTo != nil && upTo.Error() == err.Error() {
+			return n + 1
+		}
+	}
+	return 0
 }
