@@ -37,7 +37,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
-	f.StringVar(&o.repository, "repository", "", "Repository of the images (default OH_RUNTIME_RUNTIME_IMAGE_REPO, or else "+plan.DefaultRepository+")")
+	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 }
 
 // runtimeOptions choose the images over bases.
@@ -125,15 +125,10 @@ func componentNames() []string {
 	return names
 }
 
-// imageRepository is that of all images made.
-func (o *payloadOptions) imageRepository() string {
-	return cmp.Or(o.repository, os.Getenv("OH_RUNTIME_RUNTIME_IMAGE_REPO"), plan.DefaultRepository)
-}
-
 // planOptions are the options of the plan for arch.
 func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
 	return plan.Options{
-		Bases: o.bases, Repository: o.imageRepository(),
+		Bases: o.bases, Repository: o.repository,
 		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, Without: o.without,
 		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
 		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),

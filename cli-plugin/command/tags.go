@@ -75,7 +75,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 	if err != nil {
 		return nil, err
 	}
-	return twoStageTags(runtimes.imageRepository(), p), nil
+	return twoStageTags(runtimes.repository, p), nil
 }
 
 func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
@@ -90,7 +90,7 @@ func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOpti
 	}
 	var reports []tagReport
 	for _, base := range bases {
-		names, err := source.Names(ctx, runtimes.imageRepository(), base, !o.leaveOutBrowser())
+		names, err := source.Names(ctx, runtimes.repository, base, !o.leaveOutBrowser())
 		if err != nil {
 			return nil, err
 		}

@@ -195,7 +195,7 @@ func (o traditionalBuild) image(ctx context.Context, source *traditional.Source,
 		image.BuildArgs = append(image.BuildArgs, args...)
 	}
 	var err error
-	if image.Names, err = source.Names(ctx, o.runtimes.imageRepository(), base, image.Browser); err != nil {
+	if image.Names, err = source.Names(ctx, o.runtimes.repository, base, image.Browser); err != nil {
 		return image, err
 	}
 	return image, image.Names.Check(base, image.Tags)

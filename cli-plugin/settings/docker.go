@@ -11,8 +11,8 @@ const Plugin = "openhands"
 
 // SetDocker returns the text of docker's config.json with the plugin's option
 // name set to value, or removed where value is empty. All else is kept,
-// whether this program knows it or not, in its order. The form is that in
-// which docker itself writes the file.
+// whether this program knows it or not, in its order. It is indented as
+// docker itself does it.
 func SetDocker(text []byte, name, value string) ([]byte, error) {
 	var file, plugins, section object
 	if len(bytes.TrimSpace(text)) > 0 {
@@ -39,6 +39,7 @@ func SetDocker(text []byte, name, value string) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	err := json.Indent(&out, compact, "", "\t")
+	out.WriteByte('\n')
 	return out.Bytes(), err
 }
 

@@ -28,13 +28,14 @@ func TestSetDocker(t *testing.T) {
 		}
 	},
 	"credsStore": "secretservice"
-}`
+}
+`
 	for name, test := range map[string]struct{ text, key, value, want string }{
-		"new file":     {"", "mode", "two-stage", "{\n\t\"plugins\": {\n\t\t\"openhands\": {\n\t\t\t\"mode\": \"two-stage\"\n\t\t}\n\t}\n}"},
-		"null":         {"null", "mode", "<x>", "{\n\t\"plugins\": {\n\t\t\"openhands\": {\n\t\t\t\"mode\": \"<x>\"\n\t\t}\n\t}\n}"},
-		"last removed": {`{"plugins":{"openhands":{"mode":"x"}}}`, "mode", "", "{}"},
-		"others stay":  {`{"plugins":{"openhands":{"mode":"x"},"o":{}},"z":1,"a":2}`, "mode", "", "{\n\t\"plugins\": {\n\t\t\"o\": {}\n\t},\n\t\"z\": 1,\n\t\"a\": 2\n}"},
-		"no such":      {`{"z":1,"a":{}}`, "mode", "", "{\n\t\"z\": 1,\n\t\"a\": {}\n}"},
+		"new file":     {"", "mode", "two-stage", "{\n\t\"plugins\": {\n\t\t\"openhands\": {\n\t\t\t\"mode\": \"two-stage\"\n\t\t}\n\t}\n}\n"},
+		"null":         {"null", "mode", "<x>", "{\n\t\"plugins\": {\n\t\t\"openhands\": {\n\t\t\t\"mode\": \"<x>\"\n\t\t}\n\t}\n}\n"},
+		"last removed": {`{"plugins":{"openhands":{"mode":"x"}}}`, "mode", "", "{}\n"},
+		"others stay":  {`{"plugins":{"openhands":{"mode":"x"},"o":{}},"z":1,"a":2}`, "mode", "", "{\n\t\"plugins\": {\n\t\t\"o\": {}\n\t},\n\t\"z\": 1,\n\t\"a\": 2\n}\n"},
+		"no such":      {`{"z":1,"a":{}}`, "mode", "", "{\n\t\"z\": 1,\n\t\"a\": {}\n}\n"},
 	} {
 		got, err := SetDocker([]byte(test.text), test.key, test.value)
 		if err != nil {
