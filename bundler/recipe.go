@@ -120,8 +120,8 @@ func (r *Recipe) validate(prefix string) error {
 		switch {
 		case w.Old == "" || w.Count < 1:
 			bad("rewrite of %s: old and count must be given", w.File)
-		case strings.ContainsRune(w.Old+w.New, 0):
-			bad("rewrite of %s: %q and %q must not contain NUL", w.File, w.Old, w.New)
+		case strings.ContainsRune(w.Old, 0) && len(w.New) < len(w.Old) && w.Pad != PadSlash:
+			bad("rewrite of %s: %q contains NUL, so %q must be as long", w.File, w.Old, w.New)
 		case len(w.New) > len(w.Old):
 			bad("rewrite of %s: %q is longer than %q", w.File, w.New, w.Old)
 		case strings.Contains(w.New, w.Old) && w.New != w.Old:

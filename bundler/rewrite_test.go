@@ -17,6 +17,7 @@ func TestRewrite(t *testing.T) {
 		{"start of a string", "\x00/usr/lib/x/y\x00z", Rewrite{Old: "/usr/lib", New: "/o", Count: 1}, "\x00/o/x/y\x00\x00\x00\x00\x00\x00\x00z"},
 		{"middle of a string", "a:/usr/lib:b\x00z", Rewrite{Old: "/usr/lib", New: "/o", Count: 1}, "a:/o:b\x00\x00\x00\x00\x00\x00\x00z"},
 		{"slashes", "/usr/lib/x\x00", Rewrite{Old: "/usr/lib", New: "/o/l", Count: 1, Pad: PadSlash}, "/o/////l/x\x00"},
+		{"NULs included", "x\x00/usr\x00y/usr\x00", Rewrite{Old: "\x00/usr\x00", New: "\x00/o\x00\x00\x00", Count: 1}, "x\x00/o\x00\x00\x00y/usr\x00"},
 		{"several places", "/usr\x00/usr\x00", Rewrite{Old: "/usr", New: "/o", Count: 2}, "/o\x00\x00\x00/o\x00\x00\x00"},
 		{"done before", "\x00/o/x\x00\x00\x00", Rewrite{Old: "/usr/lib/x", New: "/o/x", Count: 1}, "\x00/o/x\x00\x00\x00"},
 		{"done before with slashes", "/o/////l/x\x00", Rewrite{Old: "/usr/lib", New: "/o/l", Count: 1, Pad: PadSlash}, "/o/////l/x\x00"},
