@@ -28,8 +28,7 @@ type Image struct {
 	ID     string
 	Size   int64 // bytes, unpacked
 	Labels map[string]string
-	Env    []string
-	Layers []string // uncompressed digests, lowest first
+	Names  []string
 }
 
 // Find describes the image ref, pulled where the engine lacks it.
@@ -52,11 +51,7 @@ func (b *Builder) Local(ctx context.Context, ref string) (*Image, error) {
 }
 
 func describe(found *image.InspectResponse) Image {
-	i := Image{ID: found.ID, Size: found.Size, Labels: labels(found), Layers: found.RootFS.Layers}
-	if found.Config != nil {
-		i.Env = found.Config.Env
-	}
-	return i
+	return Image{ID: found.ID, Size: found.Size, Labels: labels(found), Names: found.RepoTags}
 }
 
 func (b *Builder) find(ctx context.Context, ref string) (*image.InspectResponse, error) {
@@ -203,21 +198,6 @@ func (x examination) seal(ctx context.Context) (report *bundler.VerifyReport, un
 		return nil, errors.New(said[strings.LastIndexByte(said, '\n')+1:]), nil
 	}
 	return report, nil, nil
-}
-
-// StartAny starts the server as Start does, on a free port and also in a
-// traditional image.
-func (b *Builder) StartAny(ctx context.Context, ref string) (*Server, error) {
-	found, err := b.find(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	if labels(found)[payload.LabelKind] == payload.KindRuntime {
-		return b.Start(ctx, ref, 0)
-	}
-	config := &container.Config{Image: found.ID}
-	asOpenHands(config)
-	return b.launch(ctx, ref, config, &container.HostConfig{}, 0)
 }
 
 // AnyUser is an account that no image knows, with group 0, as clusters give it.

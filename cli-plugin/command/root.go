@@ -90,12 +90,19 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 	root.AddCommand(
 		newBuild(dockerCLI),
 		newBundle(dockerCLI),
+		newCompletion(dockerCLI),
 		newConfig(dockerCLI),
 		newDeps(dockerCLI),
+		newInspect(dockerCLI),
+		newLs(dockerCLI),
+		newMigrate(dockerCLI),
+		newPrune(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),
+		newVerify(dockerCLI),
 		newVersion(dockerCLI, version),
 	)
+	completeAllImages(root, dockerCLI)
 	return root
 }
 

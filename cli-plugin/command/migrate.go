@@ -1,0 +1,445 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// migration is a call of "migrate".
+type migration struct {
+	runtimes  runtimeOptions
+	how       buildOptions
+	image     string // the traditional one
+	buildArgs []string
+	noBrowser bool
+
+	config            string // file to read and to switch
+	dry, apply, undo  bool
+	forced            bool // force-rebuild is set, by whatever source
+	baseFrom, depFrom settings.Origin
+}
+
+func newMigrate(dockerCLI command.Cli) *cobra.Command {
+	var m migration
+	chosen := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd := &cobra.Command{
+		Use:   "migrate [--config FILE | --image REF]",
+		Short: "Move from a traditional image to one of two stages",
+		Long: `Reads what OpenHands is configured with (config.toml, the SANDBOX_* variables) or
+looks at a traditional image, says what will be the same and what will not, and
+whether the extra dependencies will work. Then it builds the two-stage image
+beside the old one, verifies both and compares them. Nothing is switched unless
+--apply says so; --undo switches back.`,
+		Example: `  docker openhands migrate --dry-run
+  docker openhands migrate --config ~/OpenHands/config.toml --apply
+  docker openhands migrate --config ~/OpenHands/config.toml --undo`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if m.undo {
+				return m.takeBack(dockerCLI)
+			}
+			if err := m.read(cmd.Flags(), chosen, dockerCLI); err != nil {
+				return err
+			}
+			return m.run(cmd.Context(), dockerCLI)
+		},
+	}
+	m.runtimes.flags(chosen)
+	m.how.flags(chosen)
+	chosen.StringVar(&m.image, "image", "", "Traditional image to compare with (default: the one that is configured, or that the engine has)")
+	chosen.StringArrayVar(&m.buildArgs, "extra-build-args", nil, "Arguments that the traditional build was given")
+	chosen.BoolVar(&m.noBrowser, "no-browser", false, "Leave the browser out")
+	cmd.Flags().AddFlagSet(chosen)
+	cmd.Flags().StringVar(&m.config, "config", "", "Configuration of OpenHands to read and to switch (default: config.toml in the working directory)")
+	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "Say what would change, and build nothing")
+	cmd.Flags().BoolVar(&m.apply, "apply", false, "Switch the configuration when everything has passed; a backup is kept")
+	cmd.Flags().BoolVar(&m.undo, "undo", false, "Switch the configuration back")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "apply", "undo")
+	complete(cmd)
+	return cmd
+}
+
+func (m *migration) file() string { return cmp.Or(m.config, defaultTOML) }
+
+func (m *migration) takeBack(dockerCLI command.Cli) error {
+	if err := switchBack(m.file()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(dockerCLI.Out(), "%s is what it was before the switch; the images are all still there\n", m.file())
+	return err
+}
+
+// read takes what the command line does not say from the other sources of
+// settings, as the traditional builder would.
+func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) error {
+	sources, err := otherSources(dockerCLI, m.config)
+	if err != nil {
+		return err
+	}
+	sources.Flags = given(flags)
+	all := settingsOf(chosen)
+	values, err := settings.Resolve(all, sources)
+	if err != nil {
+		return err
+	}
+	for _, setting := range all {
+		v := values[setting.Name]
+		if v.Origin.Level == settings.Flag || v.Origin.Level == settings.Default {
+			continue
+		}
+		if err := assign(flags.Lookup(setting.Name).Value, v.Texts); err != nil {
+			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
+		}
+	}
+	m.baseFrom, m.depFrom = values["base"].Origin, values["extra-deps"].Origin
+	// What forced each traditional build is not meant for this one.
+	m.forced = m.how.forceRebuild
+	m.how.forceRebuild = flags.Changed("force-rebuild") && m.forced
+	if m.noBrowser && !slices.Contains(m.runtimes.without, "browser") {
+		m.runtimes.without = append(m.runtimes.without, "browser")
+	}
+	return nil
+}
+
+// migrationReport is what --json prints.
+type migrationReport struct {
+	Base      string            `json:"base"`
+	BaseFrom  string            `json:"baseFrom"`
+	Rows      []migrate.Row     `json:"comparison"`
+	ExtraDeps []migrate.Row     `json:"extraDeps"`
+	Old       *migrate.Measured `json:"old,omitempty"`
+	New       *migrate.Measured `json:"new,omitempty"`
+	Verified  *verify.Report    `json:"verified,omitempty"`
+	OldHealth *verify.Finding   `json:"oldHealth,omitempty"`
+	Switched  string            `json:"switched,omitempty"` // file
+	Backup    string            `json:"backup,omitempty"`
+	results   []builder.Result  // of the build
+	oldImage  *builder.Image    // nil: there is none
+	runtime   plan.Runtime      // the new one
+	platform  string            // of the engine
+	found     map[string]bool   // programs of the base
+	version   string            // that the old image is of, where it says so
+}
+
+func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
+	b, err := m.how.session(ctx, dockerCLI, "")
+	if err != nil {
+		return err
+	}
+	var r migrationReport
+	if err := m.compare(ctx, dockerCLI, b, &r); err != nil {
+		return problem.Classify(ctx, err)
+	}
+	say := func(write func(io.Writer) error) error {
+		if m.how.json {
+			return nil
+		}
+		return write(dockerCLI.Out())
+	}
+	if err := say(r.writeComparison); err != nil {
+		return err
+	}
+	stop := r.obstacle()
+	if stop == nil && !m.dry {
+		if err := m.try(ctx, b, &r); err != nil {
+			return problem.Classify(ctx, err)
+		}
+		if err := say(r.writeTrial); err != nil {
+			return err
+		}
+		stop = r.verdict()
+	}
+	if stop == nil && m.apply {
+		browser := !slices.Contains(m.runtimes.without, "browser")
+		if known, ok := hasBrowser(ctx, dockerCLI, r.New.Image); ok {
+			browser = known
+		}
+		if r.Backup, err = switchTo(m.file(), r.New.Image, browser); err != nil {
+			return err
+		}
+		r.Switched = m.file()
+	}
+	if m.how.json {
+		err = writeJSON(dockerCLI.Out(), r)
+	} else if stop == nil {
+		err = m.writeNext(dockerCLI.Out(), r)
+	}
+	if err != nil {
+		return err
+	}
+	return stop
+}
+
+// compare finds out what there is and tells the difference.
+func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, r *migrationReport) error {
+	if len(m.runtimes.bases) > 1 {
+		return problem.New(problem.Usage, fmt.Sprintf("there are %d bases, but one image moves at a time", len(m.runtimes.bases)), nil, "Name one base")
+	}
+	if m.image != "" {
+		old, err := b.Find(ctx, m.image)
+		if err != nil {
+			return err
+		}
+		if kind := old.Labels[payload.LabelKind]; kind != "" {
+			return problem.New(problem.NotMigrated, fmt.Sprintf("%s is an image of two stages already", m.image), nil, "There is nothing to do; 'docker openhands verify --live' checks it")
+		}
+		r.oldImage = &old
+		var base string
+		if base, r.version = baseOf(old); len(m.runtimes.bases) == 0 && base != "" {
+			m.runtimes.bases, r.BaseFrom = []string{base}, "tag of "+m.image
+		}
+		if len(m.runtimes.bases) == 0 {
+			return problem.New(problem.Usage, fmt.Sprintf("no tag of %s tells what it was built over", m.image), nil, "Name its base with --base")
+		}
+	}
+	if len(m.runtimes.bases) == 0 {
+		m.runtimes.bases, r.BaseFrom = []string{traditional.DefaultBase}, "default of OpenHands"
+	}
+	r.Base = m.runtimes.bases[0]
+	r.BaseFrom = cmp.Or(r.BaseFrom, m.baseFrom.String())
+	if r.oldImage == nil {
+		ref := m.runtimes.repository + ":" + traditional.VersionedTag(m.runtimes.version, r.Base)
+		old, err := b.Local(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			m.image, r.oldImage = ref, old
+		}
+	}
+	platform := m.runtimes.platform
+	m.runtimes.platform = "" // of the engine's is what is compared
+	p, err := m.runtimes.sketch(ctx, dockerCLI)
+	if err != nil {
+		return err
+	}
+	r.runtime = p.Runtimes[0]
+	r.platform = "linux/" + cmp.Or(b.Engine.Arch(), runtime.GOARCH)
+	image := r.runtime.Image
+	if len(m.runtimes.tags) > 0 {
+		image = m.runtimes.tags[0]
+	}
+	r.Rows = migrate.Compare(
+		migrate.Old{
+			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
+			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
+		},
+		migrate.New{Image: image, Version: p.Deps.Version, Platform: r.platform, Components: p.Deps.Components})
+	if m.runtimes.extraDeps == "" {
+		r.ExtraDeps = []migrate.Row{}
+		return nil
+	}
+	if r.found, err = b.Programs(ctx, r.Base, migrate.Programs(m.runtimes.extraDeps)); err != nil {
+		return err
+	}
+	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return r.found[program] }})
+	return nil
+}
+
+// baseOf tells from an image's names what it was built over.
+func baseOf(image builder.Image) (base, version string) {
+	for _, name := range image.Names {
+		tag := name[strings.LastIndexByte(name, ':')+1:]
+		if found, v, ok := migrate.BaseOfTag(tag); ok {
+			return found, v
+		} else if v != "" {
+			version = v
+		}
+	}
+	return "", version
+}
+
+// obstacle is what makes building pointless.
+func (r migrationReport) obstacle() error {
+	for _, row := range slices.Concat(r.Rows, r.ExtraDeps) {
+		if row.Effect == migrate.Fails {
+			return problem.New(problem.NotMigrated, fmt.Sprintf("%q would fail: %s", row.Subject, row.Why), nil,
+				"Say what to run instead with --extra-deps, or choose another base with --base; every line that fails is in the table")
+		}
+	}
+	return nil
+}
+
+// try builds the new image and looks at both.
+func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationReport) error {
+	results, err := m.how.build(ctx, b, &m.runtimes)
+	if err != nil {
+		return err
+	}
+	made := results[len(results)-1]
+	image := made.References[len(made.References)-1]
+	report, err := examine(ctx, b, image, true)
+	if err != nil {
+		return err
+	}
+	r.Verified = &report
+	deps, err := b.Find(ctx, results[0].ID)
+	if err != nil {
+		return err
+	}
+	found, err := b.Find(ctx, made.ID)
+	if err != nil {
+		return err
+	}
+	r.New = &migrate.Measured{Image: image, Bytes: found.Size, OwnBytes: found.Size - deps.Size, BuildSeconds: made.Seconds}
+	switch {
+	case made.Reused:
+		r.New.BuildSeconds, r.New.BuildNote = 0, "it was there already"
+	case results[0].Reused:
+		r.New.BuildNote = "the payload was there already"
+	default:
+		r.New.BuildSeconds += results[0].Seconds
+		r.New.BuildNote = fmt.Sprintf("%.1f s of it for the payload, which all bases share", results[0].Seconds)
+	}
+	if len(report.Servers) > 0 {
+		r.New.StartSeconds = report.Servers[0].Seconds
+	}
+	if r.oldImage == nil {
+		return nil
+	}
+	r.Old = &migrate.Measured{Image: m.image, Bytes: r.oldImage.Size, OwnBytes: r.oldImage.Size, BuildNote: "its layers do not tell"}
+	if r.Old.BuildSeconds, err = b.BuildSeconds(ctx, m.image, r.Base); err != nil {
+		return err
+	}
+	if base, err := b.Local(ctx, r.Base); err != nil {
+		return err
+	} else if base != nil {
+		r.Old.OwnBytes -= base.Size
+		if r.Old.BuildSeconds > 0 {
+			r.Old.BuildNote = "at least: from its first layer to its last"
+		}
+		r.New.OwnBytes -= base.Size
+	}
+	health, seconds, err := oldHealth(ctx, b, m.image)
+	if err != nil {
+		return err
+	}
+	r.OldHealth, r.Old.StartSeconds = &health, seconds
+	return nil
+}
+
+// oldHealth starts the traditional image as OpenHands does. It has no payload
+// that could be looked at.
+func oldHealth(ctx context.Context, b *builder.Builder, image string) (_ verify.Finding, seconds float64, err error) {
+	f := verify.Finding{Check: "server, old image", Status: verify.Failed, Cure: "'docker openhands run " + image + "' shows its log; compare with an image that works"}
+	begin := time.Now()
+	server, err := b.StartTraditional(ctx, image, 0)
+	if err == nil {
+		defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
+		limited, cancel := context.WithTimeoutCause(ctx, aliveLimit, fmt.Errorf("not alive after %s", aliveLimit))
+		defer cancel()
+		if err = server.WaitAlive(limited); err != nil && context.Cause(limited) != nil && ctx.Err() == nil {
+			err = context.Cause(limited)
+		}
+	}
+	if ctx.Err() != nil {
+		return f, 0, ctx.Err()
+	}
+	if err != nil {
+		f.Detail = oneLine(err)
+		return f, 0, nil
+	}
+	seconds = time.Since(begin).Seconds()
+	return verify.Finding{Check: f.Check, Status: verify.OK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}, seconds, nil
+}
+
+// verdict is an error where the new image should not be switched to. An old
+// one that fails is no reason to stay with it.
+func (r migrationReport) verdict() error {
+	if r.Verified == nil || r.Verified.Passed {
+		return nil
+	}
+	return problem.New(problem.NotMigrated, fmt.Sprintf("the new image %s does not pass (%d findings)", r.New.Image, r.Verified.Failures()), nil,
+		"The old one is untouched; each finding says what to do")
+}
+
+func (r migrationReport) writeComparison(w io.Writer) error {
+	fmt.Fprintf(w, "base %s (%s)\n\n", r.Base, r.BaseFrom)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "WHAT\tIS\tBEFORE\tAFTER\tWHY")
+	for _, row := range r.Rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", row.Subject, row.Effect, row.Before, row.After, row.Why)
+	}
+	if err := table.Flush(); err != nil || len(r.ExtraDeps) == 0 {
+		return err
+	}
+	words := map[migrate.Effect]string{migrate.Same: "works", migrate.Different: "works differently", migrate.Unknown: "unknown", migrate.Fails: "fails"}
+	fmt.Fprintln(table, "\nEXTRA DEPENDENCY\tIT\tWHY")
+	for _, row := range r.ExtraDeps {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", row.Subject, words[row.Effect], row.Why)
+	}
+	return table.Flush()
+}
+
+func (r migrationReport) writeTrial(w io.Writer) error {
+	fmt.Fprintln(w)
+	if err := writeReport(w, *r.Verified); err != nil {
+		return err
+	}
+	if r.OldHealth != nil {
+		fmt.Fprintf(w, "%s: %s: %s (it has no payload to verify)\n", r.OldHealth.Check, r.OldHealth.Status, r.OldHealth.Detail)
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\tIMAGE\tSIZE\tNOT SHARED\tSTART\tBUILD")
+	for _, side := range []struct {
+		name string
+		m    *migrate.Measured
+	}{{"old", r.Old}, {"new", r.New}} {
+		if side.m == nil {
+			fmt.Fprintf(table, "%s\tnone in this engine\t\t\t\t\n", side.name)
+			continue
+		}
+		build := side.m.BuildNote
+		if side.m.BuildSeconds > 0 {
+			build = fmt.Sprintf("%.1f s (%s)", side.m.BuildSeconds, side.m.BuildNote)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
+	}
+	return table.Flush()
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(max(0, bytes))/1e6) }
+
+func seconds(s float64) string {
+	if s == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f s", s)
+}
+
+func (m *migration) writeNext(w io.Writer, r migrationReport) (err error) {
+	config := ""
+	if m.config != "" {
+		config = " --config " + m.config
+	}
+	switch {
+	case r.Switched != "":
+		_, err = fmt.Fprintf(w, "\n%s uses %s now; it was saved as %s, and 'docker openhands migrate%s --undo' brings it back\n", r.Switched, r.New.Image, r.Backup, config)
+	case m.dry:
+		_, err = fmt.Fprintln(w, "\nnothing was built; leave --dry-run out to build the new image and try it")
+	default:
+		_, err = fmt.Fprintf(w, "\nto switch, run it again with --apply; it writes runtime_container_image into %s and keeps a backup\n", m.file())
+	}
+	return err
+}

@@ -1,0 +1,105 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+)
+
+// backupSuffix is after the name of a config.toml in that of its backup.
+const backupSuffix = ".before-migrate"
+
+// switchTo makes a config.toml use an image, and keeps what it was in a backup.
+func switchTo(file, image string, browser bool) (backup string, err error) {
+	text, err := settings.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	before, err := settings.ParseTOML(file, text)
+	if err != nil {
+		return "", err
+	}
+	after, err := before.UseImage(image, browser)
+	if err != nil {
+		return "", err
+	}
+	backup = file + backupSuffix
+	kept, err := settings.ReadFile(backup)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case kept != nil && bytes.Equal(after.Bytes(), text):
+		return backup, nil // done already
+	case kept != nil && !bytes.Equal(kept, text):
+		return "", problem.New(problem.NotMigrated, fmt.Sprintf("%s was switched before: its backup %s is still there", file, backup), nil,
+			"Go back first with 'docker openhands migrate --undo', or remove the backup")
+	}
+	if err := settings.WriteFile(backup, text, 0o600); err != nil {
+		return "", err
+	}
+	if err := settings.WriteFile(file, after.Bytes(), 0o644); err != nil {
+		return "", errors.Join(err, os.Remove(backup))
+	}
+	return backup, nil
+}
+
+// switchBack makes a config.toml what it was before switchTo. A file that was
+// edited since is left alone.
+func switchBack(file string) error {
+	backup := file + backupSuffix
+	text, err := os.ReadFile(backup)
+	if errors.Is(err, fs.ErrNotExist) {
+		return problem.New(problem.NotMigrated, fmt.Sprintf("there is no switch to take back: %s does not exist", backup), nil,
+			"Name the file that was switched with --config")
+	}
+	if err != nil {
+		return fmt.Errorf("reading the backup: %w", err)
+	}
+	ours, err := isSwitched(file, text)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return problem.New(problem.NotMigrated, fmt.Sprintf("%s was edited after the switch", file), nil,
+			fmt.Sprintf("Compare it with %s, and copy over what you want back", backup))
+	}
+	if len(text) == 0 { // there was none
+		err = os.Remove(file)
+	} else {
+		err = settings.WriteFile(file, text, 0o644)
+	}
+	return errors.Join(err, os.Remove(backup))
+}
+
+// isSwitched reports whether a file is what switchTo made of the text before.
+func isSwitched(file string, before []byte) (bool, error) {
+	text, err := settings.ReadFile(file)
+	if err != nil {
+		return false, err
+	}
+	now, err := settings.ParseTOML(file, text)
+	if err != nil {
+		return false, err
+	}
+	image := settings.Setting{Name: "image", Kind: settings.Text}
+	values, err := settings.Resolve([]settings.Setting{image}, settings.Sources{TOML: now})
+	if err != nil {
+		return false, err
+	}
+	old, err := settings.ParseTOML(file, before)
+	if err != nil {
+		return false, err
+	}
+	for _, browser := range []bool{true, false} {
+		if made, err := old.UseImage(values[image.Name].String(), browser); err == nil && bytes.Equal(made.Bytes(), text) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
