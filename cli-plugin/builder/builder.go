@@ -188,8 +188,10 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse
 		origin[payload.LabelBaseDigest] = base.ID
 		origin[labelOCIBaseDigest] = distributionDigest(base)
 	}
-	if components := labels(deps)[payload.LabelComponents]; components != "" {
-		origin[payload.LabelComponents] = components
+	for _, label := range []string{payload.LabelComponents, payload.LabelInputs} {
+		if value := labels(deps)[label]; value != "" {
+			origin[label] = value
+		}
 	}
 	if result.ID, err = b.make(ctx, r, deps, base, origin); err != nil {
 		return result, err

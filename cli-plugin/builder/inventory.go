@@ -23,6 +23,7 @@ type Stored struct {
 	Kind       string    `json:"kind"` // payload.KindDeps or payload.KindRuntime
 	Version    string    `json:"openhandsVersion"`
 	Server     string    `json:"server"`
+	Components string    `json:"components"` // names, comma-separated, in layer order
 	DepsTag    string    `json:"depsTag"`
 	Base       string    `json:"base,omitempty"`    // empty: a payload
 	Payload    string    `json:"payload,omitempty"` // ID of the deps image whose layers it has on disk in common
@@ -103,7 +104,7 @@ func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack [
 	}
 	img := &Stored{
 		ID: found.ID, References: slices.Sorted(slices.Values(found.RepoTags)), Kind: kind, Version: all[payload.LabelVersion],
-		Server: all[payload.LabelServer], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
+		Server: all[payload.LabelServer], Components: all[payload.LabelComponents], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
 		Tagged: found.Metadata.LastTagTime, SharesWith: []string{},
 	}
 	if img.References == nil {
@@ -265,9 +266,9 @@ func shortID(id string) string {
 	return hex[:min(12, len(hex))]
 }
 
-// series is what the names of an image have in common that a build gives for
-// one base, whatever payload it comes from; not ok is a name that the user
-// gave.
+// series is what the names of images have in common that a build gives for one
+// base and choice of components, from one state of the payload's inputs to the
+// next; not ok is a name that the user gave.
 func (img Stored) series(ref string) (series string, ok bool) {
 	at := strings.LastIndexByte(ref, ':')
 	hash := img.DepsTag[strings.LastIndexByte(img.DepsTag, '_')+1:]
@@ -275,7 +276,7 @@ func (img Stored) series(ref string) (series string, ok bool) {
 	if at < 0 || hash == "" || !strings.HasPrefix(tag, "oh_") || !strings.HasSuffix(tag, "_"+hash) {
 		return "", false
 	}
-	return img.Server + " " + strings.TrimSuffix(ref, hash), true
+	return img.Server + " " + img.Components + " " + strings.TrimSuffix(ref, hash), true
 }
 
 // Remove takes away the names that the image has in the inventory, and with

@@ -163,6 +163,10 @@ func TestSuperseded(t *testing.T) {
 			s.images[2].RepoTags = append(s.images[2].RepoTags, "mine:2")
 			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
 		}, nil},
+		"another choice of components": {func(s *shelf) {
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+			s.images[len(s.images)-1].Config.Labels[payload.LabelComponents] = "core"
+		}, nil},
 		"another repository": {func(s *shelf) {
 			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, []string{"else/rt:oh_v1_alpine_t_1_" + young}, "q", "a")
 		}, nil},

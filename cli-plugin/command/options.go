@@ -105,11 +105,13 @@ func choices() map[string][]string {
 func complete(cmd *cobra.Command) {
 	known := choices()
 	known["server"] = []string{plan.DefaultServer, "agent-server"}
-	known["without"] = componentNames()
 	for flag, values := range known {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
 		}
+	}
+	if cmd.Flags().Lookup("without") != nil {
+		_ = cmd.RegisterFlagCompletionFunc("without", completeList(componentNames()))
 	}
 }
 

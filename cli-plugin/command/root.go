@@ -95,7 +95,6 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newDeps(dockerCLI),
 		newInspect(dockerCLI),
 		newLs(dockerCLI),
-		newMigrate(dockerCLI),
 		newPrune(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),

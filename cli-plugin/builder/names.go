@@ -1,0 +1,55 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/client"
+)
+
+// Names chooses the images whose names are wanted.
+type Names int
+
+// The choices.
+const (
+	BaseNames    Names = iota // neither payloads nor runtime images
+	DepsNames                 // payloads
+	RuntimeNames              // runtime images
+	OwnNames                  // payloads and runtime images
+)
+
+func (n Names) has(kind string) bool {
+	switch n {
+	case BaseNames:
+		return kind == ""
+	case DepsNames:
+		return kind == payload.KindDeps
+	case RuntimeNames:
+		return kind == payload.KindRuntime
+	}
+	return kind != ""
+}
+
+// ImageNames returns the names of images that the engine behind api has.
+func ImageNames(ctx context.Context, api client.APIClient, which Names) ([]string, error) {
+	list, err := api.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	var names []string
+	for _, summary := range list.Items {
+		if !which.has(summary.Labels[payload.LabelKind]) {
+			continue
+		}
+		for _, name := range summary.RepoTags {
+			if !strings.HasPrefix(name, "<none>") && !strings.HasPrefix(name, leaseName) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,104 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli-plugins/plugin"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+)
+
+func newCompletion(dockerCLI command.Cli) *cobra.Command {
+	shells := map[string]func(*cobra.Command, io.Writer) error{
+		"bash":       func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
+		"zsh":        (*cobra.Command).GenZshCompletion,
+		"fish":       func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
+		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+	}
+	names := []string{"bash", "zsh", "fish", "powershell"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Print the script that completes this command in a shell",
+		Long: `Prints a script for a shell to read. Called as a docker plugin it completes the
+docker command with all of its plugins, called as docker-openhands this program.`,
+		Example: `  source <(docker openhands completion bash)
+  docker-openhands completion zsh > ~/.zfunc/_docker-openhands`,
+		Args:      arguments(1, 1),
+		ValidArgs: names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			generate, known := shells[args[0]]
+			if !known {
+				return problem.New(problem.Usage, fmt.Sprintf("%q is not %s", args[0], strings.Join(names, ", ")), nil,
+					fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+			}
+			program := "docker"
+			if plugin.RunningStandalone() {
+				program = "docker-" + name
+			}
+			// The scripts ask the program itself and need no more than its name.
+			return generate(&cobra.Command{Use: program}, dockerCLI.Out())
+		},
+	}
+}
+
+// completionPatience is how long a shell waits for the names of images.
+const completionPatience = 3 * time.Second
+
+// completeAllImages lets every command below root complete the images that it
+// takes by name: flags, and an argument that its usage calls IMAGE.
+func completeAllImages(root *cobra.Command, dockerCLI command.Cli) {
+	for _, cmd := range root.Commands() {
+		completeAllImages(cmd, dockerCLI)
+		for flag, which := range map[string]builder.Names{"base": builder.BaseNames, "builder-base": builder.BaseNames, "deps-image": builder.DepsNames} {
+			if cmd.Flags().Lookup(flag) != nil {
+				_ = cmd.RegisterFlagCompletionFunc(flag, completeImages(dockerCLI, which, -1)) // fails only for unknown flags
+			}
+		}
+		if cmd.ValidArgsFunction == nil && strings.Contains(cmd.Use, "IMAGE") {
+			cmd.ValidArgsFunction = completeImages(dockerCLI, builder.RuntimeNames, 1)
+		}
+	}
+}
+
+// completeImages suggests names of images of the engine, to the value of a flag
+// where limit is negative, and else to so many arguments.
+func completeImages(dockerCLI command.Cli, which builder.Names, limit int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if limit >= 0 && len(args) >= limit {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		names, err := builder.ImageNames(ctx, dockerCLI.Client(), which)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+		}
+		if which == builder.BaseNames {
+			names = append(names, plan.Scratch)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeList suggests a further element of a comma-separated list.
+func completeList(values []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		before := toComplete[:strings.LastIndexByte(toComplete, ',')+1]
+		taken := strings.Split(before, ",")
+		var suggested []string
+		for _, value := range values {
+			if !slices.Contains(taken, value) {
+				suggested = append(suggested, before+value)
+			}
+		}
+		return suggested, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}

@@ -1,0 +1,93 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+)
+
+func newInspect(dockerCLI command.Cli) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect IMAGE",
+		Short: "Show what a payload or a runtime image was made from and holds",
+		Long: `Shows the inputs of the hash in the payload's tag, labels, layers and components
+of an image. With --json, the packages are listed as package URLs as well.`,
+		Args:              arguments(1, 1),
+		ValidArgsFunction: completeImages(dockerCLI, builder.OwnNames, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engine, err := builder.Connect(cmd.Context(), dockerCLI.Client())
+			if err != nil {
+				return problem.Classify(cmd.Context(), err)
+			}
+			details, err := engine.Describe(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(dockerCLI.Out(), details)
+			}
+			return writeDetails(dockerCLI.Out(), details)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+func writeDetails(w io.Writer, d *builder.Details) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	field := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, value)
+		}
+	}
+	field("Image", strings.Join(d.References, ", "))
+	field("ID", d.ID)
+	field("Kind", d.Kind)
+	field("Base", d.Base)
+	field("Platform", d.Platform)
+	field("Created", d.Created)
+	field("Payload", d.DepsTag)
+	field("OpenHands", fmt.Sprintf("%s, %s, %s", d.Version, d.Server, d.Manifest.Libc))
+	field("Size", fmt.Sprintf("%s, %s of it in no other image", units.HumanSize(float64(d.Size)), units.HumanSize(float64(d.Own))))
+	field("Containers", fmt.Sprint(d.Containers))
+
+	if len(d.Inputs) > 0 {
+		fmt.Fprintln(table, "\nINPUT OF THE PAYLOAD'S HASH\tVALUE OR HASH")
+		for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
+			field(name, d.Inputs[name])
+		}
+	}
+	fmt.Fprintln(table, "\nLABEL\tVALUE")
+	for _, name := range slices.Sorted(maps.Keys(d.Labels)) {
+		fmt.Fprintf(table, "%s\t%s\n", name, d.Labels[name])
+	}
+	fmt.Fprintln(table, "\nLAYER\tSIZE\tIMAGES\tCREATED BY")
+	for _, l := range d.Layers {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", shortID(l.DiffID), units.HumanSize(float64(l.Size)), l.Images, shortened(l.CreatedBy))
+	}
+	fmt.Fprintln(table, "\nCOMPONENT\tSIZE\tFILES\tPACKAGES\tDESCRIPTION")
+	for _, c := range d.Manifest.Components {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", c.Name, units.HumanSize(float64(c.Bytes)), c.Files, len(c.Packages), c.Description)
+	}
+	return table.Flush()
+}
+
+// shortened shortens what a build step says of itself.
+func shortened(text string) string {
+	const limit = 72
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,141 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+)
+
+type pruneOptions struct{ dryRun, force, json bool }
+
+// pruned is what --json prints.
+type pruned struct {
+	Images  []builder.Superseded `json:"images"`
+	Bytes   int64                `json:"bytes"` // that are or would be freed
+	Removed bool                 `json:"removed"`
+}
+
+func newPrune(dockerCLI command.Cli) *cobra.Command {
+	var o pruneOptions
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove images that newer ones took the place of",
+		Long: `Removes payloads and runtime images that no container uses and that have no name,
+or of which the engine has a newer one: of the same version, over the same base.
+A payload stays as long as a runtime image made from it stays. Images with a name
+that you gave stay. What is removed is shown first.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), dockerCLI) },
+	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show what would be removed, and remove nothing")
+	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "Do not ask")
+	cmd.Flags().BoolVar(&o.json, "json", false, "Print JSON; without --dry-run it needs --force")
+	return cmd
+}
+
+func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
+	asks := !o.dryRun && !o.force
+	if asks && (o.json || !dockerCLI.In().IsTerminal()) {
+		return problem.New(problem.Usage, "there is nobody to ask whether images may be removed", nil, "Say --force, or look first with --dry-run")
+	}
+	engine, err := builder.Connect(ctx, dockerCLI.Client())
+	if err != nil {
+		return problem.Classify(ctx, err)
+	}
+	if !o.dryRun {
+		if err := engine.Sweep(ctx); err != nil {
+			return problem.Classify(ctx, err)
+		}
+	}
+	inventory, err := engine.Inventory(ctx)
+	if err != nil {
+		return problem.Classify(ctx, err)
+	}
+	p := pruned{Images: inventory.Superseded()}
+	var images []builder.Stored
+	for _, img := range p.Images {
+		images = append(images, img.Stored)
+	}
+	p.Bytes = inventory.Freed(images)
+	if !o.json {
+		if err := writePruned(dockerCLI.Out(), p); err != nil {
+			return err
+		}
+	}
+	if len(images) > 0 && !o.dryRun {
+		if asks {
+			yes, err := confirm(ctx, dockerCLI.In(), dockerCLI.Out(), "Remove them? [y/N] ")
+			if err != nil || !yes {
+				return problem.Classify(ctx, err)
+			}
+		}
+		if err := remove(ctx, engine, images); err != nil {
+			return problem.Classify(ctx, err)
+		}
+		p.Removed = true
+	}
+	if o.json {
+		return writeJSON(dockerCLI.Out(), p)
+	}
+	if p.Removed {
+		_, err = fmt.Fprintf(dockerCLI.Out(), "Removed %s: %s\n", count(len(images), "image"), units.HumanSize(float64(p.Bytes)))
+	}
+	return err
+}
+
+// remove removes as many of the images as can be.
+func remove(ctx context.Context, engine *builder.Engine, images []builder.Stored) error {
+	var errs []error
+	for _, img := range images {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		errs = append(errs, engine.Remove(ctx, img))
+	}
+	return errors.Join(errs...)
+}
+
+func writePruned(w io.Writer, p pruned) error {
+	if len(p.Images) == 0 {
+		_, err := fmt.Fprintln(w, "There is nothing to remove")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "IMAGE\tID\tTAGGED\tOWN\tWHY")
+	for _, img := range p.Images {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", nameOf(img.Stored), shortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nRemoving %s frees %s\n", count(len(p.Images), "image"), units.HumanSize(float64(p.Bytes)))
+	return err
+}
+
+// confirm asks a person. Anything but y and yes is a no.
+func confirm(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+	if _, err := io.WriteString(out, question); err != nil {
+		return false, err
+	}
+	answered := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(in).ReadString('\n') // no answer is a no
+		answered <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case answer := <-answered:
+		return answer == "y" || answer == "yes", nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
