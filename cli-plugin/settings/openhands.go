@@ -99,7 +99,7 @@ func (s Sources) openhands(setting Setting) ([]Value, error) {
 // are true, anything else is false; a list is written as in Python.
 func (sp spelling) parse(text string, from Origin) ([]string, error) {
 	switch {
-	case text == "":
+	case text == "", sp.kind == List && text == "None":
 		return nil, nil
 	case sp.kind == Boolean:
 		lower := strings.ToLower(text)
