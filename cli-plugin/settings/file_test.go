@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -73,5 +75,37 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := ReadFile(t.TempDir()); err == nil {
 		t.Error("a folder was read")
+	}
+}
+
+// TestWriteFileAtOnce reads while a file is written again and again: it is
+// always one of the two contents, whole.
+func TestWriteFileAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	contents := []string{strings.Repeat("a", 1<<16), strings.Repeat("b", 1<<10)}
+	if err := os.WriteFile(name, []byte(contents[0]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		var err error
+		for i := range 100 {
+			err = errors.Join(err, WriteFile(name, []byte(contents[(i+1)%2]), 0o644))
+		}
+		written <- err
+	}()
+	for {
+		text, err := os.ReadFile(name)
+		if err != nil || !slices.Contains(contents, string(text)) {
+			t.Fatalf("%d bytes were read: %v", len(text), err)
+		}
+		select {
+		case err := <-written:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
 	}
 }
