@@ -277,7 +277,7 @@ func makeDirs(out, dir string) error {
 // copyFile copies a file with its times; owner and mode become those of own. An
 // existing file is replaced.
 func copyFile(from, to string, info fs.FileInfo) error {
-	src, err := os.Open(from)
+	src, err := openRegular(from)
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func copyFile(from, to string, info fs.FileInfo) error {
 	}
 	_, err = io.Copy(dst, src)
 	if err := errors.Join(err, dst.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(to))
 	}
 	if err := os.Chmod(to, publicMode(info.Mode())); err != nil {
 		return err

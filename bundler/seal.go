@@ -123,7 +123,7 @@ func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
 	for _, f := range files {
 		switch {
 		case f.broken != nil:
-			report.Notes = append(report.Notes, Note{f.path, f.broken.Error()})
+			report.Notes = append(report.Notes, Note{f.path, f.broken.Error() + "; left alone: remove the file or put a whole one in its place"})
 		case f.script != "":
 			if !strings.HasPrefix(f.script, s.Prefix+"/") {
 				report.Scripts = append(report.Scripts, Note{f.path, f.script})

@@ -301,7 +301,7 @@ func TestSealLeavesOthersAlone(t *testing.T) {
 	want := &SealReport{
 		Static:  []string{"/openhands/x/object.o", "/openhands/x/static"},
 		Foreign: []string{"/openhands/x/foreign", "/openhands/x/musl"},
-		Notes:   []Note{{"/openhands/x/truncated", "program headers: unexpected EOF"}},
+		Notes:   []Note{{"/openhands/x/truncated", "program headers: unexpected EOF; left alone: remove the file or put a whole one in its place"}},
 		Scripts: []Note{{"/openhands/x/script", "/usr/bin/env python3"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
