@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
@@ -29,11 +28,8 @@ func ReadFile(name string) ([]byte, error) {
 // is left alone.
 func WriteFile(name string, content []byte, perm fs.FileMode) error {
 	if err := replace(name, content, perm); err != nil {
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			return problem.New(problem.NotWritable, name+" cannot be written", err,
-				"Make it writable, or change it where it comes from")
-		}
-		return fmt.Errorf("writing settings: %w", err)
+		return problem.New(problem.NotWritable, name+" cannot be written", err,
+			"Make it writable, or change it where it comes from")
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ timeout = 120`,
 			want:      map[string]string{"platform": "p"},
 		},
 		"tables of arrays are somebody else's": {
-			toml: "[[x]]\n[x.sandbox]\nplatform = 1\n[sandbox.sub]\nplatform = 2",
+			toml: "[[x]]\n[x.sandbox]\nplatform = 1\n[sandbox.sub]\nplatform = 2\n[[core]]\nenable_browser = 1\n[[extended]]\n[extended.docker-openhands]\nport = 'x'",
 			want: map[string]string{},
 		},
 	} {
