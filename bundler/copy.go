@@ -103,7 +103,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 		}
 		n := d.names[name]
 		p := path.Join(from, name)
-		e := Entry{p, p, n.host, n.mode}
+		e := Entry{p, p, d.host(name), n.mode}
 		if n.mode&fs.ModeSymlink != 0 {
 			real, err := c.view.Lookup(p)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +114,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 				return err
 			}
 			if target, ok := strings.CutPrefix(real.Real, top+"/"); ok && !excluded(t.Exclude, target) {
-				if err := c.link(n.host, rel, target, path.Join(t.To, below)); err != nil {
+				if err := c.link(d.host(name), rel, target, path.Join(t.To, below)); err != nil {
 					return err
 				}
 				continue

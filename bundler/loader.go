@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -38,9 +37,6 @@ const (
 // muslArch is how musl spells the machines.
 var muslArch = map[elf.Machine]string{elf.EM_X86_64: "x86_64", elf.EM_AARCH64: "aarch64"}
 
-// maxLoader bounds the size of a loader; musl's is the C library as well.
-const maxLoader = 16 << 20
-
 // FindLoader returns the loader that o is started with: its PT_INTERP, or for
 // a library the loader of the C library that it needs. Default directories,
 // $LIB, hardware-capability folders and the name of the cache are read out of
@@ -60,7 +56,7 @@ func FindLoader(v *View, o *Object, cpu CPU) (Loader, error) {
 		if err != nil {
 			return Loader{}, fmt.Errorf("the loader: %w", err)
 		}
-		data, err := readLoader(e.Host)
+		data, err := readHost(e.Host)
 		if err != nil {
 			return Loader{}, fmt.Errorf("the loader %s: %w", name, err)
 		}
@@ -89,22 +85,6 @@ func interpreters(o *Object, a abi) []string {
 		}
 	}
 	return []string{a.interp, musl}
-}
-
-func readLoader(host string) ([]byte, error) {
-	f, info, err := openStat(host)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info.Size() > maxLoader {
-		return nil, fmt.Errorf("%d bytes are too many for a loader", info.Size())
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, err
-	}
-	return data, nil
 }
 
 func (l *Loader) glibc(v *View, data []byte, cpu CPU) error {

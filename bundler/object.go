@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 )
 
 // ErrNotELF is returned for a file without the ELF magic number.
@@ -78,9 +77,8 @@ func (p prog) end() uint64 { return p.Off + p.Filesz }
 // file of another format and does not trust any offset or length in the file.
 // Section headers are not used.
 func ReadObject(r io.ReaderAt) (*Object, error) {
-	// Program headers follow the ELF header nearly always.
-	var h [ehdrSize + 16*phdrSize]byte
-	n, err := r.ReadAt(h[:], 0)
+	h, err := readHead(r)
+	n := len(h)
 	if n < len(elf.ELFMAG) || string(h[:4]) != elf.ELFMAG {
 		if err != nil && err != io.EOF {
 			return nil, err
@@ -133,6 +131,18 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 	return o, o.readSegments(r)
 }
 
+// readHead reads the ELF header and as many program headers as most files have,
+// which follow it nearly always, or all of a shorter file.
+func readHead(r io.ReaderAt) ([]byte, error) {
+	const size = ehdrSize + 16*phdrSize
+	if s, ok := r.(*source); ok {
+		return s.head[:min(s.n, size)], nil
+	}
+	h := make([]byte, size)
+	n, err := r.ReadAt(h, 0)
+	return h[:n], err
+}
+
 func (o *Object) readSegments(r io.ReaderAt) error {
 	stack := false
 	for _, p := range o.progs {
@@ -171,8 +181,19 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	if err != nil {
 		return err
 	}
-	o.Dynamic, o.dynOff, o.dyn = true, int64(p.Off), nil
 	le := binary.LittleEndian
+	o.Dynamic, o.dynOff = true, int64(p.Off)
+	used, needed := 0, 0
+	for used < n && le.Uint64(table[used*dynSize:]) != uint64(elf.DT_NULL) {
+		if le.Uint64(table[used*dynSize:]) == uint64(elf.DT_NEEDED) {
+			needed++
+		}
+		used++
+	}
+	o.dyn = make([]elf.Dyn64, 0, min(used+1, n))
+	if needed > 0 {
+		o.Needed = make([]string, 0, needed)
+	}
 	strtab, ended := false, false
 	for i := range n {
 		d := elf.Dyn64{Tag: int64(le.Uint64(table[i*dynSize:])), Val: le.Uint64(table[i*dynSize+8:])}
@@ -193,6 +214,9 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 		// GNU ld without spare entries makes none: loaders read on into the
 		// global offset table, where nothing means anything to them.
 		o.dyn = append(o.dyn, elf.Dyn64{})
+	}
+	if s, ok := r.(*source); ok && strtab {
+		o.readAhead(s)
 	}
 	last := piece{budget: maxStrings, size: 512}
 	for _, d := range o.dyn {
@@ -228,11 +252,36 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	return nil
 }
 
+// readAhead reads the string table and the version tables, which linkers put
+// after it, at once where they are small.
+func (o *Object) readAhead(s *source) {
+	end := o.strtab
+	for _, d := range o.dyn {
+		switch elf.DynTag(d.Tag) {
+		case elf.DT_STRSZ:
+			end = max(end, o.strtab+d.Val)
+		case elf.DT_VERNEED:
+			end = max(end, d.Val+256)
+		case elf.DT_VERDEF:
+			end = max(end, d.Val+512)
+		}
+	}
+	for _, p := range o.progs {
+		if elf.ProgType(p.Type) != elf.PT_LOAD || o.strtab < p.Vaddr || o.strtab-p.Vaddr >= p.Filesz {
+			continue
+		}
+		if n := min(end, p.Vaddr+p.Filesz) - o.strtab; n <= 12<<10 {
+			s.ahead(p.Off+(o.strtab-p.Vaddr), int(n))
+		}
+		return
+	}
+}
+
 // piece is the part of a string table that was read last.
 type piece struct {
 	off    uint64
-	data   string
-	budget int // bytes that may still be read
+	data   []byte
+	budget int // bytes of strings that may still be read
 	size   int // of the first try
 }
 
@@ -241,29 +290,36 @@ type piece struct {
 // lie anywhere in the file's segments. Names tend to lie close together, so
 // the last piece read is kept.
 func (o *Object) str(r io.ReaderAt, val uint64, last *piece) (string, error) {
+	spend := func(n int) error {
+		if last.budget -= n; last.budget < 0 {
+			return fmt.Errorf("more than %d bytes of strings", maxStrings)
+		}
+		return nil
+	}
 	addr := o.strtab + val
-	for _, p := range o.progs {
+	for i := range o.progs {
+		p := &o.progs[i]
 		if elf.ProgType(p.Type) != elf.PT_LOAD || addr < p.Vaddr || addr-p.Vaddr >= p.Filesz {
 			continue
 		}
 		off := p.Off + (addr - p.Vaddr)
 		if off >= last.off && off-last.off < uint64(len(last.data)) {
-			if s, _, ok := strings.Cut(last.data[off-last.off:], "\x00"); ok {
-				return s, nil
+			if s, _, ok := bytes.Cut(last.data[off-last.off:], []byte{0}); ok {
+				return string(s), spend(len(s))
 			}
 		}
 		room := min(p.Filesz-(addr-p.Vaddr), maxString)
 		for size := min(room, uint64(last.size)); ; size = room {
-			if last.budget -= int(size); last.budget < 0 {
-				return "", fmt.Errorf("more than %d bytes of strings", maxStrings)
+			if err := spend(int(size)); err != nil {
+				return "", err
 			}
 			b, err := readAt(r, off, int(size))
 			if err != nil {
 				return "", err
 			}
-			last.off, last.data = off, string(b)
-			if s, _, ok := strings.Cut(last.data, "\x00"); ok {
-				return s, nil
+			last.off, last.data = off, b
+			if s, _, ok := bytes.Cut(b, []byte{0}); ok {
+				return string(s), spend(len(s))
 			}
 			if size == room {
 				return "", errors.New("does not end")
@@ -305,22 +361,30 @@ func (o *Object) hasNotes() bool {
 // zeros returns the longest prefix of b that is all zero.
 func zeros(b []byte) []byte { return b[:len(b)-len(bytes.TrimLeft(b, "\x00"))] }
 
-// readAt reads exactly n bytes.
+// readAt reads exactly n bytes. What it reads of a source is good until that is
+// closed.
 func readAt(r io.ReaderAt, off uint64, n int) ([]byte, error) {
 	if off > math.MaxInt64-uint64(n) {
 		return nil, fmt.Errorf("offset %#x is out of range", off)
+	}
+	if s, ok := r.(*source); ok {
+		return s.bytes(off, n)
 	}
 	if n > maxPiece {
 		return readLong(r, off, n)
 	}
 	b := make([]byte, n)
-	if got, err := r.ReadAt(b, int64(off)); got < n {
+	return b, readFull(r, off, b)
+}
+
+func readFull(r io.ReaderAt, off uint64, b []byte) error {
+	if got, err := r.ReadAt(b, int64(off)); got < len(b) {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, err
+		return err
 	}
-	return b, nil
+	return nil
 }
 
 // maxPiece is how much memory is taken on the word of a file alone.

@@ -5,37 +5,149 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
-// openStat opens a regular file and says what it is at that moment.
-func openStat(host string) (*os.File, fs.FileInfo, error) {
-	f, err := openRegular(host)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
+// source is an open regular file. Its beginning, where most of what a loader
+// reads lies in small files, is read at once.
+type source struct {
+	host string
+	fd   int
+	st   unix.Stat_t
+	n    int // bytes of head
+	head [4 << 10]byte
+
+	used  int // bytes of arena
+	arena [32 << 10]byte
+
+	window []byte // of arena, read ahead
+	at     uint64 // its offset
 }
 
-// unchanged returns an error if the file is no longer what info describes.
-func unchanged(f *os.File, info fs.FileInfo) error {
-	now, err := f.Stat()
+var sources = sync.Pool{New: func() any { return new(source) }}
+
+// openSource opens a file for reading; it neither follows a link nor waits for
+// the writer of a FIFO. The source must be closed and not be used after that.
+func openSource(host string) (*source, error) {
+	fail := func(err error) error { return &fs.PathError{Op: "open", Path: host, Err: err} }
+	var fd int
+	for {
+		var err error
+		fd, err = unix.Open(host, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		if err == nil {
+			break
+		}
+		if err != unix.EINTR {
+			return nil, fail(err)
+		}
+	}
+	s := sources.Get().(*source)
+	s.host, s.fd, s.n, s.used, s.window = host, fd, 0, 0, nil
+	err := unix.Fstat(fd, &s.st)
+	if err == nil && s.st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.New("not a regular file")
+	}
+	if err == nil {
+		s.n, err = s.pread(s.head[:], 0)
+	}
 	if err != nil {
+		s.Close()
+		return nil, fail(err)
+	}
+	return s, nil
+}
+
+func (s *source) Close() error {
+	err := unix.Close(s.fd)
+	s.fd = -1
+	sources.Put(s)
+	return err
+}
+
+// ReadAt implements io.ReaderAt.
+func (s *source) ReadAt(b []byte, off int64) (int, error) {
+	if off >= 0 && off+int64(len(b)) <= int64(s.n) {
+		return copy(b, s.head[off:]), nil
+	}
+	for n := 0; ; {
+		got, err := s.pread(b[n:], off+int64(n))
+		n += got
+		switch {
+		case err != nil:
+			return n, &fs.PathError{Op: "read", Path: s.host, Err: err}
+		case n == len(b):
+			return n, nil
+		case got == 0:
+			return n, io.EOF
+		}
+	}
+}
+
+// bytes is readAt without garbage: what it returns is of the source's own memory
+// as long as there is some, and good until the source is closed.
+func (s *source) bytes(off uint64, n int) ([]byte, error) {
+	if off <= uint64(s.n) && n <= s.n-int(off) {
+		return s.head[off:][:n:n], nil
+	}
+	if off >= s.at && off-s.at <= uint64(len(s.window)) && n <= len(s.window)-int(off-s.at) {
+		return s.window[off-s.at:][:n:n], nil
+	}
+	if n > len(s.arena)-s.used {
+		return readAt(struct{ io.ReaderAt }{s}, off, n)
+	}
+	b := s.arena[s.used:][:n:n]
+	if err := readFull(s, off, b); err != nil {
+		return nil, err
+	}
+	s.used += n
+	return b, nil
+}
+
+// ahead reads a part of the file that is about to be asked for in pieces.
+func (s *source) ahead(off uint64, n int) {
+	if b, err := s.bytes(off, n); err == nil {
+		s.window, s.at = b, off
+	}
+}
+
+func (s *source) pread(b []byte, off int64) (int, error) {
+	for {
+		n, err := unix.Pread(s.fd, b, off)
+		if err != unix.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// unchanged returns an error if the file is no longer what it was when it was
+// opened.
+func (s *source) unchanged() error {
+	var now unix.Stat_t
+	if err := unix.Fstat(s.fd, &now); err != nil {
 		return err
 	}
-	if now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
-		return fmt.Errorf("%s changed while it was read", f.Name())
+	if versionOf(&now) != versionOf(&s.st) {
+		return fmt.Errorf("%s: %w", s.host, errChanged)
 	}
 	return nil
 }
 
-// maxText bounds the size of a configuration file.
+// maxText bounds the size of a configuration file or of a loader.
 const maxText = 64 << 20
+
+// all reads the whole file.
+func (s *source) all() ([]byte, error) {
+	if s.st.Size > maxText {
+		return nil, fmt.Errorf("%s: %d bytes are too many", s.host, s.st.Size)
+	}
+	data, err := readAt(s, 0, int(s.st.Size))
+	if err != nil {
+		return nil, errors.Join(err, s.unchanged())
+	}
+	return data, nil
+}
 
 // readText reads a whole file of the View.
 func readText(v *View, name string) (string, error) {
@@ -43,17 +155,15 @@ func readText(v *View, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, info, err := openStat(e.Host)
+	data, err := readHost(e.Host)
+	return string(data), err
+}
+
+func readHost(host string) ([]byte, error) {
+	s, err := openSource(host)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer f.Close()
-	if info.Size() > maxText {
-		return "", fmt.Errorf("%s: %d bytes are too many", name, info.Size())
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return "", fmt.Errorf("%s: %w", name, errors.Join(err, unchanged(f, info)))
-	}
-	return string(data), nil
+	defer s.Close()
+	return s.all()
 }

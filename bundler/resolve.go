@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
-	"syscall"
 )
 
 // How a library was found, in the order in which a loader tries.
@@ -36,23 +36,23 @@ const (
 type Resolver struct {
 	view   *View
 	loader Loader
-	files  map[string]*file // by host path
+	files  *files
 	places map[string][]*directory
 	common map[string]found // what does not depend on who asks, by name
+
+	// Of the closure that is being made.
+	known   map[string]*Loaded // by the names that objects answer to
+	mapped  map[*file]*Loaded
+	objects []*Loaded
+	edges   []Edge
 }
 
 // NewResolver returns a Resolver that searches as l does.
 func NewResolver(v *View, l Loader) *Resolver {
-	return &Resolver{view: v, loader: l, files: map[string]*file{}, places: map[string][]*directory{}, common: map[string]found{}}
-}
-
-// file is what is known of a file of this machine.
-type file struct {
-	host     string
-	object   *Object // nil where err says why
-	err      error
-	id       [2]uint64 // device and inode, zero where not known
-	versions *versions
+	return &Resolver{
+		view: v, loader: l, files: newFiles(), places: map[string][]*directory{}, common: map[string]found{},
+		known: map[string]*Loaded{}, mapped: map[*file]*Loaded{},
+	}
 }
 
 // Loaded is an object of a closure.
@@ -93,9 +93,6 @@ type Closure struct {
 	Edges   []Edge
 	Loader  *Loaded // nil where Loader.Path is empty or not there
 	Broken  []Note  // symbolic links that the search met and that lead nowhere
-
-	known map[string]*Loaded // by the names that objects answer to
-	files map[any]*Loaded    // by inode, or host path
 }
 
 // Missing returns the edges that lead nowhere and need to.
@@ -115,7 +112,7 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := r.file(e.Host)
+	f := r.files.get(e.Host)
 	if f.err != nil {
 		return nil, fmt.Errorf("%s: %w", name, f.err)
 	}
@@ -127,13 +124,67 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 		e.Path = e.Real // the kernel names a program by its resolved path
 	}
 	first := &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o, file: f, listed: true}
-	c := &Closure{Objects: []*Loaded{first}, known: map[string]*Loaded{}, files: map[any]*Loaded{f.key(): first}}
-	if o.Soname != "" && !r.loader.Musl {
-		c.known[o.Soname] = first
-	}
+	c := &Closure{Objects: []*Loaded{first}}
+	r.begin(c)
 	r.startLoader(c)
 	r.walk(c, 0)
+	r.end(c)
 	return c, nil
+}
+
+// begin takes a closure up to add to it. Its slices are made while they are
+// the Resolver's, which has them large enough.
+func (r *Resolver) begin(c *Closure) {
+	clear(r.known)
+	clear(r.mapped)
+	r.objects, r.edges = append(r.objects[:0], c.Objects...), append(r.edges[:0], c.Edges...)
+	c.Objects, c.Edges = r.objects, r.edges
+	if c.Loader != nil {
+		r.answer(c.Loader, c.Loader.Name)
+	}
+	for _, l := range c.Objects {
+		r.answer(l, "")
+	}
+	for _, e := range c.Edges {
+		if e.To != nil {
+			if name, ok := r.expand(e.From, e.Name); ok {
+				r.answer(e.To, name)
+			}
+		}
+	}
+}
+
+// end lets go of the Resolver's slices.
+func (r *Resolver) end(c *Closure) {
+	r.objects, r.edges = c.Objects, c.Edges
+	c.Objects, c.Edges = slices.Clone(c.Objects), slices.Clone(c.Edges)
+	clear(r.objects)
+	clear(r.edges)
+}
+
+// answer lets an object answer to the name that it was asked for by and to its
+// SONAME, unless others do. For musl only the file's name counts, and that only
+// where it was searched.
+func (r *Resolver) answer(l *Loaded, name string) {
+	r.mapped[l.file] = l
+	if r.loader.Musl {
+		if name != "" && (!strings.Contains(name, "/") || l.Name == name && l.loader == nil) {
+			r.known[name] = l
+		}
+		return
+	}
+	for _, n := range [...]string{name, l.Object.Soname} {
+		if n != "" && r.known[n] == nil {
+			r.known[n] = l
+		}
+	}
+}
+
+func (r *Resolver) expand(from *Loaded, name string) (string, bool) {
+	if r.loader.Musl || !strings.Contains(name, "$") {
+		return name, true
+	}
+	return r.tokens(from).expand(name)
 }
 
 // walk follows what the objects from the given one on need, and what those
@@ -160,6 +211,11 @@ func (r *Resolver) walk(c *Closure, from int) {
 // this needs: the libraries named in opens, which the first object opens and
 // must find, and, where notes is true, those of every object's notes.
 func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
+	if len(opens) == 0 && !notes {
+		return nil
+	}
+	r.begin(c)
+	defer r.end(c)
 	n := len(c.Objects)
 	for _, name := range opens {
 		r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: PriorityRequired})
@@ -201,33 +257,26 @@ func (r *Resolver) startLoader(c *Closure) {
 	if err != nil {
 		return
 	}
-	f := r.file(e.Host)
+	f := r.files.get(e.Host)
 	if f.err != nil {
 		return
 	}
-	if same := c.files[f.key()]; same != nil {
+	if same := r.mapped[f]; same != nil {
 		c.Loader = same // its own closure
 		return
 	}
 	c.Loader = &Loaded{Name: r.loader.Path, Path: e.Path, Real: e.Real, Host: e.Host, Object: f.object, file: f}
-	c.files[f.key()] = c.Loader
-	c.known[r.loader.Path] = c.Loader
-	if s := f.object.Soname; s != "" && c.known[s] == nil && !r.loader.Musl {
-		c.known[s] = c.Loader
-	}
+	r.answer(c.Loader, r.loader.Path)
 }
 
 // follow adds an edge and, where it leads to a new object, that object.
 func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
-	name, ok := need, true
-	if !r.loader.Musl {
-		name, ok = r.tokens(from).expand(need)
-	}
+	name, ok := r.expand(from, need)
 	if !ok {
 		c.Edges = append(c.Edges, Edge{From: from, Name: need, Kind: kind})
 		return
 	}
-	to := c.known[name]
+	to := r.known[name]
 	if to == nil && r.loader.Musl && muslReserved(name) {
 		to = c.Loader
 	}
@@ -240,22 +289,14 @@ func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
 	c.Broken = append(c.Broken, f.broken...)
 	edge := Edge{From: from, Name: need, Kind: kind, Via: f.via, Err: f.err}
 	if f.file != nil {
-		if edge.To = c.files[f.file.key()]; edge.To == nil {
+		if edge.To = r.mapped[f.file]; edge.To == nil {
 			edge.To = &Loaded{
 				Name: need, Path: f.entry.Path, Real: f.entry.Real, Host: f.entry.Host,
 				Object: f.file.object, loader: from, file: f.file,
 			}
-			c.files[f.file.key()] = edge.To
 		}
 		c.join(edge.To)
-		if !r.loader.Musl {
-			c.known[name] = edge.To
-			if s := edge.To.Object.Soname; s != "" && c.known[s] == nil {
-				c.known[s] = edge.To
-			}
-		} else if f.via != ViaPath {
-			c.known[path.Base(edge.To.Path)] = edge.To
-		}
+		r.answer(edge.To, name)
 	}
 	c.Edges = append(c.Edges, edge)
 }
@@ -300,6 +341,9 @@ func (r *Resolver) find(from, program *Loaded, name string) found {
 // findGlibc searches as _dl_map_object (elf/dl-load.c) does.
 func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) {
 	search := func(via, list, separators string, owner *Loaded) bool {
+		if list == "" {
+			return false
+		}
 		t := r.tokens(owner)
 		for element := range fields(list, separators) {
 			dir, ok := t.expand(element)
@@ -434,7 +478,7 @@ func (r *Resolver) try(f *found, via string, d *directory, name string) bool {
 		}
 		return errors.Is(err, errLinks)
 	}
-	lib := r.file(e.Host)
+	lib := r.files.get(e.Host)
 	skip, err := unusable(lib, r.loader)
 	if skip {
 		return false
@@ -527,16 +571,12 @@ func (r *Resolver) MissingVersions(c *Closure) []MissingVersion {
 		return nil // musl does not check them
 	}
 	var list []MissingVersion
-	for _, from := range c.Objects {
-		needed := from.file.symbolVersions().needed
-		for i := range needed {
-			to := c.known[needed[i].library]
-			if to == nil {
-				continue // the library itself is missing
-			}
-			for _, version := range needed[i].missingOf(to.file) {
-				list = append(list, MissingVersion{from, needed[i].library, to, version})
-			}
+	for _, e := range c.Edges {
+		if e.To == nil {
+			continue
+		}
+		for _, version := range e.missingVersions() {
+			list = append(list, MissingVersion{e.From, e.Name, e.To, version})
 		}
 	}
 	return list
@@ -547,7 +587,7 @@ func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
 	if !l.Object.hasNotes() {
 		return nil, nil
 	}
-	f, err := openRegular(l.Host)
+	f, err := openSource(l.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -563,58 +603,7 @@ func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
 func (r *Resolver) know(files []*scanned) {
 	for _, f := range files {
 		if f.object != nil {
-			r.files[f.host] = &file{host: f.host, object: f.object}
+			r.files.byHost[f.host] = &file{host: f.host, object: f.object}
 		}
 	}
-}
-
-func (r *Resolver) file(host string) *file {
-	f, ok := r.files[host]
-	if !ok {
-		f = readFile(host)
-		r.files[host] = f
-	}
-	return f
-}
-
-func readFile(host string) *file {
-	f := &file{host: host}
-	f.read()
-	return f
-}
-
-// read reads the object of a regular file.
-func (f *file) read() {
-	r, info, err := openStat(f.host)
-	if err != nil {
-		f.err = err
-		return
-	}
-	defer r.Close()
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.id = [2]uint64{uint64(st.Dev), st.Ino}
-	}
-	if f.object, f.err = ReadObject(r); f.err != nil {
-		f.err = errors.Join(f.err, unchanged(r, info))
-	}
-}
-
-// key identifies a file as loaders do, by its inode where it is known.
-func (f *file) key() any {
-	if f.id != [2]uint64{} {
-		return f.id
-	}
-	return f.host
-}
-
-// symbolVersions returns none for a file that cannot be read.
-func (f *file) symbolVersions() *versions {
-	if f.versions == nil {
-		f.versions = &versions{}
-		if r, err := openRegular(f.host); err == nil {
-			defer r.Close()
-			f.versions, _ = f.object.readVersions(r)
-		}
-	}
-	return f.versions
 }

@@ -18,14 +18,12 @@ type System struct {
 	Conf        bool   // search what ldconfig(8) would put into ld.so.cache now, in place of the cache
 
 	resolvers map[string]*Resolver // by the loader's path
-	files     map[string]*file     // of all resolvers
+	files     *files               // of all resolvers
 }
 
 // Resolver returns the Resolver for files that have the same loader as o.
 func (s *System) Resolver(o *Object) (*Resolver, error) {
-	if s.resolvers == nil {
-		s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
-	}
+	s.init()
 	key := o.Machine.String() + o.Class.String()
 	if a, ok := abis[o.Machine]; ok {
 		key += interpreters(o, a)[0]
@@ -54,7 +52,8 @@ func (s *System) Closure(name string) (*Closure, *Resolver, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f := s.file(e.Host)
+	s.init()
+	f := s.files.get(e.Host)
 	if f.err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, f.err)
 	}
@@ -66,34 +65,20 @@ func (s *System) Closure(name string) (*Closure, *Resolver, error) {
 	return c, r, err
 }
 
-func (s *System) file(host string) *file {
+func (s *System) init() {
 	if s.files == nil {
-		s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
+		s.resolvers, s.files = map[string]*Resolver{}, newFiles()
 	}
-	f, ok := s.files[host]
-	if !ok {
-		f = readFile(host)
-		s.files[host] = f
-	}
-	return f
 }
 
 // Preload reads files, with what they need symbol versions of, before their
 // closures are asked for: several at a time, which is all that it is good for.
 func (s *System) Preload(names []string) {
+	s.init()
 	var missing []*file
 	for _, name := range names {
-		e, err := s.View.Lookup(name)
-		if err != nil {
-			continue
-		}
-		if s.files == nil {
-			s.resolvers, s.files = map[string]*Resolver{}, map[string]*file{}
-		}
-		if s.files[e.Host] == nil {
-			f := &file{host: e.Host}
-			s.files[e.Host] = f
-			missing = append(missing, f)
+		if e, err := s.View.Lookup(name); err == nil && s.files.byHost[e.Host] == nil {
+			missing = append(missing, &file{host: e.Host})
 		}
 	}
 	var next atomic.Int64
@@ -106,6 +91,9 @@ func (s *System) Preload(names []string) {
 		})
 	}
 	wait.Wait()
+	for _, f := range missing {
+		s.files.add(f)
+	}
 }
 
 // Abs returns the absolute form of a path as seen from Cwd.

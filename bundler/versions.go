@@ -5,12 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // versions are the symbol versions of a file (DT_VERDEF and DT_VERNEED, the
 // GNU extension of the gABI).
 type versions struct {
-	defined map[string]bool
+	defined []string
 	needed  []versionNeed
 }
 
@@ -33,7 +34,7 @@ func (n *versionNeed) missingOf(library *file) []string {
 	n.checked, n.missing = library, nil
 	defined := library.symbolVersions().defined
 	for _, name := range n.names {
-		if len(defined) > 0 && !defined[name] {
+		if len(defined) > 0 && !slices.Contains(defined, name) {
 			n.missing = append(n.missing, name)
 		}
 	}
@@ -70,7 +71,7 @@ type versionReader struct {
 func (o *Object) readVersions(r io.ReaderAt) (*versions, error) {
 	v := &versions{}
 	m := &versionReader{Object: o, r: r, left: maxVersions}
-	m.libraries = piece{budget: maxStrings, size: 4 << 10}
+	m.libraries = piece{budget: maxStrings, size: 2 << 10}
 	m.str = m.libraries
 	if at, ok := o.value(elf.DT_VERNEED); ok {
 		if err := m.needs(at, v); err != nil {
@@ -124,7 +125,6 @@ func (m *versionReader) needs(at uint64, v *versions) error {
 
 func (m *versionReader) definitions(at uint64, v *versions) error {
 	le := binary.LittleEndian
-	v.defined = map[string]bool{}
 	for {
 		b, err := m.entry(at, 20)
 		if err != nil {
@@ -138,7 +138,7 @@ func (m *versionReader) definitions(at uint64, v *versions) error {
 		if err != nil {
 			return err
 		}
-		v.defined[s] = true
+		v.defined = append(v.defined, s)
 		if next == 0 {
 			return nil
 		}
@@ -164,8 +164,8 @@ func (m *versionReader) entry(at uint64, n int) ([]byte, error) {
 		}
 		// Entries that point far apart cost a small read each.
 		size := uint64(n)
-		if m.tables == nil || at > m.at && at-m.at <= 2<<10 {
-			size = min(room, 2<<10)
+		if m.tables == nil || at > m.at && at-m.at <= 1<<10 {
+			size = min(room, 1<<10)
 		}
 		b, err := readAt(m.r, p.Off+(at-p.Vaddr), int(size))
 		if err != nil && size > uint64(n) {

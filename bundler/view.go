@@ -1,6 +1,8 @@
 package bundler
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // View is a read-only union of directories that each stand for "/": a name is
@@ -31,13 +35,25 @@ type Entry struct {
 
 type directory struct {
 	path  string
+	hosts []string // where it lies in each of the roots
 	names map[string]node
 	links map[string]Entry // symbolic links that were resolved
 }
 
 type node struct {
-	host string
+	root int
 	mode fs.FileMode
+}
+
+// host returns where a file of the directory lies on this machine.
+func (d *directory) host(name string) string { return join(d.hosts[d.names[name].root], name) }
+
+// join is path.Join of a clean directory and a name.
+func join(dir, name string) string {
+	if dir == "/" {
+		return dir + name
+	}
+	return dir + "/" + name
 }
 
 var errLinks = errors.New("too many levels of symbolic links")
@@ -55,8 +71,7 @@ func NewView(roots ...string) *View {
 func (v *View) Lookup(name string) (Entry, error) {
 	dir, base := path.Split(strings.TrimRight(name, "/"))
 	if base == "" || base == "." || base == ".." {
-		real, n, err := v.walk(name)
-		return Entry{real, real, n.host, n.mode}, err
+		return v.walk(name)
 	}
 	d := v.dir(dir)
 	if d == nil {
@@ -75,18 +90,25 @@ func (v *View) in(d *directory, base string) (Entry, error) {
 	if !ok {
 		return Entry{}, fs.ErrNotExist
 	}
-	p := path.Join(d.path, base)
 	if n.mode&fs.ModeSymlink == 0 {
-		return Entry{p, p, n.host, n.mode}, nil
+		p, host := join(d.path, base), d.hosts[n.root]
+		if host == d.path {
+			return Entry{p, p, p, n.mode}, nil
+		}
+		return Entry{p, p, join(host, base), n.mode}, nil
 	}
 	if e, ok := d.links[base]; ok {
 		return e, nil
 	}
-	real, n, err := v.walk(p)
+	p := join(d.path, base)
+	e, err := v.walk(p)
 	if err != nil {
 		return Entry{}, err
 	}
-	e := Entry{p, real, n.host, n.mode}
+	e.Path = p
+	if d.links == nil {
+		d.links = map[string]Entry{}
+	}
 	d.links[base] = e
 	return e, nil
 }
@@ -97,8 +119,8 @@ func (v *View) dir(name string) *directory {
 		return d
 	}
 	var d *directory
-	if real, n, err := v.walk(name); err == nil && n.mode.IsDir() {
-		d = v.list(real)
+	if e, err := v.walk(name); err == nil && e.Mode.IsDir() {
+		d = v.list(e.Real)
 	}
 	v.paths[name] = d
 	return d
@@ -109,30 +131,77 @@ func (v *View) list(real string) *directory {
 	if d, ok := v.dirs[real]; ok {
 		return d
 	}
-	d := &directory{path: real, names: map[string]node{}, links: map[string]Entry{}}
-	for _, root := range v.roots {
-		host := filepath.Join(root, real)
-		if fi, err := os.Lstat(host); err != nil || !fi.IsDir() {
-			continue
-		}
-		entries, err := os.ReadDir(host)
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			if _, ok := d.names[e.Name()]; !ok {
-				d.names[e.Name()] = node{filepath.Join(host, e.Name()), e.Type()}
+	d := &directory{path: real, hosts: make([]string, len(v.roots)), names: map[string]node{}}
+	for i, root := range v.roots {
+		d.hosts[i] = filepath.Join(root, real)
+		readDir(d.hosts[i], func(name string, mode fs.FileMode) {
+			if _, ok := d.names[name]; !ok {
+				d.names[name] = node{i, mode}
 			}
-		}
+		})
 	}
 	v.dirs[real] = d
 	return d
 }
 
+// readDir calls add for the entries of what is a directory and no link to one,
+// in no order.
+func readDir(host string, add func(name string, mode fs.FileMode)) {
+	fd, err := unix.Open(host, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return
+		}
+		for entries := buf[:n]; len(entries) > 0; {
+			// struct linux_dirent64: ino, off, reclen, type, name
+			size := binary.NativeEndian.Uint16(entries[16:])
+			name, _, _ := bytes.Cut(entries[19:size], []byte{0})
+			kind := entries[18]
+			entries = entries[size:]
+			switch string(name) {
+			case ".", "..":
+				continue
+			}
+			add(string(name), fileMode(host, string(name), kind))
+		}
+	}
+}
+
+// fileMode returns the type bits of a directory entry. Not all file systems
+// have them in the directory.
+func fileMode(host, name string, kind byte) fs.FileMode {
+	switch kind {
+	case unix.DT_REG:
+		return 0
+	case unix.DT_DIR:
+		return fs.ModeDir
+	case unix.DT_LNK:
+		return fs.ModeSymlink
+	case unix.DT_UNKNOWN:
+		if info, err := os.Lstat(filepath.Join(host, name)); err == nil {
+			return info.Mode().Type()
+		}
+	}
+	return fs.ModeIrregular
+}
+
 // walk follows a path element by element as the kernel does, ".." included.
-func (v *View) walk(name string) (string, node, error) {
+// Path and Real of what it returns are the same.
+func (v *View) walk(name string) (Entry, error) {
+	if e, ok := v.plain(name); ok {
+		return e, nil
+	}
 	pending := strings.Split(name, "/")
-	real, at := "/", node{mode: fs.ModeDir}
+	real, mode := "/", fs.ModeDir
 	for links := 0; len(pending) > 0; {
 		element := pending[0]
 		pending = pending[1:]
@@ -140,46 +209,58 @@ func (v *View) walk(name string) (string, node, error) {
 		case "", ".":
 			continue
 		case "..":
-			real, at = path.Dir(real), node{mode: fs.ModeDir}
+			real, mode = path.Dir(real), fs.ModeDir
 			continue
 		}
-		if !at.mode.IsDir() {
-			return "", node{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		if !mode.IsDir() {
+			return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
-		n, ok := v.list(real).names[element]
+		d := v.list(real)
+		n, ok := d.names[element]
 		if !ok {
-			return "", node{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+			return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
 		if n.mode&fs.ModeSymlink == 0 {
-			real, at = path.Join(real, element), n
+			real, mode = join(real, element), n.mode
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", node{}, fmt.Errorf("%s: %w", name, errLinks)
+			return Entry{}, fmt.Errorf("%s: %w", name, errLinks)
 		}
-		target, err := os.Readlink(n.host)
+		target, err := os.Readlink(d.host(element))
 		if err != nil {
-			return "", node{}, err
+			return Entry{}, err
 		}
 		if strings.HasPrefix(target, "/") {
 			real = "/"
 		}
-		at = node{mode: fs.ModeDir}
+		mode = fs.ModeDir
 		pending = append(strings.Split(target, "/"), pending...)
 	}
-	if at.host == "" {
-		at.host = v.host(real)
+	return Entry{real, real, v.host(real), mode}, nil
+}
+
+// plain returns the entry of a clean path whose directory has been listed.
+func (v *View) plain(name string) (Entry, bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 || v.dirs[name[:i]] == nil {
+		return Entry{}, false
 	}
-	return real, at, nil
+	d, base := v.dirs[name[:i]], name[i+1:]
+	n, ok := d.names[base]
+	if !ok || n.mode&fs.ModeSymlink != 0 {
+		return Entry{}, false
+	}
+	return Entry{name, name, d.host(base), n.mode}, true
 }
 
 // host returns where a canonical path lies, in the first root that has it.
 func (v *View) host(real string) string {
-	for _, root := range v.roots {
-		host := filepath.Join(root, real)
-		if _, err := os.Lstat(host); err == nil {
-			return host
-		}
+	if real == "/" {
+		return filepath.Clean(v.roots[0])
+	}
+	if d := v.dirs[path.Dir(real)]; d != nil {
+		return d.host(path.Base(real))
 	}
 	return filepath.Join(v.roots[0], real)
 }

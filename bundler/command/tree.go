@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -125,6 +126,8 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 		args[i] = o.system.Abs(name)
 	}
 	o.system.Preload(args)
+	// One short run: let garbage lie until there is some.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	out := bufio.NewWriterSize(stdout, 1<<16)
 	p := printer{w: out, styled: isTerminal(stdout)}
 	list := jsonList{w: out}
