@@ -234,6 +234,14 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		return err
 	}
 	r.runtime = p.Runtimes[0]
+	components := p.Deps.Components
+	if p.Deps.Given {
+		deps, err := b.Find(ctx, p.Deps.Image)
+		if err != nil {
+			return err
+		}
+		components = strings.Split(deps.Labels[payload.LabelComponents], ",")
+	}
 	r.platform = "linux/" + cmp.Or(b.Engine.Arch(), runtime.GOARCH)
 	image := r.runtime.Image
 	if len(m.runtimes.tags) > 0 {
@@ -244,7 +252,7 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
 			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
 		},
-		migrate.New{Image: image, Version: p.Deps.Version, Platform: r.platform, Components: p.Deps.Components})
+		migrate.New{Image: image, Version: p.Deps.Version, Platform: r.platform, Components: components})
 	if m.runtimes.extraDeps == "" {
 		r.ExtraDeps = []migrate.Row{}
 		return nil
@@ -271,9 +279,15 @@ func baseOf(image builder.Image) (base, version string) {
 
 // obstacle is what makes building pointless.
 func (r migrationReport) obstacle() error {
-	for _, row := range slices.Concat(r.Rows, r.ExtraDeps) {
+	for _, row := range r.Rows {
 		if row.Effect == migrate.Fails {
-			return problem.New(problem.NotMigrated, fmt.Sprintf("%q would fail: %s", row.Subject, row.Why), nil,
+			return problem.New(problem.NotMigrated, fmt.Sprintf("the %s %s cannot be kept: %s", row.Subject, row.Before, row.Why), nil,
+				"Say otherwise with the flag of that name, or stay with the traditional mode")
+		}
+	}
+	for _, row := range r.ExtraDeps {
+		if row.Effect == migrate.Fails {
+			return problem.New(problem.NotMigrated, fmt.Sprintf("the extra dependency %q would fail: %s", row.Subject, row.Why), nil,
 				"Say what to run instead with --extra-deps, or choose another base with --base; every line that fails is in the table")
 		}
 	}
@@ -376,12 +390,21 @@ func (r migrationReport) verdict() error {
 func (r migrationReport) writeComparison(w io.Writer) error {
 	fmt.Fprintf(w, "base %s (%s)\n\n", r.Base, r.BaseFrom)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHAT\tIS\tBEFORE\tAFTER\tWHY")
+	fmt.Fprintln(table, "WHAT\tIS\tBEFORE\tAFTER")
 	for _, row := range r.Rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", row.Subject, row.Effect, row.Before, row.After, row.Why)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.Subject, row.Effect, row.Before, row.After)
 	}
-	if err := table.Flush(); err != nil || len(r.ExtraDeps) == 0 {
+	if err := table.Flush(); err != nil {
 		return err
+	}
+	fmt.Fprintln(w)
+	for _, row := range r.Rows {
+		if row.Effect != migrate.Same {
+			fmt.Fprintf(w, "%s: %s\n", row.Subject, row.Why)
+		}
+	}
+	if len(r.ExtraDeps) == 0 {
+		return nil
 	}
 	words := map[migrate.Effect]string{migrate.Same: "works", migrate.Different: "works differently", migrate.Unknown: "unknown", migrate.Fails: "fails"}
 	fmt.Fprintln(table, "\nEXTRA DEPENDENCY\tIT\tWHY")

@@ -95,6 +95,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newDeps(dockerCLI),
 		newInspect(dockerCLI),
 		newLs(dockerCLI),
+		newMigrate(dockerCLI),
 		newPrune(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),

@@ -5,6 +5,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -52,25 +53,18 @@ type New struct {
 
 // Compare lists what a user or a script can notice, what differs first.
 func Compare(o Old, n New) []Row {
-	has := func(component string) bool {
-		for _, name := range n.Components {
-			if name == component {
-				return true
-			}
-		}
-		return n.Components == nil // a deps image that does not say
-	}
+	has := func(component string) bool { return slices.Contains(n.Components, component) }
 	before := o.Image
 	if before == "" {
-		before = "built by OpenHands at its first start"
+		before = "none in this engine"
 	}
 	rows := []Row{
 		{"image", Different, before, n.Image, "it has another name, so the old image and its tags stay as they are"},
-		{"who builds", Different, "OpenHands, when a conversation starts", "'docker openhands build', when you say so", "with runtime_container_image OpenHands builds nothing; set it again after an upgrade of OpenHands"},
+		{"who builds", Different, "OpenHands, at a start", "'docker openhands build'", "with runtime_container_image OpenHands builds nothing; set it again after an upgrade of OpenHands"},
 		{"Python of the server and of notebooks", Different, "3.12 of conda-forge", "3.13 under " + payload.Python, "packages that a notebook needs are installed with %pip, not with apt"},
-		{"tools of the old recipe", Different, "build-essential, ffmpeg, wget, docker as packages of the base", "the base's own; behind them bash, GNU tools, git, curl, jq, rg of the payload",
-			"nothing is installed into the base: name in --extra-deps what your work compiles or converts with"},
-		{"shell of agents", Different, "bash with the conda environment openhands active", "bash with the environment of the base", "'python' is the base's where it has one, else the payload's"},
+		{"tools of the old recipe", Different, "build-essential, ffmpeg, wget, docker", "what the base has, then the payload's",
+			"nothing is installed into the base, and the payload brings bash, GNU tools, git, curl, jq and rg: name in --extra-deps what your work compiles or converts with"},
+		{"shell of agents", Different, "conda environment openhands active", "environment of the base", "'python' is the base's where it has one, else the payload's"},
 		{"/openhands", Different, "belongs to openhands, writable", "belongs to root, read-only", "steps that write there fail for users; root's changes are found by 'docker openhands verify'"},
 		{"base image", Same, o.Base, o.Base, "its files, programs and package manager are untouched"},
 		{"start command", Same, "", "", "OpenHands' own argument list, environment and port work unchanged"},

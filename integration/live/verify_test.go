@@ -1,0 +1,121 @@
+package live
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/google/go-cmp/cmp"
+)
+
+// verifyImage runs the check of an image and returns its report, what it said
+// of a failure, and how it ended.
+func verifyImage(t *testing.T, image string, flags ...string) (report verify.Report, stderr string, err error) {
+	t.Helper()
+	cmd := lab.Engine{}.Command(t.Context(), append([]string{"openhands", "verify", "--json", image}, flags...)...)
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	err = cmd.Run()
+	if decodeErr := json.Unmarshal(out.Bytes(), &report); decodeErr != nil {
+		t.Fatalf("%v in %q\n%s", decodeErr, &out, &complaint)
+	}
+	return report, complaint.String(), err
+}
+
+// faulty are steps on top of an image and what the check must say of each.
+var faulty = []struct{ step, check, detail string }{
+	{"COPY stray /openhands/libexec/stray", "seal", "/openhands/libexec/stray: interp: "},
+	{"RUN rm /openhands/lib/libtinfo.so.6", "seal", "needed: libtinfo.so.6"},
+	{"RUN rm /openhands/ssl/ca-certificates.crt", "paths", "/openhands/ssl/ca-certificates.crt is missing"},
+	{"RUN chmod 600 /openhands/share/components/core.json", "modes", "/openhands/share/components/core.json: -rw------- "},
+	{"RUN chmod 4755 /openhands/libexec/launchers/oh-tmux.json", "modes", "/openhands/libexec/launchers/oh-tmux.json: urwxr-xr-x "},
+	{"RUN chown 1000:1000 /openhands/share/components/tmux.json", "ownership", "/openhands/share/components/tmux.json: belongs to 1000:1000"},
+	{"ENV EDITOR=vi", "environment", `EDITOR is "vi", not "code"`},
+	{"ENV PATH=/bin:/usr/bin", "environment", `PATH is "/bin:/usr/bin"`},
+	{"ENTRYPOINT []", "start", "the entry point is []"},
+	{"WORKDIR /tmp", "start", `the working directory is "/tmp"`},
+	{"LABEL dev.openhands.version=9", "manifest", `"0.62.0"`},
+}
+
+// TestVerify looks at a sound image, then at one with everything wrong that a
+// Dockerfile on top can do.
+func TestVerify(t *testing.T) {
+	image := build(t, "alpine:3.20")
+	before := holdings(t, lab.Engine{})
+	report, stderr, err := verifyImage(t, image)
+	if err != nil || !report.Passed || report.Live {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+	for _, f := range report.Findings {
+		if f.Status != verify.OK {
+			t.Errorf("%+v", f)
+		}
+	}
+	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+
+	dir := t.TempDir()
+	stray, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := "FROM " + image + "\nUSER root\n"
+	for _, fault := range faulty {
+		lines += fault.step + "\n"
+	}
+	for name, data := range map[string]string{"stray": string(stray), "Dockerfile": lines} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const broken = "oh-live/verify:broken"
+	docker(t, "buildx", "build", "--quiet", "--load", "--tag", broken, dir)
+	cleanup(t, lab.Engine{}, "rmi", "--force", broken)
+	before = holdings(t, lab.Engine{})
+	report, stderr, err = verifyImage(t, broken)
+	checkProblem(t, err, stderr, problem.NotVerified)
+	for _, fault := range faulty {
+		found := false
+		for _, f := range report.Findings {
+			found = found || f.Check == fault.check && f.Status == verify.Failed && strings.Contains(f.Detail, fault.detail) && f.Cure != ""
+		}
+		if !found {
+			t.Errorf("%s: %s does not find it", fault.step, fault.check)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%+v", report.Findings)
+	}
+	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+}
+
+// TestVerifyDead starts a server that is not there: both starts are found
+// fault with, and nothing of them stays behind.
+func TestVerifyDead(t *testing.T) {
+	loadSmallDeps(t, lab.Engine{})
+	image := build(t, "alpine:3.20", "--deps-image", smallDeps)
+	before := holdings(t, lab.Engine{})
+	report, stderr, err := verifyImage(t, image, "--live", "--progress", "quiet")
+	checkProblem(t, err, stderr, problem.NotVerified)
+	failed := map[string]bool{}
+	for _, f := range report.Findings {
+		failed[f.Check] = f.Status == verify.Failed
+	}
+	for _, check := range []string{"server, user openhands", "server, user ID 12345:0", "paths", "seal"} {
+		if !failed[check] {
+			t.Errorf("%q is not found fault with: %+v", check, report.Findings)
+		}
+	}
+	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+}
