@@ -24,7 +24,7 @@ var hostile = []string{
 }
 
 // The C library of every Debian release that is known, on both machines,
-// serves programs of that release alone in a root directory.
+// serves programs of that release, alone in a root directory and on Alpine.
 func TestDebianReleases(t *testing.T) {
 	for _, suite := range []string{"bullseye", "bookworm", "trixie", "sid"} {
 		for _, goarch := range []string{"amd64", "arm64"} {
@@ -33,13 +33,13 @@ func TestDebianReleases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				jail := bareRoot(t)
+				tree := t.TempDir()
 				recipe := &bundler.Recipe{Name: "test"}
 				for from, to := range map[string]string{"/bin/bash": "bash", "/usr/bin/getent": "getent", "/usr/bin/locale": "locale"} {
 					recipe.Programs = append(recipe.Programs, bundler.Copy{From: from, To: prefix + "/bin/" + to})
 				}
 				report, err := bundler.Component(t.Context(), recipe, bundler.ComponentOptions{
-					Prefix: prefix, Root: root, Out: jail, Libs: jail, Machine: machine(t, goarch),
+					Prefix: prefix, Root: root, Out: tree, Libs: tree, Machine: machine(t, goarch),
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -47,25 +47,38 @@ func TestDebianReleases(t *testing.T) {
 				if len(report.Missing) > 0 {
 					t.Errorf("missing: %v", report.Missing)
 				}
-				verify(t, jail)
-				write(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
-				write(t, jail+"/etc/nsswitch.conf", "passwd: compat sss\n")
-				write(t, jail+"/etc/ld.so.preload", "/hostile/bad.so\n")
-				for _, c := range []struct {
-					argv []string
-					want string
-				}{
-					{[]string{"/openhands/bin/bash", "-c", "echo $((6*7)) $LD_PRELOAD"}, "42 /hostile/bad.so\n"},
-					{[]string{"/openhands/bin/getent", "passwd", "4242"}, "someone:x:4242:4242::/:/bin/false\n"},
-					{[]string{"/openhands/bin/locale", "charmap"}, "UTF-8\n"},
-				} {
-					if got, err := run(t, jail, goarch, c.argv...); err != nil || got != c.want {
-						t.Errorf("%q: %q, %v; want %q", c.argv, got, err, c.want)
+				verify(t, tree)
+				write(t, tree+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
+				write(t, tree+"/etc/nsswitch.conf", "passwd: compat sss\n")
+				write(t, tree+"/etc/ld.so.preload", "/hostile/bad.so\n")
+				for _, base := range []string{"", alpineRoot(t, goarch)} {
+					jail := bareRoot(t, base, tree)
+					for _, c := range []struct {
+						argv []string
+						want string
+					}{
+						{[]string{"/openhands/bin/bash", "-c", "echo $((6*7)) $LD_PRELOAD"}, "42 /hostile/bad.so\n"},
+						{[]string{"/openhands/bin/getent", "passwd", "4242"}, "someone:x:4242:4242::/:/bin/false\n"},
+						{[]string{"/openhands/bin/locale", "charmap"}, "UTF-8\n"},
+					} {
+						if got, err := run(t, jail, goarch, c.argv...); err != nil || got != c.want {
+							t.Errorf("on %q: %q: %q, %v; want %q", filepath.Base(base), c.argv, got, err, c.want)
+						}
 					}
 				}
 			})
 		}
 	}
+}
+
+// alpineRoot returns Alpine's root directory, for reading.
+func alpineRoot(t *testing.T, goarch string) string {
+	t.Helper()
+	root, err := alpine(t, goarch)()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
 // cSource prints what a library beside it, the C library and, in a thread, the
@@ -171,10 +184,6 @@ func rustBuild(args ...string) func(work, out string) [][]string {
 // What every compiler and linker makes runs, sealed, on Alpine and where there
 // is nothing else, against every attempt to give it other libraries.
 func TestToolchains(t *testing.T) {
-	alpine, err := lab.ArchiveRoot(t.Context(), filepath.Join("..", "..", lab.Archives()), "alpine:3.20", "amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, tc := range toolchains() {
 		t.Run(tc.name, func(t *testing.T) {
 			for program, pkg := range tc.needs {
@@ -213,18 +222,14 @@ func TestToolchains(t *testing.T) {
 			}
 			write(t, tree+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n")
 			write(t, tree+"/etc/ld.so.preload", "/hostile/bad.so\n")
-			for name, base := range map[string]string{"scratch": "", "Alpine": alpine} {
-				jail := bareRoot(t)
-				for _, from := range []string{base, tree} {
-					if from == "" {
-						continue
-					}
-					if text, err := exec.Command("cp", "-a", from+"/.", jail).CombinedOutput(); err != nil {
-						t.Fatalf("%v: %s", err, text)
-					}
+			for _, base := range []string{"", alpineRoot(t, "amd64")} {
+				jail, program := bareRoot(t, base, tree), prefix+"/app/bin/program"
+				if got, err := run(t, jail, "amd64", program); err != nil || got != tc.want {
+					t.Errorf("on %q: %q, %v; want %q", filepath.Base(base), got, err, tc.want)
 				}
-				if got, err := run(t, jail, "amd64", prefix+"/app/bin/program"); err != nil || got != tc.want {
-					t.Errorf("on %s: %q, %v; want %q", name, got, err, tc.want)
+				report, err := bundler.Trace(t.Context(), []string{program}, bundler.TraceOptions{Prefix: prefix, Root: jail, Env: hostile})
+				if err != nil || report.Status != 0 || len(report.Offenders) > 0 {
+					t.Errorf("traced on %q: %+v, %v", filepath.Base(base), report, err)
 				}
 			}
 		})
@@ -281,11 +286,20 @@ func verify(t *testing.T, root string) {
 	}
 }
 
-// bareRoot returns an empty root directory with /proc, which the loader reads
-// to learn where a program lies.
-func bareRoot(t *testing.T) string {
+// bareRoot returns a root directory with copies of the given ones, empty
+// names left out, and /proc, which the loader reads to learn where a program
+// lies.
+func bareRoot(t *testing.T, from ...string) string {
 	t.Helper()
 	jail := t.TempDir()
+	for _, dir := range from {
+		if dir == "" {
+			continue
+		}
+		if text, err := exec.Command("cp", "-a", dir+"/.", jail).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+	}
 	mkdir(t, jail+"/proc")
 	if err := syscall.Mount("proc", jail+"/proc", "proc", 0, ""); err != nil {
 		t.Fatal(err)
