@@ -11,7 +11,7 @@ ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 FUZZTIME   ?= 10s
 
-.PHONY: build helpers install lint unit oracle fuzz live test matrix-docs bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix-docs bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
@@ -43,7 +43,10 @@ lint: helpers
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-unit: helpers
+tools:
+	$(LAB) tools
+
+unit: helpers tools
 	$(GO) test $$($(GO) list ./... | grep -v -e /integration/live -e /integration/bundler)
 
 # The bundler against the loaders of Debian and Alpine, and its work by

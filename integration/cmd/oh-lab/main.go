@@ -1,6 +1,7 @@
 // oh-lab prepares a machine for the tests and the quickstart.
 //
 //	oh-lab engine                 a Docker Engine and buildx, installed where there is none
+//	oh-lab tools                  the programs that the unit tests call
 //	oh-lab bases [NAME...]        base images, made here where they cannot be pulled
 //	oh-lab second-engine start|remove
 //	                              a newer engine beside the first, with containerd's image store
@@ -32,11 +33,13 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: oh-lab engine | bases [NAME...] | second-engine start|remove | quickstart")
+		return fmt.Errorf("usage: oh-lab engine | tools | bases [NAME...] | second-engine start|remove | quickstart")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "engine":
 		return lab.EnsureEngine(ctx, os.Stdout)
+	case "tools":
+		return tools(ctx)
 	case "bases":
 		if len(rest) == 0 {
 			rest = lab.BaseNames()
@@ -49,6 +52,21 @@ func run(ctx context.Context, args []string) error {
 	default:
 		return fmt.Errorf("unknown command %q", command)
 	}
+}
+
+// tools sees to the programs that the unit tests call beside Go.
+func tools(ctx context.Context) error {
+	for _, tool := range []struct{ program, pkg string }{
+		{"gcc", "gcc"}, // ELF files as fixtures
+		{"qemu-aarch64-static", "qemu-user-static"}, // the arm64 stub
+		{"pip", "python3-pip"},                      // OpenHands' sources
+		{"strace", "strace"},                        // what a sealed program opens
+	} {
+		if err := lab.EnsureProgram(ctx, os.Stdout, tool.program, tool.pkg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func secondEngine(ctx context.Context, args []string) error {
