@@ -32,8 +32,8 @@ type Sealer struct {
 	// InPlace writes the edits into the files instead of replacing each by an
 	// edited copy: for a tree that nothing else reads or writes meanwhile.
 	// What an error interrupts is written back, what a crash interrupts is not.
-	// Files that run, and those with hard links outside the tree, are replaced
-	// all the same.
+	// Files that run, that may not be written to, or that have hard links
+	// outside the tree are replaced all the same.
 	InPlace bool
 }
 
@@ -166,7 +166,7 @@ func (p *Plan) apply(ctx context.Context, inPlace bool) error {
 		}
 		if inPlace {
 			err := editInPlace(f.host, f.version, f.patches, f.links)
-			if !errors.Is(err, unix.ETXTBSY) && !errors.Is(err, errShared) {
+			if !errors.Is(err, unix.ETXTBSY) && !errors.Is(err, unix.EACCES) && !errors.Is(err, errShared) {
 				return err
 			}
 		}
