@@ -59,13 +59,15 @@ func runMigrate(t *testing.T, flags ...string) (m migration, stderr string, err 
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err = cmd.Run()
-	for _, name := range names(t) {
-		if !slices.Contains(before, name) {
-			cleanup(t, lab.Engine{}, "rmi", name)
-		}
-	}
 	if decodeErr := json.Unmarshal(out.Bytes(), &m); decodeErr != nil {
 		t.Fatalf("%v in %q\n%s", decodeErr, &out, &complaint)
+	}
+	if m.New != nil {
+		for _, name := range strings.Fields(docker(t, "image", "inspect", "--format", "{{join .RepoTags \" \"}}", m.New.Image)) {
+			if !slices.Contains(before, name) {
+				cleanup(t, lab.Engine{}, "rmi", name)
+			}
+		}
 	}
 	return m, complaint.String(), err
 }
