@@ -92,7 +92,7 @@ func (b *Builder) runBuildx(ctx context.Context, dir string, stdin io.Reader, ar
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return buildxProblem(ctx, buildx, args[0], said, err)
+		return b.buildxProblem(ctx, buildx, args[0], said, err)
 	}
 	return showErr
 }

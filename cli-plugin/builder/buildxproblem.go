@@ -13,13 +13,13 @@ const installBuildx = "Install a current one: on Debian and Ubuntu the package d
 
 // buildxProblem is the error of a buildx command that ended with err after it
 // had said something.
-func buildxProblem(ctx context.Context, buildx, command, said string, err error) error {
+func (b *Builder) buildxProblem(ctx context.Context, buildx, command, said string, err error) error {
 	cause := cmpText(said, err)
 	switch {
 	case strings.HasPrefix(cause.Error(), "no builder "):
 		return problem.New(problem.NoBuildx, "the selected builder does not exist", cause,
 			"Select another one of 'docker buildx ls' with 'docker buildx use', and correct or unset the variable BUILDX_BUILDER")
-	case !reportsProgress(ctx, buildx, command):
+	case !b.reportsProgress(ctx, buildx, command):
 		return problem.New(problem.NoBuildx, "the docker buildx plugin at "+buildx+" is too old or does not work", cause, installBuildx)
 	}
 	return problem.New(problem.BuildFailed, "the build failed", cause,
@@ -28,7 +28,9 @@ func buildxProblem(ctx context.Context, buildx, command, said string, err error)
 
 // reportsProgress tells whether a buildx command can report its progress to a
 // program.
-func reportsProgress(ctx context.Context, buildx, command string) bool {
-	help, err := exec.CommandContext(ctx, buildx, command, "--help").CombinedOutput()
+func (b *Builder) reportsProgress(ctx context.Context, buildx, command string) bool {
+	cmd := exec.CommandContext(ctx, buildx, command, "--help")
+	cmd.Env = b.buildxEnv()
+	help, err := cmd.CombinedOutput()
 	return err == nil && bytes.Contains(help, []byte("rawjson"))
 }

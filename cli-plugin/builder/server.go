@@ -105,7 +105,8 @@ func (b *Builder) launch(ctx context.Context, image string, config *container.Co
 			return nil, problem.New(problem.PortTaken, fmt.Sprintf("the server cannot be published at port %d of this machine", port), err,
 				"Choose another one with --port, or leave it out to get a free one")
 		}
-		return nil, fmt.Errorf("starting the container: %w", err)
+		return nil, problem.New(problem.ServerDied, "the server of "+image+" cannot be started", err,
+			"See what 'docker openhands verify "+image+"' finds, and build the image anew with --force-rebuild")
 	}
 	running, err := b.Engine.api.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
 	if err != nil {
