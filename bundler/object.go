@@ -23,7 +23,7 @@ const (
 	maxPhdrs   = 1 << 10
 	maxDynamic = 1 << 12
 	maxString  = 1 << 14
-	maxStrings = 1 << 20 // of all that is read to find the strings of one file
+	maxStrings = 1 << 19 // of all that is read to find the strings of one file
 )
 
 // Object is what a dynamic loader reads of an ELF file. Only 64-bit

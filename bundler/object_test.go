@@ -118,6 +118,7 @@ func FuzzReadObject(f *testing.F) {
 	dir := f.TempDir()
 	for _, name := range []string{
 		library(f, filepath.Join(dir, "libf.so"), "int f(void){return 1;}", "-Wl,-rpath,$ORIGIN/x", "-nostdlib"),
+		library(f, filepath.Join(dir, "libv.so"), dlopenNote+versionedCode, versionScript(f)),
 		compile(f, filepath.Join(dir, "prog"), "void _start(void){}", "-nostdlib", "-pie", "-fPIE"),
 	} {
 		data, err := os.ReadFile(name)
@@ -127,7 +128,15 @@ func FuzzReadObject(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		before := allocated()
 		o, err := ReadObject(bytes.NewReader(data))
+		if err == nil {
+			o.readVersions(bytes.NewReader(data))
+			o.ReadOpens(bytes.NewReader(data))
+		}
+		if n := allocated() - before; n > 2<<20+8*uint64(len(data)) {
+			t.Errorf("%d bytes of memory for a file of %d", n, len(data))
+		}
 		if err != nil {
 			return
 		}

@@ -52,6 +52,7 @@ var commands = []command{
 	{"seal", "DIR", "seal the tree below DIR in place", sealCommand},
 	{"verify", "DIR | --trace PROGRAM ARGS...", "check that the tree below DIR is sealed", verifyCommand},
 	{"manifest", "DIR", "write the manifest of the tree below DIR", manifestCommand},
+	{"copy", "--dest DIR FILE...", "copy files with everything that they need", copyCommand},
 	{"tree", "FILE...", "print what files need and how it is found", treeCommand},
 }
 

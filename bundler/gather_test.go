@@ -1,0 +1,155 @@
+package bundler
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// copyOf copies files of a root file system to a new place.
+func copyOf(t *testing.T, root, dest string, names ...string) (*CopyReport, error) {
+	t.Helper()
+	return CopyClosure(t.Context(), CopyOptions{System: &System{View: NewView(root), Cwd: "/"}, Dest: dest, Prefix: testPrefix}, names...)
+}
+
+// A copied program is sealed and runs in a root directory with nothing else.
+func TestCopyClosureOfThisMachine(t *testing.T) {
+	a, opt := hostMachine(t)
+	dest := t.TempDir()
+	report, err := copyOf(t, "/", dest, "/bin/bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range report.Files {
+		paths = append(paths, f.Path)
+	}
+	for _, want := range []string{"/openhands/bin/bash", "/openhands/lib/ld.so", "/openhands/lib/libc.so.6"} {
+		if !slices.Contains(paths, want) {
+			t.Errorf("%s is not among %q", want, paths)
+		}
+	}
+	if target, err := os.Readlink(dest + "/openhands/lib/" + a.loader); err != nil || target != "ld.so" {
+		t.Errorf("link of the loader: %q, %v", target, err)
+	}
+	again, err := copyOf(t, "/", dest, "/bin/bash")
+	if err != nil || again.Kept != len(report.Files) || len(again.Links) > 0 {
+		t.Errorf("a second time: %+v, %v", again, err)
+	}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
+	if _, err := s.Seal(t.Context(), dest); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := inJail(t, dest, nil, "/openhands/bin/bash", "-c", "echo $((6*7))"); err != nil || out != "42\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// Two sources of one content are one library; links are resolved.
+func TestCopyClosureKeepsModes(t *testing.T) {
+	root, dest := t.TempDir(), t.TempDir()
+	lib := library(t, root+"/usr/lib/libone.so.1.0", "int f(void){return 1;}", "-nostdlib", "-Wl,-soname,libone.so.1")
+	mustLink(t, "libone.so.1.0", root+"/usr/lib/libone.so.1")
+	data, err := os.ReadFile(lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, root+"/opt/libone.so.1", string(data), 0o644)
+	if err := os.Chmod(lib, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	report, err := copyOf(t, root, dest, "/usr/lib/libone.so.1", "/opt/libone.so.1")
+	if err != nil || len(report.Files) != 1 {
+		t.Fatalf("%+v, %v; want one library", report, err)
+	}
+	info, err := os.Lstat(dest + "/openhands/lib/libone.so.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	original, err := os.Stat(lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != 0o640 || !info.ModTime().Equal(original.ModTime()) {
+		t.Errorf("mode %v, time %v; want those of the original", info.Mode(), info.ModTime())
+	}
+}
+
+func TestCopyClosureMakesTwinsHardLinks(t *testing.T) {
+	root, dest := t.TempDir(), t.TempDir()
+	compile(t, root+"/bin/a", "int main(){return 0;}", "-static", "-s")
+	data, err := os.ReadFile(root + "/bin/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, root+"/bin/b", string(data), 0o755)
+	report, err := copyOf(t, root, dest, "/bin/a", "/bin/b")
+	if err != nil || report.Twins != 1 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	a, errA := os.Stat(dest + "/openhands/bin/a")
+	b, errB := os.Stat(dest + "/openhands/bin/b")
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		t.Errorf("not one file: %v, %v", errA, errB)
+	}
+}
+
+// Whatever is in the way is named, and nothing is written.
+func TestCopyClosureRefuses(t *testing.T) {
+	root := t.TempDir()
+	one := library(t, root+"/one/libsame.so", "int f(void){return 1;}", "-nostdlib")
+	library(t, root+"/two/libsame.so", "int f(void){return 2;}", "-nostdlib")
+	library(t, root+"/bin/liba.so", "int a(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/one")
+	library(t, root+"/bin/libb.so", "int b(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/two")
+	library(t, root+"/bin/libc1.so", "int c(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one)
+	for _, c := range []struct {
+		name   string
+		before string // a file of Dest
+		files  []string
+		want   []string
+	}{
+		{"two libraries of one SONAME", "", []string{"/bin/liba.so", "/bin/libb.so"}, []string{"two different files", "/one/libsame.so", "/two/libsame.so"}},
+		{"another file in the way", "/openhands/lib/libsame.so", []string{"/bin/liba.so"}, []string{"is there already", "libsame.so"}},
+		{"a missing library", "", []string{"/bin/libc1.so"}, []string{"/bin/libc1.so needs libsame.so, which is not found"}},
+		{"a missing file", "", []string{"/bin/none"}, []string{"/bin/none"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dest := t.TempDir()
+			if c.before != "" {
+				mustWrite(t, dest+c.before, "in the way", 0o644)
+			}
+			_, err := copyOf(t, root, dest, c.files...)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, text := range c.want {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q does not name %q", err, text)
+				}
+			}
+			if c.before == "" {
+				if entries, err := os.ReadDir(dest); err != nil || len(entries) > 0 {
+					t.Errorf("left behind: %v, %v", entries, err)
+				}
+			} else if text, err := os.ReadFile(dest + c.before); err != nil || string(text) != "in the way" {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+}
+
+// Where a write fails, what was written before is removed.
+func TestCopyClosureUndoes(t *testing.T) {
+	root, dest := t.TempDir(), t.TempDir()
+	library(t, root+"/libf.so", "int f(void){return 1;}", "-nostdlib")
+	mustWrite(t, dest+"/openhands/lib", "a file in the place of a folder", 0o644)
+	if _, err := copyOf(t, root, dest, "/libf.so"); err == nil {
+		t.Fatal("no error")
+	}
+	left, err := filepath.Glob(dest + "/openhands/*")
+	if err != nil || len(left) != 1 {
+		t.Errorf("%q, %v", left, err)
+	}
+}
