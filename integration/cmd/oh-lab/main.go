@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 // tools sees to the programs that the unit tests call beside Go.
 func tools(ctx context.Context) error {
 	for _, tool := range []struct{ program, pkg string }{
-		{"gcc", "gcc"}, // ELF files as fixtures
+		{"gcc", "build-essential"},                  // ELF files as fixtures
 		{"qemu-aarch64-static", "qemu-user-static"}, // the arm64 stub
 		{"pip", "python3-pip"},                      // OpenHands' sources
 		{"strace", "strace"},                        // what a sealed program opens
