@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
@@ -55,6 +53,9 @@ beside the old one, verifies both and compares them. Nothing is switched unless
   docker openhands migrate --config ~/OpenHands/config.toml --undo`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if m.dry && m.apply || m.undo && (m.dry || m.apply) {
+				return problem.New(problem.Usage, "--dry-run, --apply and --undo exclude each other", nil, "Name one of them")
+			}
 			if m.undo {
 				return m.takeBack(dockerCLI)
 			}
@@ -74,7 +75,6 @@ beside the old one, verifies both and compares them. Nothing is switched unless
 	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "Say what would change, and build nothing")
 	cmd.Flags().BoolVar(&m.apply, "apply", false, "Switch the configuration when everything has passed; a backup is kept")
 	cmd.Flags().BoolVar(&m.undo, "undo", false, "Switch the configuration back")
-	cmd.MarkFlagsMutuallyExclusive("dry-run", "apply", "undo")
 	complete(cmd)
 	return cmd
 }
@@ -133,11 +133,7 @@ type migrationReport struct {
 	OldHealth *verify.Finding   `json:"oldHealth,omitempty"`
 	Switched  string            `json:"switched,omitempty"` // file
 	Backup    string            `json:"backup,omitempty"`
-	results   []builder.Result  // of the build
 	oldImage  *builder.Image    // nil: there is none
-	runtime   plan.Runtime      // the new one
-	platform  string            // of the engine
-	found     map[string]bool   // programs of the base
 	version   string            // that the old image is of, where it says so
 }
 
@@ -233,7 +229,6 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 	if err != nil {
 		return err
 	}
-	r.runtime = p.Runtimes[0]
 	components := p.Deps.Components
 	if p.Deps.Given {
 		deps, err := b.Find(ctx, p.Deps.Image)
@@ -242,8 +237,7 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		}
 		components = strings.Split(deps.Labels[payload.LabelComponents], ",")
 	}
-	r.platform = "linux/" + cmp.Or(b.Engine.Arch(), runtime.GOARCH)
-	image := r.runtime.Image
+	image := p.Runtimes[0].Image
 	if len(m.runtimes.tags) > 0 {
 		image = m.runtimes.tags[0]
 	}
@@ -252,15 +246,16 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
 			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
 		},
-		migrate.New{Image: image, Version: p.Deps.Version, Platform: r.platform, Components: components})
+		migrate.New{Image: image, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch(), Components: components})
 	if m.runtimes.extraDeps == "" {
 		r.ExtraDeps = []migrate.Row{}
 		return nil
 	}
-	if r.found, err = b.Programs(ctx, r.Base, migrate.Programs(m.runtimes.extraDeps)); err != nil {
+	found, err := b.Programs(ctx, r.Base, migrate.Programs(m.runtimes.extraDeps))
+	if err != nil {
 		return err
 	}
-	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return r.found[program] }})
+	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return found[program] }})
 	return nil
 }
 

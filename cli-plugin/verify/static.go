@@ -30,6 +30,10 @@ func staticChecks() []Check {
 	}
 }
 
+// isOurs tells whether there is anything to check: an image of another kind
+// would only fail everywhere.
+func (f Facts) isOurs() bool { return f.isRuntime() || f.Labels[payload.LabelKind] == payload.KindDeps }
+
 func (f Facts) isRuntime() bool { return f.Labels[payload.LabelKind] == payload.KindRuntime }
 
 // ReadManifest reads a manifest, strictly as to its schema.

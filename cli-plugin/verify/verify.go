@@ -88,7 +88,13 @@ type Check struct {
 }
 
 // Static runs the checks that need no running server.
-func Static(f Facts) []Finding { return run(staticChecks(), f) }
+func Static(f Facts) []Finding {
+	checks := staticChecks()
+	if !f.isOurs() {
+		checks = checks[:1] // the labels
+	}
+	return run(checks, f)
+}
 
 func run(checks []Check, f Facts) []Finding {
 	var findings []Finding

@@ -110,8 +110,12 @@ func TestStatic(t *testing.T) {
 
 // TestStaticBroken has nothing of a payload at all.
 func TestStaticBroken(t *testing.T) {
-	report := NewReport("x", "", Static(Facts{SealErr: errors.New("no loader")}))
+	report := NewReport("x", "", Static(Facts{Labels: map[string]string{payload.LabelKind: payload.KindRuntime}, SealErr: errors.New("no loader")}))
 	if report.Passed || report.Failures() < 5 {
+		t.Errorf("%+v", report)
+	}
+	report = NewReport("x", "", Static(Facts{})) // of another kind
+	if report.Passed || len(report.Findings) != 1 {
 		t.Errorf("%+v", report)
 	}
 }
