@@ -37,7 +37,6 @@ type fileTree struct {
 	Interpreter     *interpreter     `json:"interpreter,omitempty"`
 	MissingVersions []missingVersion `json:"missingVersions,omitempty"`
 	BrokenLinks     []bundler.Note   `json:"brokenLinks,omitempty"` // met while searching
-	missing         int
 }
 
 type interpreter struct {
@@ -60,12 +59,14 @@ type treeOptions struct {
 	notes  bool
 	json   bool
 	why    string
+	lacks  bool
 }
 
 func treeCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
 	var o treeOptions
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&o.notes, "dlopen", false, "follow what files open at run time by their dlopen notes")
+	flags.BoolVar(&o.lacks, "missing", false, "print only the trees of files for which something is not found")
 	flags.StringVar(&o.why, "why", "", "print the shortest chain to `LIB` alone: a name, SONAME or path")
 	flags.BoolVar(&o.system.Conf, "ldconfig", false, "search the directories of ld.so.conf as if ldconfig had just run, not ld.so.cache")
 	root := flags.String("root", "/", "`directory` that stands for /; files are paths inside it")
@@ -128,39 +129,31 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 	o.system.Preload(args)
 	// One short run: let garbage lie until there is some.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	out := bufio.NewWriterSize(stdout, 1<<16)
-	p := printer{w: out, styled: isTerminal(stdout)}
-	list := jsonList{w: out}
+	results := make(chan result, 256)
+	written := make(chan error)
+	go func() { written <- o.print(stdout, results) }()
 	var failed []error
 	missing, chains := 0, 0
 	for _, name := range args {
 		if err := ctx.Err(); err != nil {
-			return err
+			failed = append(failed, err)
+			break
 		}
-		t, chain, err := o.resolve(name)
+		r, err := o.resolve(name)
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
-		missing += t.missing
-		switch {
-		case o.why != "" && chain == nil:
-		case o.why != "" && o.json:
-			list.add(chain)
+		missing += r.missing
+		if r.chain != nil {
 			chains++
-		case o.why != "":
-			p.chain(chain)
-			chains++
-		case o.json:
-			list.add(t)
-		default:
-			p.file(t)
+		}
+		if r.chain != nil || r.tree != nil {
+			results <- r
 		}
 	}
-	if o.json {
-		list.end()
-	}
-	if err := out.Flush(); err != nil {
+	close(results)
+	if err := <-written; err != nil {
 		return err
 	}
 	switch {
@@ -174,26 +167,66 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 	return nil
 }
 
-// resolve returns the tree of one file or, for --why, the chain to the library.
-func (o *treeOptions) resolve(name string) (*fileTree, []*treeNode, error) {
+// result is what is printed of one file: its tree or, for --why, the chain.
+type result struct {
+	tree    *fileTree
+	chain   []*treeNode
+	missing int
+}
+
+// print prints what comes, while the next files are resolved.
+func (o *treeOptions) print(stdout io.Writer, results <-chan result) error {
+	out := bufio.NewWriterSize(stdout, 1<<16)
+	p := printer{w: out, styled: isTerminal(stdout)}
+	list := jsonList{w: out}
+	for r := range results {
+		switch {
+		case o.json && r.chain != nil:
+			list.add(r.chain)
+		case o.json:
+			list.add(r.tree)
+		case r.chain != nil:
+			p.chain(r.chain)
+		default:
+			p.file(r.tree)
+		}
+	}
+	if o.json {
+		list.end()
+	}
+	return out.Flush()
+}
+
+// resolve returns what is to be printed of one file, which may be nothing.
+func (o *treeOptions) resolve(name string) (result, error) {
 	c, r, err := o.system.Closure(name)
 	if err != nil {
-		return nil, nil, err
+		return result{}, err
 	}
 	if err := r.Extend(c, o.opens, o.notes); err != nil {
-		return nil, nil, err
+		return result{}, err
 	}
 	if o.why != "" {
-		return &fileTree{}, chainTo(c, o.why), nil
+		return result{chain: chainTo(c, o.why)}, nil
 	}
+	versions := r.MissingVersions(c)
+	missing := len(c.Missing()) + len(versions)
+	if c.Objects[0].Object.Interp != "" && c.Loader == nil {
+		missing++
+	}
+	if o.lacks && missing == 0 {
+		return result{}, nil
+	}
+	return result{tree: treeOf(c, versions), missing: missing}, nil
+}
+
+func treeOf(c *bundler.Closure, versions []bundler.MissingVersion) *fileTree {
 	first := c.Objects[0]
-	t := &fileTree{treeNode: treeNode{Name: name, Path: first.Real, Remarks: remarks(first, true)}, Machine: machineName(first.Object)}
+	t := &fileTree{treeNode: treeNode{Name: first.Name, Path: first.Real, Remarks: remarks(first, true)}, Machine: machineName(first.Object)}
 	if interp := first.Object.Interp; interp != "" {
 		t.Interpreter = &interpreter{Name: interp}
 		if c.Loader != nil {
 			t.Interpreter.Path = c.Loader.Real
-		} else {
-			t.missing++
 		}
 	}
 	nodes := map[*bundler.Loaded]*treeNode{first: &t.treeNode}
@@ -206,12 +239,11 @@ func (o *treeOptions) resolve(name string) (*fileTree, []*treeNode, error) {
 		from := nodes[e.From]
 		from.Needs = append(from.Needs, n)
 	}
-	for _, m := range r.MissingVersions(c) {
+	for _, m := range versions {
 		t.MissingVersions = append(t.MissingVersions, missingVersion{m.Version, m.Name, m.To.Real, m.From.Real})
 	}
 	t.BrokenLinks = c.Broken
-	t.missing += len(c.Missing()) + len(t.MissingVersions)
-	return t, nil, nil
+	return t
 }
 
 func node(e bundler.Edge) *treeNode {

@@ -85,6 +85,17 @@ func TestTreeJSON(t *testing.T) {
 	}
 }
 
+func TestTreeMissing(t *testing.T) {
+	root := chainRoot(t)
+	text, err := call("tree", "--missing", "--root", root, "/usr/lib/libc1.so", "/bin/prog")
+	if err == nil || strings.Contains(text, "libc1.so (") || !strings.HasPrefix(text, "/bin/prog") {
+		t.Errorf("%q, %v", text, err)
+	}
+	if text := oh(t, "tree", "--missing", "--root", root, "/usr/lib/libc1.so"); text != "" {
+		t.Errorf("printed %q although nothing is missing", text)
+	}
+}
+
 func TestTreeWhy(t *testing.T) {
 	root := chainRoot(t)
 	want := `/bin/prog

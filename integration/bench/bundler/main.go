@@ -46,7 +46,7 @@ func run(ctx context.Context, out string) error {
 	}
 	fmt.Fprintf(&b.report, "# Figures of the bundler\n\nWritten by `go run ./integration/bench/bundler`, which runs all tools on the same files: %d processors, %s, Linux %s. "+
 		"Ratios say more than milliseconds: another machine has others.\n", runtime.NumCPU(), runtime.GOARCH, release())
-	for _, section := range []func(context.Context) error{b.sealing} {
+	for _, section := range []func(context.Context) error{b.resolving, b.sealing} {
 		if err := section(ctx); err != nil {
 			return err
 		}
