@@ -359,7 +359,7 @@ func (m *missing) add(c *Closure) {
 		key := [2]string{e.From.Real, e.Name}
 		if e.To != nil {
 			m.found[key] = true
-		} else if e.Kind != KindAuxiliary {
+		} else if !e.Optional() {
 			m.lost[key] = e
 		}
 	}

@@ -1,14 +1,17 @@
 // Package bundler makes a folder of programs independent of the system under
 // it. It reads the dynamic section of ELF files, finds what they need as the
-// dynamic loader of the GNU C library would, gathers it under one prefix and
-// seals the result: loader, search paths and compiled-in paths are replaced in
-// place, so that nothing in a file moves.
+// dynamic loaders of the GNU C library and of musl would, gathers it under one
+// prefix and seals the result: loader, search paths and compiled-in paths are
+// replaced in place, so that nothing in a file moves.
 //
 // The parts, from the bottom up:
 //
 //   - [ReadObject] reads what a loader reads of an ELF file.
 //   - [View] is a union of root directories with symbolic links resolved inside.
-//   - [Resolver] finds the closure of a file in a View.
+//   - [Loader] is how a dynamic loader searches, [FindLoader] the one of a file.
+//   - [Resolver] finds the closure of a file in a View, [System] with the loader
+//     that each file has.
+//   - [CopyClosure] copies files with what they need.
 //   - [Sealer] edits the ELF files of a tree in place.
 //   - [Verify] checks that a sealed tree needs nothing of the system under it.
 //   - [Component] copies, bundles and seals what a [Recipe] names.

@@ -7,10 +7,11 @@
 //	oh-bundle verify DIR [--root ROOT] [--json] [--allow FILE]
 //	oh-bundle verify [--json] [--allow FILE] --trace PROGRAM [ARG...]
 //	oh-bundle manifest --version V --server S --components A,B,C DIR
-//	oh-bundle tree [--root DIR] [--json] FILE...
+//	oh-bundle copy --dest DIR [--root ROOT] FILE...
+//	oh-bundle tree [--root DIR] [--json] [--why LIB | --missing] FILE...
 //
 // It exits with 0 on success, 1 on failure (for verify: when something is not
-// sealed), and 2 on bad usage.
+// sealed; for tree: when something is not found), and 2 on bad usage.
 package main
 
 import (
