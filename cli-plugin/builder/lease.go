@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/gofrs/flock"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -121,25 +123,44 @@ func (e *Engine) Sweep(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
+	errs = append(errs, e.sweepStrays(ctx, time.Now().Add(-strayAge)))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("taking away what killed commands left: %w", err)
 	}
 	return nil
 }
 
-// sweep takes away what is under the lease id.
-func (e *Engine) sweep(ctx context.Context, id, file string) error {
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{
-		All: true, Filters: client.Filters{}.Add("label", leaseLabel+"="+id),
-	})
+// strayAge is longer than any command leaves a container unstarted.
+const strayAge = 5 * time.Minute
+
+// sweepStrays removes containers that were never started: an engine may carry
+// a request out after the lease of who sent it was swept.
+func (e *Engine) sweepStrays(ctx context.Context, before time.Time) error {
+	return e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
+}
+
+// removeContainers removes containers, unless chosen says no.
+func (e *Engine) removeContainers(ctx context.Context, which client.Filters, chosen func(container.Summary) bool) error {
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
-	for _, container := range containers.Items {
-		_, err := e.api.ContainerRemove(ctx, container.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if err != nil && !cerrdefs.IsNotFound(err) {
-			return fmt.Errorf("removing the container %s: %w", container.ID, err)
+	for _, c := range containers.Items {
+		if chosen != nil && !chosen(c) {
+			continue
 		}
+		_, err := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("removing the container %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+// sweep takes away what is under the lease id.
+func (e *Engine) sweep(ctx context.Context, id, file string) error {
+	if err := e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel+"="+id), nil); err != nil {
+		return err
 	}
 	if _, err := e.api.ImageRemove(ctx, leaseName+id, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing the name %s%s: %w", leaseName, id, err)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/google/go-cmp/cmp"
@@ -16,13 +17,18 @@ import (
 // fakeLeftovers is an engine with what commands left on it.
 type fakeLeftovers struct {
 	client.APIClient
-	containers map[string]string // ID by lease
-	images     map[string]bool   // names and nameless IDs
+	containers map[string]string   // ID by lease
+	images     map[string]bool     // names and nameless IDs
+	strays     []container.Summary // never started
+	removed    []string
 	fail       error
 }
 
 func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListOptions) (client.ContainerListResult, error) {
 	var result client.ContainerListResult
+	if o.Filters["status"]["created"] {
+		result.Items = append(result.Items, f.strays...)
+	}
 	for lease, id := range f.containers {
 		if o.Filters["label"][leaseLabel+"="+lease] {
 			result.Items = append(result.Items, container.Summary{ID: id})
@@ -32,6 +38,7 @@ func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListO
 }
 
 func (f *fakeLeftovers) ContainerRemove(_ context.Context, id string, _ client.ContainerRemoveOptions) (client.ContainerRemoveResult, error) {
+	f.removed = append(f.removed, id)
 	for lease, other := range f.containers {
 		if other == id {
 			delete(f.containers, lease)
@@ -105,8 +112,12 @@ func TestSweep(t *testing.T) {
 		t.Error("it does not tell that the engine failed")
 	}
 	f.fail = nil
+	f.strays = []container.Summary{{ID: "young", Created: time.Now().Unix()}, {ID: "stray", Created: time.Now().Add(-time.Hour).Unix()}}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"container of " + killed.id, "stray"}, f.removed); diff != "" {
+		t.Errorf("removed containers: %s", diff)
 	}
 	wantContainers := map[string]string{"": "of the user"}
 	wantImages := map[string]bool{"sha256:named": true}
