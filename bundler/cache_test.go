@@ -58,7 +58,7 @@ func sampleCache() string {
 		{"libb.so.10", "/b10", 0x0303, 0},
 		{"libb.so.9", "/b9", 0x0303, 0},
 		{"liba.so", "/a-v3", 0x0303, namedHwcap | 1},
-		{"liba.so", "/a-v2", 0x0303, namedHwcap | 0},
+		{"liba.so", "/a-v2", 0x0303, namedHwcap},
 		{"liba.so", "/a-32", 0x0003, 0},
 		{"liba.so", "/a", 0x0303, 0},
 		{"liba.so", "/a-second", 0x0303, 0},
