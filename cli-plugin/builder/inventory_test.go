@@ -40,8 +40,8 @@ func (s *shelf) ImageInspect(_ context.Context, ref string, _ ...client.ImageIns
 	panic(ref)
 }
 
-func (s *shelf) ImageHistory(_ context.Context, ref string, _ ...client.ImageHistoryOption) (client.ImageHistoryResult, error) {
-	found, _ := s.ImageInspect(nil, ref)
+func (s *shelf) ImageHistory(ctx context.Context, ref string, _ ...client.ImageHistoryOption) (client.ImageHistoryResult, error) {
+	found, _ := s.ImageInspect(ctx, ref)
 	var result client.ImageHistoryResult
 	for _, layer := range found.RootFS.Layers {
 		result.Items = append([]image.HistoryResponseItem{{Size: layerBytes[layer], CreatedBy: layer}}, result.Items...)
