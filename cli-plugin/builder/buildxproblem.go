@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
 const installBuildx = "Install a current one: on Debian and Ubuntu the package docker-buildx or docker-buildx-plugin, elsewhere see Docker's documentation of buildx"
+
+// buildxOwnFile finds complaints about files of buildx itself: those of a step
+// stand after what could not be solved.
+var buildxOwnFile = regexp.MustCompile(`^(mkdir|open|failed to update builder) .*: (read-only file system|permission denied)$`)
 
 // buildxProblem is the error of a buildx command that ended with err after it
 // had said something.
@@ -19,6 +24,9 @@ func (b *Builder) buildxProblem(ctx context.Context, buildx, command, said strin
 	case strings.HasPrefix(cause.Error(), "no builder "):
 		return problem.New(problem.NoBuildx, "the selected builder does not exist", cause,
 			"Select another one of 'docker buildx ls' with 'docker buildx use', and correct or unset the variable BUILDX_BUILDER")
+	case buildxOwnFile.MatchString(cause.Error()):
+		return problem.New(problem.NotWritable, "buildx cannot write to docker's configuration folder", cause,
+			"Let the variable BUILDX_CONFIG name a folder that can be written to")
 	case !b.reportsProgress(ctx, buildx, command):
 		return problem.New(problem.NoBuildx, "the docker buildx plugin at "+buildx+" is too old or does not work", cause, installBuildx)
 	}

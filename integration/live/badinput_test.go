@@ -100,6 +100,9 @@ func TestBadInput(t *testing.T) {
 		{name: "buildx is too old", code: problem.NoBuildx, says: "too old", args: extra, mounts: hidePlugins,
 			env: []string{"DOCKER_CONFIG=" + dockerConfig(t, "{}", oldBuildx)}},
 
+		{name: "buildx cannot keep its state", code: problem.NotWritable, says: "BUILDX_CONFIG", args: extra,
+			env:    []string{"BUILDX_CONFIG=/mnt"},
+			mounts: "mount -t tmpfs -o ro none /mnt"},
 		{name: "disk full", code: problem.DiskFull, says: "of this machine", args: extra, mounts: disks(full)},
 		{name: "disk full, traditional", code: problem.DiskFull, says: "of this machine", mounts: disks(full),
 			args: []string{"build", "--mode", "traditional", "--base", "alpine:3.20", "--source", traditionalSource(t)}},
