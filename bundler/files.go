@@ -1,6 +1,9 @@
 package bundler
 
-import "errors"
+import (
+	"errors"
+	"sync"
+)
 
 // file is what is known of a file of this machine.
 type file struct {
@@ -9,45 +12,48 @@ type file struct {
 	err      error
 	inode    [2]uint64 // device and inode of a file with several hard links
 	versions *versions
+	once     sync.Once // of read
 }
 
 // files are the files that were read. Hard links are one file, as they are to
-// a loader.
+// a loader. They are safe for concurrent use.
 type files struct {
+	mu      sync.Mutex
 	byHost  map[string]*file
 	byInode map[[2]uint64]*file
 }
 
 func newFiles() *files {
-	return &files{map[string]*file{}, map[[2]uint64]*file{}}
+	return &files{byHost: map[string]*file{}, byInode: map[[2]uint64]*file{}}
 }
 
-// get returns the file at a host path.
+// get returns the file at a host path, or another link of it.
 func (t *files) get(host string) *file {
+	t.mu.Lock()
 	f, ok := t.byHost[host]
 	if !ok {
 		f = &file{host: host}
-		f.read()
-		f = t.add(f)
+		t.byHost[host] = f
 	}
+	t.mu.Unlock()
+	f.once.Do(f.read)
+	if f.inode == [2]uint64{} {
+		return f
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first := t.byInode[f.inode]; first != nil {
+		return first
+	}
+	t.byInode[f.inode] = f
 	return f
-}
-
-// add keeps a file that has been read, or returns another link of it.
-func (t *files) add(f *file) *file {
-	first := f
-	if f.inode != [2]uint64{} {
-		if same := t.byInode[f.inode]; same != nil {
-			first = same
-		}
-		t.byInode[f.inode] = first
-	}
-	t.byHost[f.host] = first
-	return first
 }
 
 // read reads the object and the symbol versions of the file.
 func (f *file) read() {
+	if f.object != nil {
+		return // known from elsewhere
+	}
 	s, err := openSource(f.host)
 	if err != nil {
 		f.err = err
@@ -64,7 +70,8 @@ func (f *file) read() {
 	f.versions, _ = f.object.readVersions(s)
 }
 
-// symbolVersions returns none for a file that cannot be read.
+// symbolVersions returns none for a file that cannot be read. Only a file that
+// somebody else has read is read again; those are for one goroutine.
 func (f *file) symbolVersions() *versions {
 	if f.versions == nil {
 		f.versions = &versions{}

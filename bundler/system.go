@@ -3,9 +3,6 @@ package bundler
 import (
 	"fmt"
 	"path"
-	"runtime"
-	"sync"
-	"sync/atomic"
 )
 
 // System resolves the files of a root file system, each as the loader does that
@@ -19,6 +16,15 @@ type System struct {
 
 	resolvers map[string]*Resolver // by the loader's path
 	files     *files               // of all resolvers
+}
+
+// Share returns a System for another goroutine: what either of them has read
+// serves both.
+func (s *System) Share() *System {
+	s.init()
+	other := *s
+	other.resolvers = map[string]*Resolver{}
+	return &other
 }
 
 // Resolver returns the Resolver for files that have the same loader as o.
@@ -68,31 +74,6 @@ func (s *System) Closure(name string) (*Closure, *Resolver, error) {
 func (s *System) init() {
 	if s.files == nil {
 		s.resolvers, s.files = map[string]*Resolver{}, newFiles()
-	}
-}
-
-// Preload reads files, with what they need symbol versions of, before their
-// closures are asked for: several at a time, which is all that it is good for.
-func (s *System) Preload(names []string) {
-	s.init()
-	var missing []*file
-	for _, name := range names {
-		if e, err := s.View.Lookup(name); err == nil && s.files.byHost[e.Host] == nil {
-			missing = append(missing, &file{host: e.Host})
-		}
-	}
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(missing)); i = next.Add(1) - 1 {
-				missing[i].read()
-			}
-		})
-	}
-	wait.Wait()
-	for _, f := range missing {
-		s.files.add(f)
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 )
 
 // versions are the symbol versions of a file (DT_VERDEF and DT_VERNEED, the
 // GNU extension of the gABI).
 type versions struct {
 	defined []string
-	needed  []versionNeed
+	needed  []*versionNeed
 }
 
 // versionNeed are the versions that a file asks of one library, without those
@@ -21,32 +22,36 @@ type versionNeed struct {
 	library string
 	names   []string
 
-	checked *file // the library that missing is about
+	last atomic.Pointer[verdict] // on the library that was looked at last
+}
+
+type verdict struct {
+	library *file
 	missing []string
 }
 
 // missingOf returns the versions that a library does not define. One that
 // defines none at all serves every version.
 func (n *versionNeed) missingOf(library *file) []string {
-	if n.checked == library {
-		return n.missing
+	if last := n.last.Load(); last != nil && last.library == library {
+		return last.missing
 	}
-	n.checked, n.missing = library, nil
+	now := &verdict{library: library}
 	defined := library.symbolVersions().defined
 	for _, name := range n.names {
 		if len(defined) > 0 && !slices.Contains(defined, name) {
-			n.missing = append(n.missing, name)
+			now.missing = append(now.missing, name)
 		}
 	}
-	return n.missing
+	n.last.Store(now)
+	return now.missing
 }
 
 // missingVersions returns the versions that the edge's library lacks.
 func (e Edge) missingVersions() []string {
-	needed := e.From.file.symbolVersions().needed
-	for i := range needed {
-		if needed[i].library == e.Name {
-			return needed[i].missingOf(e.To.file)
+	for _, n := range e.From.file.symbolVersions().needed {
+		if n.library == e.Name {
+			return n.missingOf(e.To.file)
 		}
 	}
 	return nil
@@ -94,7 +99,7 @@ func (m *versionReader) needs(at uint64, v *versions) error {
 			return err
 		}
 		count, name, first, next := le.Uint16(b[2:]), le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[12:])
-		n := versionNeed{}
+		n := &versionNeed{}
 		if n.library, err = m.Object.str(m.r, uint64(name), &m.libraries); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +19,11 @@ import (
 // View is a read-only union of directories that each stand for "/": a name is
 // looked up in one after the other and the first that has it wins. Symbolic
 // links are resolved inside the union. Directories are listed once; a View
-// does not see later changes. It is not safe for concurrent use.
+// does not see later changes. It is safe for concurrent use.
 type View struct {
 	roots []string
+
+	mu    sync.Mutex            // of all below, and of directory.links
 	dirs  map[string]*directory // by canonical path
 	paths map[string]*directory // by path as asked, nil: not a directory
 }
@@ -69,23 +72,34 @@ func NewView(roots ...string) *View {
 // Lookup resolves an absolute path. The error wraps fs.ErrNotExist where
 // nothing is there.
 func (v *View) Lookup(name string) (Entry, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	dir, base := path.Split(strings.TrimRight(name, "/"))
 	if base == "" || base == "." || base == ".." {
 		return v.walk(name)
 	}
-	d := v.dir(dir)
+	d := v.enter(dir)
 	if d == nil {
 		return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	e, err := v.in(d, base)
+	e, err := v.entry(d, base)
 	if err != nil {
 		return e, fmt.Errorf("%s: %w", name, err)
 	}
 	return e, nil
 }
 
-// in looks a name up in one directory.
+// in looks a name up in one directory. Only links need the lock.
 func (v *View) in(d *directory, base string) (Entry, error) {
+	if d.names[base].mode&fs.ModeSymlink != 0 {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+	}
+	return v.entry(d, base)
+}
+
+// entry is in without the lock.
+func (v *View) entry(d *directory, base string) (Entry, error) {
 	n, ok := d.names[base]
 	if !ok {
 		return Entry{}, fs.ErrNotExist
@@ -115,6 +129,13 @@ func (v *View) in(d *directory, base string) (Entry, error) {
 
 // dir returns the directory that a path leads to, or nil.
 func (v *View) dir(name string) *directory {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.enter(name)
+}
+
+// enter is dir without the lock.
+func (v *View) enter(name string) *directory {
 	if d, ok := v.paths[name]; ok {
 		return d
 	}

@@ -9,11 +9,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 )
@@ -126,34 +129,24 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 	for i, name := range args {
 		args[i] = o.system.Abs(name)
 	}
-	o.system.Preload(args)
 	// One short run: let garbage lie until there is some.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	results := make(chan result, 256)
-	written := make(chan error)
-	go func() { written <- o.print(stdout, results) }()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var failed []error
 	missing, chains := 0, 0
-	for _, name := range args {
-		if err := ctx.Err(); err != nil {
-			failed = append(failed, err)
-			break
-		}
-		r, err := o.resolve(name)
-		if err != nil {
-			failed = append(failed, err)
-			continue
+	p := o.printer(stdout)
+	for r := range o.resolveAll(ctx, args) {
+		if r.err != nil {
+			failed = append(failed, r.err)
 		}
 		missing += r.missing
 		if r.chain != nil {
 			chains++
 		}
-		if r.chain != nil || r.tree != nil {
-			results <- r
-		}
+		p.result(r)
 	}
-	close(results)
-	if err := <-written; err != nil {
+	if err := errors.Join(p.end(), ctx.Err()); err != nil {
 		return err
 	}
 	switch {
@@ -167,47 +160,62 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 	return nil
 }
 
+// resolveAll yields the results for files in their order; several are resolved
+// at a time.
+func (o *treeOptions) resolveAll(ctx context.Context, names []string) iter.Seq[result] {
+	return func(yield func(result) bool) {
+		batches := slices.Collect(slices.Chunk(names, 32))
+		done := make([]chan []result, len(batches))
+		for i := range done {
+			done[i] = make(chan []result, 1)
+		}
+		var next atomic.Int64
+		for range min(runtime.GOMAXPROCS(0), len(batches)) {
+			system := o.system.Share()
+			go func() {
+				for i := next.Add(1) - 1; i < int64(len(batches)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+					var results []result
+					for _, name := range batches[i] {
+						results = append(results, o.resolve(system, name))
+					}
+					done[i] <- results
+				}
+			}()
+		}
+		for _, batch := range done {
+			select {
+			case results := <-batch:
+				for _, r := range results {
+					if !yield(r) {
+						return
+					}
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
 // result is what is printed of one file: its tree or, for --why, the chain.
 type result struct {
 	tree    *fileTree
 	chain   []*treeNode
 	missing int
-}
-
-// print prints what comes, while the next files are resolved.
-func (o *treeOptions) print(stdout io.Writer, results <-chan result) error {
-	out := bufio.NewWriterSize(stdout, 1<<16)
-	p := printer{w: out, styled: isTerminal(stdout)}
-	list := jsonList{w: out}
-	for r := range results {
-		switch {
-		case o.json && r.chain != nil:
-			list.add(r.chain)
-		case o.json:
-			list.add(r.tree)
-		case r.chain != nil:
-			p.chain(r.chain)
-		default:
-			p.file(r.tree)
-		}
-	}
-	if o.json {
-		list.end()
-	}
-	return out.Flush()
+	err     error
 }
 
 // resolve returns what is to be printed of one file, which may be nothing.
-func (o *treeOptions) resolve(name string) (result, error) {
-	c, r, err := o.system.Closure(name)
+func (o *treeOptions) resolve(system *bundler.System, name string) result {
+	c, r, err := system.Closure(name)
 	if err != nil {
-		return result{}, err
+		return result{err: err}
 	}
 	if err := r.Extend(c, o.opens, o.notes); err != nil {
-		return result{}, err
+		return result{err: err}
 	}
 	if o.why != "" {
-		return result{chain: chainTo(c, o.why)}, nil
+		return result{chain: chainTo(c, o.why)}
 	}
 	versions := r.MissingVersions(c)
 	missing := len(c.Missing()) + len(versions)
@@ -215,9 +223,9 @@ func (o *treeOptions) resolve(name string) (result, error) {
 		missing++
 	}
 	if o.lacks && missing == 0 {
-		return result{}, nil
+		return result{}
 	}
-	return result{tree: treeOf(c, versions), missing: missing}, nil
+	return result{tree: treeOf(c, versions), missing: missing}
 }
 
 func treeOf(c *bundler.Closure, versions []bundler.MissingVersion) *fileTree {
@@ -321,10 +329,39 @@ func isNamed(l *bundler.Loaded, name string) bool {
 	return name == l.Object.Soname || name == path.Base(l.Path) || name == path.Base(l.Real)
 }
 
-// printer prints trees for people.
+// printer prints results, for people or as an array in JSON.
 type printer struct {
 	w      *bufio.Writer
 	styled bool
+	list   *jsonList // nil: for people
+}
+
+func (o *treeOptions) printer(stdout io.Writer) printer {
+	p := printer{w: bufio.NewWriterSize(stdout, 1<<16), styled: isTerminal(stdout)}
+	if o.json {
+		p.list = &jsonList{w: p.w}
+	}
+	return p
+}
+
+func (p printer) result(r result) {
+	switch {
+	case r.chain != nil && p.list != nil:
+		p.list.add(r.chain)
+	case r.chain != nil:
+		p.chain(r.chain)
+	case r.tree != nil && p.list != nil:
+		p.list.add(r.tree)
+	case r.tree != nil:
+		p.file(r.tree)
+	}
+}
+
+func (p printer) end() error {
+	if p.list != nil {
+		p.list.end()
+	}
+	return p.w.Flush()
 }
 
 // Styles of a terminal, ECMA-48's Select Graphic Rendition.

@@ -15,7 +15,7 @@ import (
 
 // resolving asks for the closure of every dynamic ELF file below /usr.
 func (b *bench) resolving(ctx context.Context) error {
-	if err := ensure(ctx, map[string]string{"libtree": "libtree", "lddtree": "pax-utils", "time": "time"}); err != nil {
+	if err := ensure(ctx, map[string]string{"libtree": "libtree", "lddtree": "pax-utils", "pyreadelf": "python3-pyelftools", "time": "time"}); err != nil {
 		return err
 	}
 	names, err := dynamicFiles("/usr", "")
@@ -38,7 +38,7 @@ func (b *bench) resolving(ctx context.Context) error {
 	}
 	slow := []candidate{
 		{"`ldd`, one call", nil, onList(list, "ldd")},
-		{"`lddtree` (Python)", nil, onList(list, "lddtree")},
+		{"`lddtree` (Python)", nil, onList(list, "/usr/bin/python3", "/usr/bin/lddtree")},
 	}
 	more, err := b.compare(ctx, 1, slow)
 	if err != nil {
