@@ -41,6 +41,8 @@ lint: helpers
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -l names:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	for platform in linux/arm64 darwin/arm64; do \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli-plugin || exit 1; done
 	$(GO) run $(STATICCHECK) ./...
 
 tools:

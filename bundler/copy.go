@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // copier copies out of a View into a directory that stands for "/". Files
@@ -218,13 +216,6 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 		}
 		return c.regular(Entry{p, p, host, d.Type()}, p)
 	})
-}
-
-// isMount reports whether something is mounted on a directory.
-func isMount(dir string) bool {
-	var st unix.Statx_t
-	err := unix.Statx(unix.AT_FDCWD, dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &st)
-	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // own gives a file or link to root and, for a file, publicMode.

@@ -272,7 +272,7 @@ func keepMode(f *os.File, st *unix.Stat_t) error {
 	if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
 		mode &= 0o777
 	}
-	return unix.Fchmod(int(f.Fd()), mode)
+	return unix.Fchmod(int(f.Fd()), uint32(mode))
 }
 
 // undo removes what was made.

@@ -139,7 +139,7 @@ func edit(host string, meant version, patches []patch, others []string) (err err
 		return err
 	}
 	// After chown, which clears the set-user-ID bit.
-	if err := unix.Fchmod(int(tmp.Fd()), st.Mode&0o7777); err != nil {
+	if err := unix.Fchmod(int(tmp.Fd()), uint32(st.Mode&0o7777)); err != nil {
 		return err
 	}
 	if err := tmp.Close(); err != nil {
@@ -211,7 +211,7 @@ func editInPlace(host string, meant version, patches []patch, others []string) e
 			return fmt.Errorf("extended attribute %s: %w", capability, err)
 		}
 	}
-	if err := unix.Fchmod(int(f.Fd()), st.Mode&0o7777); err != nil {
+	if err := unix.Fchmod(int(f.Fd()), uint32(st.Mode&0o7777)); err != nil {
 		return err
 	}
 	return os.Chtimes(host, timeOf(st.Atim), timeOf(st.Mtim))

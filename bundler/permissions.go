@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // The rules that Permissions checks.
@@ -68,6 +70,6 @@ func modeFault(mode fs.FileMode) string {
 // hasCapabilities reports whether a program gets capabilities when it is
 // executed, see capabilities(7).
 func hasCapabilities(host string) bool {
-	n, err := syscall.Getxattr(host, "security.capability", nil)
+	n, err := unix.Getxattr(host, "security.capability", nil)
 	return n > 0 || errors.Is(err, syscall.ERANGE)
 }

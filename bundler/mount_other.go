@@ -1,0 +1,7 @@
+//go:build !linux
+
+package bundler
+
+// isMount answers for systems on which no component is built: nothing is
+// mounted below a tree there.
+func isMount(string) bool { return false }
