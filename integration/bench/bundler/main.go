@@ -44,8 +44,12 @@ func run(ctx context.Context, out string) error {
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building oh-bundle: %w\n%s", err, text)
 	}
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(&b.report, "# Figures of the bundler\n\nWritten by `go run ./integration/bench/bundler`, which runs all tools on the same files: %d processors, %s, Linux %s. "+
-		"Ratios say more than milliseconds: another machine has others.\n", runtime.NumCPU(), runtime.GOARCH, release())
+		"Ratios say more than milliseconds: another machine has others. Load when it began: %s.\n", runtime.NumCPU(), runtime.GOARCH, release(), strings.Fields(string(load))[0])
 	for _, section := range []func(context.Context) error{b.resolving, b.sealing} {
 		if err := section(ctx); err != nil {
 			return err

@@ -13,10 +13,12 @@ import (
 	"time"
 )
 
-// cost is what a program took: time, and the largest resident set in KiB, its
-// own mapped files included.
+// cost is what a program took: time, that of all processors together, which
+// depends less on what else a machine does, and the largest resident set in
+// KiB, its own mapped files included.
 type cost struct {
 	time time.Duration
+	cpu  time.Duration
 	kib  int64
 }
 
@@ -38,7 +40,7 @@ func (b *bench) measure(ctx context.Context, argv ...string) (cost, error) {
 		return cost{}, err
 	}
 	kib, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	return cost{took, kib}, err
+	return cost{took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), kib}, err
 }
 
 // candidate is one way to do a job.
@@ -70,6 +72,8 @@ func (b *bench) compare(ctx context.Context, rounds int, candidates []candidate)
 	for i, list := range costs {
 		slices.SortFunc(list, func(a, b cost) int { return int(a.time - b.time) })
 		medians[i].time = list[len(list)/2].time
+		slices.SortFunc(list, func(a, b cost) int { return int(a.cpu - b.cpu) })
+		medians[i].cpu = list[len(list)/2].cpu
 		slices.SortFunc(list, func(a, b cost) int { return int(a.kib - b.kib) })
 		medians[i].kib = list[len(list)/2].kib
 	}
@@ -78,9 +82,10 @@ func (b *bench) compare(ctx context.Context, rounds int, candidates []candidate)
 
 // table writes the costs, as ratios to the first one too.
 func (b *bench) table(candidates []candidate, costs []cost) {
-	b.report.WriteString("\n| | ms | ratio | MiB |\n|---|--:|--:|--:|\n")
+	b.report.WriteString("\n| | ms | ratio | CPU ms | ratio | MiB |\n|---|--:|--:|--:|--:|--:|\n")
 	for i, c := range candidates {
-		fmt.Fprintf(&b.report, "| %s | %.1f | %.2f | %.1f |\n", c.name,
-			costs[i].time.Seconds()*1e3, costs[i].time.Seconds()/costs[0].time.Seconds(), float64(costs[i].kib)/1024)
+		fmt.Fprintf(&b.report, "| %s | %.1f | %.2f | %.1f | %.2f | %.1f |\n", c.name,
+			costs[i].time.Seconds()*1e3, costs[i].time.Seconds()/costs[0].time.Seconds(),
+			costs[i].cpu.Seconds()*1e3, costs[i].cpu.Seconds()/costs[0].cpu.Seconds(), float64(costs[i].kib)/1024)
 	}
 }

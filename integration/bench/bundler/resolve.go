@@ -15,8 +15,13 @@ import (
 
 // resolving asks for the closure of every dynamic ELF file below /usr.
 func (b *bench) resolving(ctx context.Context) error {
-	if err := ensure(ctx, map[string]string{"libtree": "libtree", "lddtree": "pax-utils", "pyreadelf": "python3-pyelftools", "time": "time"}); err != nil {
+	if err := ensure(ctx, map[string]string{"libtree": "libtree", "lddtree": "pax-utils", "time": "time"}); err != nil {
 		return err
+	}
+	if _, err := os.Stat("/usr/lib/python3/dist-packages/elftools"); err != nil { // only recommended by pax-utils
+		if err := lab.EnsureProgram(ctx, os.Stderr, "elftools", "python3-pyelftools"); err != nil {
+			return err
+		}
 	}
 	names, err := dynamicFiles("/usr", "")
 	if err != nil {
@@ -47,7 +52,7 @@ func (b *bench) resolving(ctx context.Context) error {
 	fmt.Fprintf(&b.report, "\n## Resolving\n\nAll %d dynamic ELF files of this machine below /usr, in the page cache, output to nowhere. "+
 		"Medians of 21 runs, of the slow tools one; memory is the largest resident set.\n", len(names))
 	b.table(append(fast, slow...), append(costs, more...))
-	b.report.WriteString("\n`oh-bundle` finds the whole closure of every file and checks every symbol version; `--missing` prints only the trees that lack something. " +
+	b.report.WriteString("\n`oh-bundle` finds the whole closure of every file and checks every symbol version, on all processors; `--missing` prints only the trees that lack something. " +
 		"`libtree` looks no further than a library that it has seen, and leaves out the C library and its like, which `-v` shows; neither checks versions.\n")
 	return b.scaling(ctx)
 }
