@@ -150,7 +150,7 @@ func (s Stage1) check() string {
 				c.Name, shellWords(c.Proof), c.Name)
 		}
 	}
-	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest/openhands/manifest.json /\n",
+	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest /\n",
 		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
 	return text.String()
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	spdx "github.com/spdx/tools-golang/json"
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -87,6 +89,18 @@ func TestPayload(t *testing.T) {
 	read(t, filepath.Join(root, payload.ComponentsDir, "shell.json"), &component)
 	if manifest.SchemaVersion != payload.SchemaVersion || !strings.HasPrefix(manifest.Libc, "glibc 2.") || !cmp.Equal([]payload.Component{component}, manifest.Components) {
 		t.Errorf("manifest %+v", manifest)
+	}
+	document, err := os.Open(filepath.Join(root, payload.SBOMFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer document.Close()
+	var sbom v2_3.Document
+	if err := spdx.ReadInto(document, &sbom); err != nil {
+		t.Fatal(err)
+	}
+	if manifest.SBOM != payload.SBOMFile || len(sbom.Packages) != 2+len(component.Packages) {
+		t.Errorf("the SBOM %q has %d packages, the component was made from %d", manifest.SBOM, len(sbom.Packages), len(component.Packages))
 	}
 	if component.Files != 3 || component.Bytes < 1_000_000 || !cmp.Equal([]string{"/openhands/bin/bash", "-c", "true"}, component.Proof) {
 		t.Errorf("component %+v", component)

@@ -20,7 +20,7 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 	server := flags.String("server", "", "server `profile`")
 	components := flags.String("components", "", "`names` of the components, comma-separated, in layer order")
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
-	out := flags.String("out", "", "`file` that gets the manifest; empty: its place in the tree")
+	out := flags.String("out", "", "`directory` that gets manifest and SBOM, as a tree of its own; empty: DIR")
 	return func(_ context.Context, _ io.Writer, args []string) error {
 		dir, err := one(args)
 		if err != nil {
@@ -53,8 +53,12 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 			m.Components = append(m.Components, c)
 		}
 		if *out == "" {
-			*out = filepath.Join(dir, payload.ManifestFile)
+			*out = dir
 		}
-		return writeJSON(*out, m)
+		m.SBOM = payload.SBOMFile
+		if err := writeJSON(filepath.Join(*out, payload.SBOMFile), bill(m)); err != nil {
+			return err
+		}
+		return writeJSON(filepath.Join(*out, payload.ManifestFile), m)
 	}
 }

@@ -69,7 +69,7 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 	}
 	for _, component := range d.Manifest.Components {
 		for _, p := range component.Packages {
-			d.Packages = append(d.Packages, packageURL(p))
+			d.Packages = append(d.Packages, p.URL())
 		}
 	}
 	return d, nil
@@ -90,15 +90,4 @@ func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs 
 		}
 	}
 	return layers, nil
-}
-
-// packageURL is the name of a package in the form of the package URL
-// specification. Those of Debian are in the namespace of that distribution.
-func packageURL(p payload.Package) string {
-	kind := p.Type
-	if kind == "deb" {
-		kind += "/debian"
-	}
-	escape := strings.NewReplacer("@", "%40", "+", "%2B", " ", "%20").Replace
-	return "pkg:" + kind + "/" + escape(p.Name) + "@" + escape(p.Version)
 }

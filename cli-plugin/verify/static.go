@@ -95,15 +95,11 @@ func checkManifest(f Facts) (string, []Finding) {
 	return fmt.Sprintf("%d components, %s", len(m.Components), m.Libc), wrong
 }
 
-// promises are the files that a manifest may speak of.
-type promises struct {
-	SBOM string `json:"sbom"` // absolute path
-}
-
-func promised(manifest []byte) promises {
-	var p promises
-	_ = json.Unmarshal(manifest, &p) // what is no manifest promises nothing; checkManifest tells it
-	return p
+// promised reads the manifest for the files that it speaks of.
+func promised(manifest []byte) payload.Manifest {
+	var m payload.Manifest
+	_ = json.Unmarshal(manifest, &m) // what is no manifest promises nothing; checkManifest tells it
+	return m
 }
 
 func checkSBOM(f Facts) (string, []Finding) {

@@ -1,5 +1,7 @@
 package payload
 
+import "strings"
+
 // Manifest describes a sealed payload; it is the file ManifestFile, JSON.
 type Manifest struct {
 	SchemaVersion    int         `json:"schemaVersion"`    // SchemaVersion of this package
@@ -7,6 +9,7 @@ type Manifest struct {
 	Server           string      `json:"server"`           // server profile, for example "action-execution-server"
 	Architecture     string      `json:"architecture"`     // GOARCH form: amd64, arm64
 	Libc             string      `json:"libc"`             // for example "glibc 2.41"
+	SBOM             string      `json:"sbom,omitempty"`   // path of the SPDX document
 	Components       []Component `json:"components"`       // in layer order, rarest change first
 }
 
@@ -29,6 +32,17 @@ type Package struct {
 	Type    string `json:"type"` // package URL type: deb, pypi, npm
 	Name    string `json:"name"`
 	Version string `json:"version"`
+}
+
+// URL is the name of a package in the form of the package URL specification.
+// Those of Debian are in the namespace of that distribution.
+func (p Package) URL() string {
+	kind := p.Type
+	if kind == "deb" {
+		kind += "/debian"
+	}
+	escape := strings.NewReplacer("@", "%40", "+", "%2B", " ", "%20").Replace
+	return "pkg:" + kind + "/" + escape(p.Name) + "@" + escape(p.Version)
 }
 
 // Launcher says how a program of the payload is started: the multi-call

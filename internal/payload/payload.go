@@ -31,6 +31,7 @@ const (
 	VSCodeServer   = Prefix + "/.openvscode-server"      // OPENVSCODE_SERVER_ROOT
 	Certificates   = Prefix + "/ssl/ca-certificates.crt" // Mozilla's roots, used where the base brings none
 	ManifestFile   = Prefix + "/manifest.json"           // see Manifest
+	SBOMFile       = Prefix + "/sbom.spdx.json"          // the same packages as an SPDX 2.3 document
 	ComponentsDir  = Prefix + "/share/components"        // one JSON file a component, see Component
 )
 
