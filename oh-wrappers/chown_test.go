@@ -14,30 +14,30 @@ func TestChown(t *testing.T) {
 		code int
 		out  string
 	}{
-		{line: "chown -R openhands:root /work", want: "1000:0 1000:0 1000:0 0:0"},
-		{line: "chown -R openhands: /work", want: "1000:1000 1000:1000 1000:1000 0:0"},
-		{line: "chown openhands /work", want: "1000:0 0:0 0:0 0:0"},
-		{line: "chown :sudo /work/file", want: "0:0 0:27 0:0 0:0"},
-		{line: "chown 4242:4343 /work/file", want: "0:0 4242:4343 0:0 0:0"},
-		{line: "chown openhands /work/link", want: "0:0 0:0 0:0 1000:0"},
-		{line: "chown -h openhands /work/link", want: "0:0 0:0 1000:0 0:0"},
-		{line: "chown -R openhands /work/link", want: "0:0 0:0 1000:0 0:0"},
-		{line: "chown ghost /work", want: "0:0 0:0 0:0 0:0", code: 1, out: `invalid user "ghost"`},
-		{line: "chown openhands:ghost /work", want: "0:0 0:0 0:0 0:0", code: 1, out: `invalid group "openhands:ghost"`},
-		{line: "chown 4242: /work", want: "0:0 0:0 0:0 0:0", code: 1, out: "4242 has no account"},
-		{line: "chown openhands /gone /work", want: "1000:0 0:0 0:0 0:0", code: 1, out: "/gone: no such file"},
+		{line: "chown -R openhands:root /srv", want: "1000:0 1000:0 1000:0 0:0"},
+		{line: "chown -R openhands: /srv", want: "1000:1000 1000:1000 1000:1000 0:0"},
+		{line: "chown openhands /srv", want: "1000:0 0:0 0:0 0:0"},
+		{line: "chown :sudo /srv/file", want: "0:0 0:27 0:0 0:0"},
+		{line: "chown 4242:4343 /srv/file", want: "0:0 4242:4343 0:0 0:0"},
+		{line: "chown openhands /srv/link", want: "0:0 0:0 0:0 1000:0"},
+		{line: "chown -h openhands /srv/link", want: "0:0 0:0 1000:0 0:0"},
+		{line: "chown -R openhands /srv/link", want: "0:0 0:0 1000:0 0:0"},
+		{line: "chown ghost /srv", want: "0:0 0:0 0:0 0:0", code: 1, out: `invalid user "ghost"`},
+		{line: "chown openhands:ghost /srv", want: "0:0 0:0 0:0 0:0", code: 1, out: `invalid group "openhands:ghost"`},
+		{line: "chown 4242: /srv", want: "0:0 0:0 0:0 0:0", code: 1, out: "4242 has no account"},
+		{line: "chown openhands /gone /srv", want: "1000:0 0:0 0:0 0:0", code: 1, out: "/gone: no such file"},
 		{line: "chown -f openhands /gone", want: "0:0 0:0 0:0 0:0", code: 1},
 		{line: "chown openhands", want: "0:0 0:0 0:0 0:0", code: 2, out: "are needed"},
 	} {
 		t.Run(test.line, func(t *testing.T) {
-			root := newRoot(t, map[string]string{"/work/file": "", "/target": ""})
-			must(t, os.Symlink("/target", root+"/work/link"))
+			root := newRoot(t, map[string]string{"/srv/file": "", "/target": ""})
+			must(t, os.Symlink("/target", root+"/srv/link"))
 			code, out := asRoot(t, root, test.line)
 			if code != test.code || !strings.Contains(out, test.out) {
 				t.Errorf("status %d, %q; want %d, %q", code, out, test.code, test.out)
 			}
 			var owners []string
-			for _, name := range []string{"/work", "/work/file", "/work/link", "/target"} {
+			for _, name := range []string{"/srv", "/srv/file", "/srv/link", "/target"} {
 				var s syscall.Stat_t
 				must(t, syscall.Lstat(root+name, &s))
 				owners = append(owners, join([]int{int(s.Uid), int(s.Gid)}, ":", func(id int) string { return numberOrName(id, "", false) }))
@@ -52,11 +52,11 @@ func TestChown(t *testing.T) {
 // A file that has its owner already must not be touched: change time and
 // setuid bit would be lost, and an overlay would copy it.
 func TestChownLeavesAlone(t *testing.T) {
-	root := newRoot(t, map[string]string{"/work/file": ""})
-	file := root + "/work/file"
+	root := newRoot(t, map[string]string{"/srv/file": ""})
+	file := root + "/srv/file"
 	must(t, os.Chown(file, 1000, 0))
 	must(t, os.Chmod(file, 0o755|os.ModeSetuid))
-	if code, out := asRoot(t, root, "chown -R openhands:root /work"); code != 0 {
+	if code, out := asRoot(t, root, "chown -R openhands:root /srv"); code != 0 {
 		t.Fatal(out)
 	}
 	info, err := os.Stat(file)

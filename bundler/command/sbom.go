@@ -21,7 +21,7 @@ func bill(m payload.Manifest) *v2_3.Document {
 		DataLicense:       v2_3.DataLicense,
 		SPDXIdentifier:    "DOCUMENT",
 		DocumentName:      fmt.Sprintf("openhands-payload-%s-%s-%s", m.OpenHandsVersion, m.Server, m.Architecture),
-		DocumentNamespace: fmt.Sprintf("https://docker-openhands.dev/spdx/%s/%s/%s", m.OpenHandsVersion, m.Server, m.Architecture),
+		DocumentNamespace: fmt.Sprintf("https://github.com/docker-openhands/docker-openhands/spdx/%s/%s/%s", m.OpenHandsVersion, m.Server, m.Architecture),
 		CreationInfo: &v2_3.CreationInfo{
 			Created:  "1970-01-01T00:00:00Z",
 			Creators: []common.Creator{{CreatorType: "Tool", Creator: "oh-bundle"}},
