@@ -120,7 +120,9 @@ func labels(image *image.InspectResponse) map[string]string {
 func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
 	lease := e.lease()
 	defer func() { err = errors.Join(err, lease.end()) }()
-	created, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+	// Not ctx: an engine goes on with a request that is given up, and nobody
+	// would be left to remove what it makes.
+	created, err := e.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}, Labels: map[string]string{leaseLabel: lease.id},
 		},
