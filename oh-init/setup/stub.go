@@ -5,12 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
-
-// SudoProgram is the payload's sudo, which the stub starts.
-const SudoProgram = payload.Libexec + "/oh-sudo"
 
 const stubMode = fs.ModeSetuid | 0o755
 

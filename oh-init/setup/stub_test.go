@@ -17,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // process is what a program that the stub started sees of itself.
@@ -136,7 +138,7 @@ func TestStubArm64(t *testing.T) {
 
 func TestStubFile(t *testing.T) {
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
-		content, err := Stub(arch, SudoProgram)
+		content, err := Stub(arch, payload.Sudo)
 		check(t, err)
 		f, err := elf.NewFile(bytes.NewReader(content))
 		check(t, err)
@@ -148,7 +150,7 @@ func TestStubFile(t *testing.T) {
 				t.Errorf("%s: segment %+v", arch, p.ProgHeader)
 			}
 		}
-		if len(content) > 300 || strings.Count(string(content), SudoProgram+"\x00") != 1 {
+		if len(content) > 300 || strings.Count(string(content), payload.Sudo+"\x00") != 1 {
 			t.Errorf("%s: %d bytes", arch, len(content))
 		}
 	}

@@ -39,7 +39,7 @@ func (s *stage) sudo(user, arch string) error {
 	case program != "":
 		return s.includeSudoRules()
 	}
-	stub, err := Stub(arch, SudoProgram)
+	stub, err := Stub(arch, payload.Sudo)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *stage) sudo(user, arch string) error {
 
 // isStub tells whether a program of the base is the stub of an earlier set-up.
 func (s *stage) isStub(program, arch string) (bool, error) {
-	stub, err := Stub(arch, SudoProgram)
+	stub, err := Stub(arch, payload.Sudo)
 	if err != nil || program == "" {
 		return false, nil
 	}
