@@ -103,10 +103,8 @@ func exitStatus(err error) int {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if table := results.table(); table != "" {
-		fmt.Println("\nEvery base, every check:")
-		fmt.Println()
-		fmt.Println(table)
+	if tables := results.markdown(); tables != "" {
+		fmt.Printf("\nEvery base, every check:\n\n%s\n", tables)
 	}
 	os.Exit(status)
 }

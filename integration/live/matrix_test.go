@@ -3,51 +3,59 @@ package live
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// results is filled by TestBases. Its table is printed when all tests have
-// run and kept among the artifacts.
+// results holds a table for each suite that has run. They are printed when all
+// tests have run, and kept among the artifacts.
 var results matrix
 
-// matrix keeps what came of each check on each base.
 type matrix struct {
 	mu     sync.Mutex
+	tables []*table
+}
+
+// table keeps what came of each check on each base.
+type table struct {
+	title  string
+	about  string // a sentence or two below the title
 	checks []string
 	bases  []string
+
+	mu     sync.Mutex
 	passed map[[2]string]bool // by check and base; absent: not run
 }
 
-// declare fixes the order of a table's lines and columns.
-func (m *matrix) declare(checks, bases []string) {
+// add puts a table into the matrix, in place of an earlier one of its title.
+func (m *matrix) add(t *table) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.checks, m.bases, m.passed = checks, bases, map[[2]string]bool{}
+	t.passed = map[[2]string]bool{}
+	m.tables = slices.DeleteFunc(m.tables, func(other *table) bool { return other.title == t.title })
+	m.tables = append(m.tables, t)
 }
 
-func (m *matrix) record(check, base string, passed bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.passed[[2]string{check, base}] = passed
+func (t *table) record(check, base string, passed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.passed[[2]string{check, base}] = passed
 }
 
-// table is a Markdown table with a line a check and a column a base; empty
-// where nothing was declared.
-func (m *matrix) table() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.checks) == 0 {
-		return ""
-	}
+// markdown has a line a check and a column a base.
+func (t *table) markdown() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "| check | %s |\n|---|%s\n", strings.Join(m.bases, " | "), strings.Repeat(":-:|", len(m.bases)))
-	for _, check := range m.checks {
+	fmt.Fprintf(&b, "## %s\n\n%s\n\n", t.title, t.about)
+	fmt.Fprintf(&b, "| check | %s |\n|---|%s\n", strings.Join(t.bases, " | "), strings.Repeat(":-:|", len(t.bases)))
+	for _, check := range t.checks {
 		fmt.Fprintf(&b, "| %s |", check)
-		for _, base := range m.bases {
+		for _, base := range t.bases {
 			mark := "·"
-			if passed, ran := m.passed[[2]string{check, base}]; ran {
+			if passed, ran := t.passed[[2]string{check, base}]; ran {
 				mark = map[bool]string{true: "✓", false: "✗"}[passed]
 			}
 			fmt.Fprintf(&b, " %s |", mark)
@@ -57,13 +65,24 @@ func (m *matrix) table() string {
 	return b.String()
 }
 
+// markdown is empty where no suite has run.
+func (m *matrix) markdown() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var sections []string
+	for _, t := range m.tables {
+		sections = append(sections, t.markdown())
+	}
+	return strings.Join(sections, "\n")
+}
+
 const matrixHead = `# What works on which base
 
 ` + "Each image was made by `docker openhands build --base BASE`; the real server ran in it and answered every check.\n" +
 	"✓ passed, ✗ failed, · not applicable or not run. `make matrix-docs` writes this file anew.\n\n"
 
 func (m *matrix) save(t *testing.T) {
-	if err := os.WriteFile(artifacts(t, "matrix.md"), []byte(matrixHead+m.table()), 0o644); err != nil {
+	if err := os.WriteFile(artifacts(t, "matrix.md"), []byte(matrixHead+m.markdown()), 0o644); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,10 +36,33 @@ func asOpenHands(user, id string) []string {
 // sessionKey guards the servers of the tests.
 const sessionKey = "a key of the tests"
 
-// start runs a container as OpenHands does, in its working directory and with
-// its environment, and waits until the server is alive. Without a command it
-// is the image's own entry point and command.
-func start(t *testing.T, base, image, user string, command ...string) *sandbox {
+// way is how a container of an image is started.
+type way struct {
+	user    string   // whom the server's shell belongs to
+	command []string // empty: the image's own entry point and command
+	options []string // more of docker run
+}
+
+// asUser starts a server as OpenHands does for the named user.
+func asUser(name, id string, options ...string) func(t *testing.T, base, image string) *sandbox {
+	return func(t *testing.T, base, image string) *sandbox {
+		t.Helper()
+		return start(t, base, image, way{user: name, command: asOpenHands(name, id), options: options})
+	}
+}
+
+// asImage starts the image's own command, whose shell is then that of user.
+func asImage(user string, options ...string) func(t *testing.T, base, image string) *sandbox {
+	return func(t *testing.T, base, image string) *sandbox {
+		t.Helper()
+		return start(t, base, image, way{user: user, options: options})
+	}
+}
+
+// start runs a container with the environment that OpenHands gives it, for a
+// command of its own also in its working directory, and waits until the server
+// is alive.
+func start(t *testing.T, base, image string, how way) *sandbox {
 	t.Helper()
 	name := "oh-live-" + slug(t.Name())
 	args := []string{
@@ -46,12 +70,12 @@ func start(t *testing.T, base, image, user string, command ...string) *sandbox {
 		"--env", "PYTHONUNBUFFERED=1", "--env", "VSCODE_PORT=8001", "--env", "APP_PORT_1=8002", "--env", "APP_PORT_2=8003",
 		"--env", "OPENHANDS_SESSION_ID=live", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", "--env", "SESSION_API_KEY=" + sessionKey,
 	}
-	if len(command) > 0 {
+	if len(how.command) > 0 {
 		args = append(args, "--entrypoint", "", "--workdir", "/openhands/code/")
 	}
-	docker(t, append(append(args, image), command...)...)
+	docker(t, slices.Concat(args, how.options, []string{image}, how.command)...)
 	cleanup(t, lab.Engine{}, "rm", "--force", "--volumes", name)
-	s := &sandbox{container: name, base: base, user: user}
+	s := &sandbox{container: name, base: base, user: how.user}
 	t.Cleanup(func() { s.saveLog(t) })
 	begin := time.Now()
 	s.wait(t)
