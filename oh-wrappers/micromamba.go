@@ -151,6 +151,7 @@ func (c *call) poetryRun(command []string) error {
 		if err := c.prepareServer(&env, command); err != nil {
 			return err
 		}
+		command = c.fit(command)
 	}
 	return c.run(command, env)
 }

@@ -21,6 +21,8 @@ func serverRoot(t *testing.T) string {
 		payload.Bin + "/oh-action-execution-server": "wrappers",
 		venvBin + "/python":                         "probe",
 		payload.Code + "/":                          "",
+		payload.Browsers + "/chromium-1/":           "",
+		payload.VSCodeServer + "/bin/":              "",
 	})
 }
 
