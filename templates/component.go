@@ -34,13 +34,26 @@ type Component struct {
 	// empty: it belongs to all of them.
 	Server string
 
+	// Optional keeps the component out of every payload that does not ask
+	// for it.
+	Optional bool
+
+	// Provides is a role that other components can need in place of the
+	// component's name, so that each server can have its own.
+	Provides string
+
 	// Packages are the Debian packages that are installed in the builder.
 	Packages []string
 
-	// Needs maps components whose output is mounted at /needs/NAME while
-	// install.sh runs to those of their folders that must also stand at
-	// their final place.
+	// Needs maps components, by name or role, to those of their files and
+	// folders that stand at their final place while install.sh runs. Of
+	// what it needs a component sees nothing else, and it is built again
+	// only when one of these changes.
 	Needs map[string][]string
+
+	// Sources asks for the user's checkout of OpenHands at /source, where
+	// there is one.
+	Sources bool
 
 	// Helpers asks for the helper binaries in /helpers.
 	Helpers bool
@@ -139,31 +152,6 @@ func load(name string, folder fs.FS) (Component, error) {
 		return c, fmt.Errorf("component %s: component.toml: unknown key %s", name, unknown[0])
 	}
 	return c, nil
-}
-
-// Select returns those of the components that the payload of a server is made
-// of, without the named ones, in the same order. It fails on a name that no
-// component has and where a remaining component needs one that was left out.
-func Select(all []Component, server string, without []string) ([]Component, error) {
-	for _, name := range without {
-		if !slices.ContainsFunc(all, func(c Component) bool { return c.Name == name }) {
-			return nil, fmt.Errorf("there is no component %q; the components are %s", name, names(all))
-		}
-	}
-	var selected []Component
-	for _, c := range all {
-		if (c.Server == "" || c.Server == server) && !slices.Contains(without, c.Name) {
-			selected = append(selected, c)
-		}
-	}
-	for _, c := range selected {
-		for need := range c.Needs {
-			if !slices.ContainsFunc(selected, func(o Component) bool { return o.Name == need }) {
-				return nil, fmt.Errorf("component %q needs %q, which is left out: leave out both or none", c.Name, need)
-			}
-		}
-	}
-	return selected, nil
 }
 
 func names(components []Component) string {

@@ -16,11 +16,11 @@ import (
 
 // Stage1 is everything that shapes the deps image but the helper binaries.
 type Stage1 struct {
-	Version     string // of OpenHands
-	Server      string // server profile
-	BuilderBase string // reference of the Debian image that the components are installed in
-	Arch        string // GOARCH form
-	Components  []Component
+	Version     string      // of OpenHands
+	Server      string      // server profile
+	BuilderBase string      // reference of the Debian image that the components are installed in
+	Arch        string      // GOARCH form
+	Components  []Component // those that Select returned
 	Labels      map[string]string
 }
 

@@ -59,6 +59,7 @@ type Options struct {
 	Server      string
 	Arch        string // GOARCH form
 	BuilderBase string
+	With        []string // optional components put in
 	Without     []string // components left out
 	Deps        *DepsImage
 	Tags        []string // further names of the one runtime image
@@ -211,7 +212,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	if servers := servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
 		return Deps{}, usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
 	}
-	components, err := templates.Select(in.Components, o.Server, o.Without)
+	components, err := templates.Select(in.Components, templates.Choice{Server: o.Server, With: o.With, Without: o.Without})
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")
 	}

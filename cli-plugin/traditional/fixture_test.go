@@ -126,7 +126,7 @@ func released(t *testing.T) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := os.ReadFile("../../templates/components/action-execution-server/releases.txt")
+	known, err := os.ReadFile("../../templates/components/openhands/releases.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -45,7 +46,7 @@ func TestBadInput(t *testing.T) {
 		return append([]string{"build", "--base", base, "--deps-image", smallDeps, "--progress", "plain"}, flags...)
 	}
 	from := func(fault string) []string { return over(registry.host + "/" + fault + "/x:1") }
-	const stage1 = "action-execution-server,browser,python,shell-tools,uv"
+	stage1 := append([]string{"deps", "build"}, leaveMost(t)...)
 	// Work folders are in the cache, or else among the temporary files.
 	disks := func(option string) string {
 		return fmt.Sprintf(`for dir in "$TMPDIR" "$XDG_CACHE_HOME"; do mount -t tmpfs -o %s none "$dir"; done`, option)
@@ -93,8 +94,8 @@ func TestBadInput(t *testing.T) {
 		{name: "Dockerfile of the template is wrong", code: problem.BuildFailed, says: "(?i)unknown instruction",
 			args: []string{"build", "--mode", "traditional", "--base", "alpine:3.20", "--source", badTemplate(t)}},
 		{name: "builder does not exist", code: problem.NoBuildx, says: `no builder "none"`, env: []string{"BUILDX_BUILDER=none"},
-			args: []string{"deps", "build", "--without", stage1, "--force-rebuild"}},
-		{name: "builder base does not exist", code: problem.BuildFailed, args: []string{"deps", "build", "--without", stage1, "--builder-base", registry.host + "/404/debian:1"}},
+			args: append(slices.Clone(stage1), "--force-rebuild")},
+		{name: "builder base does not exist", code: problem.BuildFailed, args: append(slices.Clone(stage1), "--builder-base", registry.host+"/404/debian:1")},
 		{name: "buildx is no program", code: problem.NoBuildx, says: "does not work|missing", args: extra, mounts: hidePlugins,
 			env: []string{"DOCKER_CONFIG=" + dockerConfig(t, "{}", "no program")}},
 		{name: "buildx is too old", code: problem.NoBuildx, says: "too old", args: extra, mounts: hidePlugins,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/templates"
 )
 
 // artifacts is where pictures, logs and the matrix go for a person to look at.
@@ -48,6 +49,23 @@ func cleanup(t *testing.T, engine lab.Engine, args ...string) {
 			t.Error(err)
 		}
 	})
+}
+
+// leaveMost are the flags for a payload that is built in seconds: tmux and what
+// every payload has.
+func leaveMost(t *testing.T) []string {
+	t.Helper()
+	all, err := templates.Components()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, c := range all {
+		if c.Name != "core" && c.Name != "tmux" {
+			left = append(left, c.Name)
+		}
+	}
+	return []string{"--without", strings.Join(left, ",")}
 }
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds the component whose recipe is in /recipe: what it needs is put in
-# place, its install.sh runs, and the bundler collects and seals the result in
-# /out, the libraries it found in /libs.
+# Builds the component whose recipe is in /recipe: the libraries of what it
+# needs are put in place, its install.sh runs, and the bundler collects and seals
+# the result in /out, the libraries it found in /libs.
 set -eu
 export RECIPE=/recipe
-[ ! -d /needs ] || /helpers/oh-bundle merge --out / /needs-libs/*
+[ ! -d /needs ] || /helpers/oh-bundle merge --out / /needs/*
 if [ -s /run/secrets/ca ]; then
 	for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO; do
 		export $name=/run/secrets/ca

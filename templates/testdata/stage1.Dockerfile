@@ -40,21 +40,36 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
+FROM builder AS component-openhands
+ENV OPENHANDS_VERSION=0.62.0
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/openhands,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,from=component-python,source=/libs,target=/needs/python \
+    --mount=type=bind,from=component-python,source=/out/openhands/python,target=/openhands/python \
+    --mount=type=cache,id=oh-cache-openhands,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
+    ["/bin/sh", "/stage1/component.sh"]
+
 FROM builder AS component-action-execution-server
 RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     --mount=type=cache,id=oh-apt-action-execution-server,target=/var/cache/apt/archives,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=apt,target=/run/secrets/apt \
     ["/bin/sh", "/stage1/packages.sh", "git"]
-ENV OPENHANDS_VERSION=0.62.0
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/action-execution-server,target=/recipe \
     --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
-    --mount=type=bind,from=component-python,source=/out,target=/needs/python \
-    --mount=type=bind,from=component-python,source=/libs,target=/needs-libs/python \
+    --mount=type=bind,from=component-openhands,source=/libs,target=/needs/openhands \
+    --mount=type=bind,from=component-openhands,source=/out/openhands/code/poetry.lock,target=/openhands/code/poetry.lock \
+    --mount=type=bind,from=component-python,source=/libs,target=/needs/python \
     --mount=type=bind,from=component-python,source=/out/openhands/python,target=/openhands/python \
-    --mount=type=bind,from=component-uv,source=/out,target=/needs/uv \
-    --mount=type=bind,from=component-uv,source=/libs,target=/needs-libs/uv \
+    --mount=type=bind,from=component-uv,source=/libs,target=/needs/uv \
+    --mount=type=bind,from=component-uv,source=/out/openhands/bin/uv,target=/openhands/bin/uv \
     --mount=type=cache,id=oh-cache-action-execution-server,target=/root/.cache,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
@@ -87,6 +102,7 @@ RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
     --mount=type=bind,from=component-uv,source=/libs,target=/libs/uv \
     --mount=type=bind,from=component-action-execution-server,source=/libs,target=/libs/action-execution-server \
     --mount=type=bind,from=component-core,source=/libs,target=/libs/core \
+    --mount=type=bind,from=component-openhands,source=/libs,target=/libs/openhands \
     ["/bin/sh", "/stage1/libs.sh"]
 
 FROM scratch AS payload
@@ -95,6 +111,7 @@ COPY --from=component-uv /out/ /
 COPY --from=libs /out/ /
 COPY --from=component-action-execution-server /out/ /
 COPY --from=component-core /out/ /
+COPY --from=component-openhands /out/ /
 
 FROM builder AS check
 RUN --mount=type=bind,from=payload,source=/openhands,target=/openhands \

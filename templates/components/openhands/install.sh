@@ -1,0 +1,33 @@
+#!/bin/sh
+# OpenHands' sources: the user's checkout, else a release from the Python index.
+set -eu
+python=/openhands/python/bin/python3.13
+code=/openhands/code
+source=/source
+if [ ! -d $source ]; then
+	source=/tmp/source
+	grep -A1 "^openhands-ai==$OPENHANDS_VERSION " "$RECIPE/releases.txt" >/tmp/release.txt || {
+		echo "openhands-ai $OPENHANDS_VERSION is not among the releases this recipe knows" >&2
+		exit 1
+	}
+	$python -m venv /tmp/fetch
+	/tmp/fetch/bin/pip download --quiet --no-deps --require-hashes -r /tmp/release.txt -d /tmp/release
+	mkdir $source
+	case $(echo /tmp/release/*) in
+	*.whl) $python -m zipfile -e /tmp/release/*.whl $source ;;
+	*) tar -C $source --strip-components=1 -xzf /tmp/release/*.tar.gz ;;
+	esac
+fi
+mkdir -p $code
+for part in openhands microagents skills third_party pyproject.toml poetry.lock; do
+	[ ! -e $source/$part ] || cp -a $source/$part $code/
+done
+# A wheel keeps these inside the package.
+for file in pyproject.toml poetry.lock; do
+	[ -e $code/$file ] || mv $code/openhands/$file $code/
+done
+
+# Nothing is written at run time: every module is compiled now, and its byte
+# code is trusted without a look at the source.
+$python -m compileall -qq -f -j 0 --invalidation-mode unchecked-hash $code || true
+rm -rf /tmp/fetch /tmp/release /tmp/source /tmp/release.txt

@@ -1,0 +1,82 @@
+package templates
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Choice says which components a payload is made of.
+type Choice struct {
+	Server  string   // profile
+	With    []string // optional components to put in
+	Without []string // components to leave out
+}
+
+// Select returns the chosen ones of all components, in the same order. In what
+// it returns Needs names components and no roles. It fails on a name that no
+// component has or that belongs to another server, and on a need that nothing
+// fulfils.
+func Select(all []Component, choice Choice) ([]Component, error) {
+	if err := choice.check(all); err != nil {
+		return nil, err
+	}
+	var selected, absent []Component
+	for _, c := range all {
+		switch {
+		case !c.serves(choice.Server):
+		case slices.Contains(choice.Without, c.Name), c.Optional && !slices.Contains(choice.With, c.Name):
+			absent = append(absent, c)
+		default:
+			selected = append(selected, c)
+		}
+	}
+	for i, c := range selected {
+		needs := map[string][]string{}
+		for _, need := range slices.Sorted(maps.Keys(c.Needs)) {
+			found := fulfilling(selected, need)
+			switch missing := fulfilling(absent, need); {
+			case len(found) == 1:
+				needs[found[0].Name] = append(needs[found[0].Name], c.Needs[need]...)
+			case len(found) > 1:
+				return nil, fmt.Errorf("component %q needs one %q, but there are several: %s", c.Name, need, names(found))
+			case len(missing) > 0:
+				return nil, fmt.Errorf("component %q needs %q, which is left out: take both or none", c.Name, missing[0].Name)
+			default:
+				return nil, fmt.Errorf("component %q needs %q, which the server %s has not", c.Name, need, choice.Server)
+			}
+		}
+		selected[i].Needs = needs
+	}
+	return selected, nil
+}
+
+func (choice Choice) check(all []Component) error {
+	for _, name := range slices.Concat(choice.With, choice.Without) {
+		i := slices.IndexFunc(all, func(c Component) bool { return c.Name == name })
+		switch {
+		case i < 0:
+			return fmt.Errorf("there is no component %q; the components are %s", name, names(all))
+		case !slices.Contains(choice.With, name):
+		case slices.Contains(choice.Without, name):
+			return fmt.Errorf("component %q is both asked for and left out", name)
+		case !all[i].serves(choice.Server):
+			return fmt.Errorf("component %q belongs to the server %s, not to %s", name, all[i].Server, choice.Server)
+		}
+	}
+	return nil
+}
+
+// serves reports whether the payload of a server can hold the component.
+func (c Component) serves(server string) bool { return c.Server == "" || c.Server == server }
+
+// fulfilling returns the components whose name or role is need.
+func fulfilling(components []Component, need string) []Component {
+	var found []Component
+	for _, c := range components {
+		if c.Name == need || c.Provides == need {
+			found = append(found, c)
+		}
+	}
+	return found
+}
