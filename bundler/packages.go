@@ -3,6 +3,7 @@ package bundler
 import (
 	"bufio"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -144,7 +145,7 @@ func dpkgVersions(status string) (map[string]string, error) {
 type Contents struct {
 	Files    int       // regular files, hard links once
 	Bytes    int64     // sum of their sizes
-	Packages []Package // Python distributions, by their .dist-info folders
+	Packages []Package // Python distributions and npm packages that lie there installed
 }
 
 // Measure walks root/prefix.
@@ -167,17 +168,52 @@ func Measure(root, prefix string) (*Contents, error) {
 		}
 		c.Files++
 		c.Bytes += info.Size()
-		if d.Name() == "METADATA" && strings.HasSuffix(path.Dir(filepath.ToSlash(host)), ".dist-info") {
-			p, err := pythonPackage(host)
-			if err != nil {
-				return err
-			}
+		p, err := installedPackage(host)
+		if p.Version != "" {
 			c.Packages = append(c.Packages, p)
 		}
-		return nil
+		return err
 	})
 	c.Packages = sortPackages(c.Packages)
 	return c, err
+}
+
+// installedPackage returns the package whose description the file is; a zero
+// Package where it is none.
+func installedPackage(host string) (Package, error) {
+	dir, name := path.Split(filepath.ToSlash(host))
+	dir = path.Clean(dir)
+	switch {
+	case name == "METADATA" && strings.HasSuffix(dir, ".dist-info"):
+		return pythonPackage(host)
+	case name == "package.json" && inNodeModules(dir):
+		return npmPackage(host)
+	}
+	return Package{}, nil
+}
+
+// inNodeModules reports whether a folder is one that npm installs a package
+// in: node_modules/NAME or node_modules/@SCOPE/NAME.
+func inNodeModules(dir string) bool {
+	parent := path.Dir(dir)
+	if strings.HasPrefix(path.Base(parent), "@") {
+		parent = path.Dir(parent)
+	}
+	return path.Base(parent) == "node_modules"
+}
+
+// npmPackage reads a package.json. One without a version is no package of a
+// registry, and one that is not JSON is test data of somebody's.
+func npmPackage(description string) (Package, error) {
+	text, err := os.ReadFile(description)
+	if err != nil {
+		return Package{}, err
+	}
+	var p struct{ Name, Version string }
+	if json.Unmarshal(text, &p) != nil || p.Name == "" || p.Version == "" {
+		return Package{}, nil
+	}
+	return Package{"npm", p.Name, p.Version}, nil
 }
 
 // pythonPackage reads the header of a METADATA file (Python core metadata).

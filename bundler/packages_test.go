@@ -53,11 +53,20 @@ func TestMeasure(t *testing.T) {
 	mustWrite(t, site+"/Foo_Bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nVersion: 9\n", 0o644)
 	mustWrite(t, site+"/foo/METADATA", "Name: not\nVersion: 1\n", 0o644)
 	mustLink(t, "foo", site+"/link")
+	modules := root + "/openhands/vscode/node_modules"
+	mustWrite(t, modules+"/one/package.json", `{"name": "one", "version": "1.0.0"}`, 0o644)
+	mustWrite(t, modules+"/@scope/two/node_modules/one/package.json", `{"name": "one", "version": "2.0.0"}`, 0o644)
+	mustWrite(t, modules+"/@scope/two/package.json", `{"name": "@scope/two", "version": "3.0.0"}`, 0o644)
+	mustWrite(t, modules+"/one/lib/package.json", `{"name": "part", "version": "9.0.0"}`, 0o644)
+	mustWrite(t, modules+"/private/package.json", `{"type": "module"}`, 0o644)
+	mustWrite(t, modules+"/template/package.json", "{{name}}", 0o644)
 	got, err := Measure(root, testPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Contents{Files: 2, Bytes: 61 + 21, Packages: []Package{{"pypi", "Foo.Bar", "1.0"}}}
+	want := &Contents{Files: 8, Bytes: 61 + 21 + 35 + 35 + 42 + 36 + 18 + 8, Packages: []Package{
+		{"npm", "@scope/two", "3.0.0"}, {"npm", "one", "1.0.0"}, {"npm", "one", "2.0.0"}, {"pypi", "Foo.Bar", "1.0"},
+	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

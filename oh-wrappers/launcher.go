@@ -23,6 +23,9 @@ func (c *call) launch() error {
 	if err != nil {
 		return err
 	}
+	if launcher.User {
+		c.env = c.env.forUser()
+	}
 	for _, pattern := range launcher.Unset {
 		c.env.unset(pattern)
 	}

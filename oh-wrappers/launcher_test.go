@@ -63,6 +63,43 @@ func TestLaunchThroughALinkOfAnotherName(t *testing.T) {
 	}
 }
 
+// The agent server starts the editor with its own environment.
+func TestLaunchForUser(t *testing.T) {
+	root := newRoot(t, map[string]string{
+		payload.Wrappers:                    "wrappers",
+		"/openhands/libexec/tool":           "probe",
+		payload.Launchers + "/oh-tool.json": `{"path": "/openhands/libexec/tool", "user": true, "unset": ["NODE_OPTIONS"]}`,
+	})
+	env := environ{"PATH=/usr/bin", "PYTHONHOME=/theirs", "NODE_OPTIONS=--broken", "LANG=C.UTF-8"}.forServer(venvBin, payload.CompatBin)
+	o, err := inside(t, root, 1000, env, "", payload.Wrappers, "oh-tool")
+	must(t, err)
+	for name, want := range map[string]string{
+		"PATH": payload.Path("/usr/bin"), "PYTHONHOME": "/theirs", "VIRTUAL_ENV": "", "NODE_OPTIONS": "",
+	} {
+		if got := environ(o.Env).get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Images name code as the editor of Git, and Git believes a status of 0.
+func TestCode(t *testing.T) {
+	root := newRoot(t, map[string]string{
+		payload.Wrappers:                    "wrappers",
+		"/openhands/libexec/client":         "probe",
+		payload.Launchers + "/oh-code.json": `{"path": "/openhands/libexec/client"}`,
+	})
+	o, err := inside(t, root, 1000, environ{"VSCODE_IPC_HOOK_CLI=/tmp/socket"}, "", payload.Wrappers, "code", "--wait", "file")
+	must(t, err)
+	if want := []string{"/openhands/libexec/client", "--wait", "file"}; !slices.Equal(o.Args, want) {
+		t.Errorf("arguments %q, want %q", o.Args, want)
+	}
+	o, err = inside(t, root, 1000, nil, "", payload.Wrappers, "code", "file")
+	if exitCode(err) != 1 || !strings.Contains(o.Messages, "not a terminal of VS Code") {
+		t.Errorf("outside of a terminal: %v, %q", err, o.Messages)
+	}
+}
+
 // A component may bring a launcher for a name that otherwise has a default.
 func TestLauncherBeforeDefault(t *testing.T) {
 	root := newRoot(t, map[string]string{payload.Launchers + "/pip.json": `{"path": "/openhands/libexec/pip"}`})

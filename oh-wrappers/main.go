@@ -7,6 +7,7 @@
 //	su sudo useradd groupadd id chown
 //	                                account programs for the server alone
 //	oh-sudo                         sudo behind the setuid stub of the set-up layer
+//	code, oh-code                   the client of the editor whose terminal it is called in
 //	anything else                   a launcher, see payload.Launcher
 //
 // Called by its own name it takes the name as first argument, or --list, which
@@ -114,6 +115,8 @@ func (c *call) dispatch() error {
 		return c.id()
 	case "chown":
 		return c.chown()
+	case "code", "oh-code":
+		return c.code()
 	}
 	return c.launch()
 }

@@ -54,4 +54,8 @@ type Launcher struct {
 	Env   map[string]string `json:"env,omitempty"`   // set, replacing the caller's value
 	Unset []string          `json:"unset,omitempty"` // removed; an entry ending in * is a prefix
 	Dir   string            `json:"dir,omitempty"`   // working directory; empty: the caller's
+
+	// User gives the program the user's environment even where the server
+	// calls it: what the server has for itself is taken out first.
+	User bool `json:"user,omitempty"`
 }
