@@ -1,17 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -25,7 +32,7 @@ const (
 // its own and returns CMD's status.
 func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor", stdout)
-	user := f.String("user", payload.User, "`name` of the account whose home is made if a volume hides it")
+	name := f.String("user", payload.User, "`name` of the account that the image was made for: its sessions are the server's, its home is made if a volume hides it")
 	if err := parse(f, args); err != nil {
 		return 0, err
 	}
@@ -34,7 +41,7 @@ func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 		argv = []string{payload.Bin + "/oh-action-execution-server"}
 	}
 	if os.Geteuid() == 0 {
-		if err := restore(*user); err != nil {
+		if err := restore(*name); err != nil {
 			fmt.Fprintln(stderr, "oh-init: going on without:", err)
 		}
 	}
@@ -42,7 +49,7 @@ func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 	// From here on signals wait for the child instead of ending this process.
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	pid, status, err := start(argv)
+	pid, status, err := start(argv, environment(*name))
 	if err != nil {
 		return status, err
 	}
@@ -50,18 +57,47 @@ func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 	return reap(pid)
 }
 
+// environment is that of CMD: a home that can be written to, a name for a user
+// ID without an account, and the user that the image was made for.
+func environment(imageUser string) []string {
+	variables := map[string]string{}
+	if imageUser != payload.User && os.Getenv(payload.UserVariable) == "" {
+		variables[payload.UserVariable] = imageUser
+	}
+	id := strconv.Itoa(os.Geteuid())
+	account, err := user.LookupId(id)
+	if err != nil {
+		account = &user.User{}
+		for _, name := range []string{"USER", "LOGNAME"} {
+			variables[name] = cmp.Or(os.Getenv(name), id)
+		}
+	}
+	if dir, err := home.Find("", os.Getenv("HOME"), account.HomeDir); err == nil {
+		variables["HOME"] = dir
+	}
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		_, ours := variables[name]
+		return ours
+	})
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		env = append(env, name+"="+variables[name])
+	}
+	return env
+}
+
 // start runs argv in a process group of its own, in the foreground if there is
 // a terminal. If it fails, status is what a shell would return.
 //
 // It does not use os/exec: the child is waited for by reap alone.
-func start(argv []string) (pid, status int, err error) {
+func start(argv, env []string) (pid, status int, err error) {
 	path, err := exec.LookPath(argv[0])
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return 0, statusNotFound, fmt.Errorf("starting %s: %w", argv[0], err)
 	}
 	if err == nil {
 		pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
-			Env:   os.Environ(),
+			Env:   env,
 			Files: []uintptr{0, 1, 2},
 			Sys:   &syscall.SysProcAttr{Setpgid: true, Foreground: ownsTerminal()},
 		})

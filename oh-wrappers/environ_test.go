@@ -12,6 +12,7 @@ func TestForServer(t *testing.T) {
 	base := environ{
 		"PATH=" + venvBin + ":/usr/bin:" + payload.CompatBin + ":/opt/conda/bin:" + payload.FallbackBin,
 		"PYTHONHOME=/usr", "PYTHONSTARTUP=/x.py", "PYTHONPATH=/app", "VIRTUAL_ENV=/opt/venv",
+		"LD_PRELOAD=/x.so", "LD_LIBRARY_PATH=/opt/lib", "NODE_OPTIONS=--bad", "BASH_ENV=/x.sh",
 		"LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "EDITOR=vi",
 	}
 	before := slices.Clone(base)
@@ -24,6 +25,10 @@ func TestForServer(t *testing.T) {
 		"VIRTUAL_ENV":                  payload.Venv,
 		"PYTHONHOME":                   "",
 		"PYTHONSTARTUP":                "",
+		"LD_PRELOAD":                   "",
+		"LD_LIBRARY_PATH":              "",
+		"NODE_OPTIONS":                 "",
+		"BASH_ENV":                     "",
 		"PYTHONPATH":                   "/app",
 		"LANG":                         "C.UTF-8",
 		"LC_ALL":                       "C.UTF-8",
@@ -48,6 +53,10 @@ func TestForServer(t *testing.T) {
 		"VIRTUAL_ENV":                  "/opt/venv",
 		"PYTHONHOME":                   "/usr",
 		"PYTHONSTARTUP":                "/x.py",
+		"LD_PRELOAD":                   "/x.so",
+		"LD_LIBRARY_PATH":              "/opt/lib",
+		"NODE_OPTIONS":                 "--bad",
+		"BASH_ENV":                     "/x.sh",
 		"PYTHONPATH":                   "/app",
 		"LANG":                         "de_DE.UTF-8",
 		"LC_ALL":                       "",

@@ -22,7 +22,7 @@ func TestFit(t *testing.T) {
 		{[]string{browser}, "8000 --plugins agent_skills vscode jupyter --user-id 1", "8000 --plugins agent_skills jupyter --user-id 1"},
 		{[]string{browser}, "8000 --plugins vscode --user-id 1", "8000 --user-id 1"},
 		{[]string{browser}, "8000 --user-id 1 --plugins vscode", "8000 --user-id 1"},
-		{[]string{browser}, "8000 --username vscode", "8000 --username vscode"},
+		{[]string{browser}, "8000 --working-dir vscode", "8000 --working-dir vscode"},
 		{nil, "8000 --plugins jupyter vscode", "8000 --plugins jupyter --no-enable-browser"},
 	} {
 		files := map[string]string{venvBin + "/python": "probe", payload.Code + "/": "", payload.Workspace + "/": ""}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // become gives the process the identity of u for good: all three user and
@@ -15,14 +18,29 @@ func (c *call) become(a *accounts, u account) error {
 		}
 		return fmt.Errorf("only root can become %s; use sudo", u.name)
 	}
-	if err := syscall.Setgroups(a.groupsOf(u)); err != nil {
-		return fmt.Errorf("setting the groups of %s: %w", u.name, err)
+	err := syscall.Setgroups(a.groupsOf(u))
+	if errors.Is(err, syscall.EPERM) && c.ids == (ids{u.uid, u.uid, u.gid, u.gid}) {
+		return nil
 	}
-	if err := syscall.Setresgid(u.gid, u.gid, u.gid); err != nil {
-		return fmt.Errorf("setting the group of %s: %w", u.name, err)
+	if err == nil {
+		err = syscall.Setresgid(u.gid, u.gid, u.gid)
 	}
-	if err := syscall.Setresuid(u.uid, u.uid, u.uid); err != nil {
+	if err == nil {
+		err = syscall.Setresuid(u.uid, u.uid, u.uid)
+	}
+	if errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("becoming %s: the container lacks the capabilities SETGID and SETUID", u.name)
+	}
+	if err != nil {
 		return fmt.Errorf("becoming %s: %w", u.name, err)
 	}
 	return nil
+}
+
+// canChange reports whether the process may become any user.
+func canChange() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData // of the capabilities from 0, and of those from 32
+	const needed = 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID
+	return unix.Capget(&header, &sets[0]) == nil && sets[0].Effective&needed == needed
 }

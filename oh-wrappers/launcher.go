@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -32,6 +33,7 @@ func (c *call) launch() error {
 	for _, name := range slices.Sorted(maps.Keys(launcher.Env)) {
 		c.env.set(name, launcher.Env[name])
 	}
+	c.ensureHome()
 	if launcher.Dir != "" {
 		if err := c.chdir(launcher.Dir); err != nil {
 			return err
@@ -81,18 +83,37 @@ func (c *call) launcher(name string) (*payload.Launcher, error) {
 // fallbackPython is what the fallback's Python names start unless a component
 // brings a launcher for them.
 func fallbackPython(name string) *payload.Launcher {
-	python := venvBin + "/python"
+	// They say where the base's own Python lies.
+	python := payload.Launcher{Path: venvBin + "/python", Unset: []string{"PYTHONHOME", "PYTHONPLATLIBDIR"}}
 	switch name {
 	case "python", "python3":
-		return &payload.Launcher{Path: python}
+		return &python
 	case "pip", "pip3":
-		return &payload.Launcher{Path: python, Args: []string{"-m", "pip"}}
+		python.Args = []string{"-m", "pip"}
+		return &python
 	}
 	return nil
 }
 
+// ensureHome gives the program a home where the engine found none: it sets
+// HOME to / for a user ID without an account.
+func (c *call) ensureHome() {
+	if c.env.get("HOME") != "/" {
+		return
+	}
+	var own string
+	if accounts, err := readAccounts(c.root); err == nil {
+		user, _ := accounts.userOf(c.ids.euid)
+		own = user.home
+	}
+	if dir, err := home.Find(c.root, own); err == nil {
+		c.env.set("HOME", dir)
+	}
+}
+
 // virtualEnv starts a program of the server's virtual environment.
 func (c *call) virtualEnv(program string) error {
+	c.ensureHome()
 	path := venvBin + "/" + program
 	return c.start(path, append([]string{path}, c.args...), c.env.forServer(venvBin))
 }

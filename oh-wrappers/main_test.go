@@ -83,7 +83,7 @@ const (
 func newRoot(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
-	all := map[string]string{"/etc/passwd": passwd, "/etc/group": groups, "/root/": "", "/home/openhands/": ""}
+	all := map[string]string{"/etc/passwd": passwd, "/etc/group": groups, "/root/": "", "/home/openhands/": "", "/dev/null": ""}
 	for name, text := range files {
 		all[name] = text
 	}

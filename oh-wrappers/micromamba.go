@@ -148,7 +148,8 @@ func (c *call) poetry(args []string) error {
 func (c *call) poetryRun(command []string) error {
 	env := c.env.forServer(venvBin, payload.CompatBin)
 	if isServer(command) {
-		if err := c.prepareServer(&env, command); err != nil {
+		var err error
+		if command, err = c.prepareServer(&env, command); err != nil {
 			return err
 		}
 		command = c.fit(command)

@@ -64,6 +64,34 @@ func TestServerStart(t *testing.T) {
 	}
 }
 
+// Only root can start sessions of another user, and only with the
+// capabilities for it. Root's own are no substitute for those.
+func TestServerSession(t *testing.T) {
+	for _, test := range []struct {
+		uid  int
+		user string
+		want string // the server's last user and RUNTIME_USERNAME
+	}{
+		{0, "openhands", "openhands"},
+		{0, "dev", "dev"}, // the server makes the account
+		{1000, "openhands", "openhands"},
+		{1000, "root", "openhands"},
+		{7777, "openhands", "7777"},
+	} {
+		argv := strings.Fields(strings.Replace(serverCommand, "--username openhands", "--username "+test.user, 1))
+		o, err := inside(t, serverRoot(t), test.uid, environ{"PATH=/bin"}, "", argv[0], argv...)
+		if err != nil {
+			t.Fatal(err, o.Messages)
+		}
+		if got := lastOption(o.Args, "--username"); got != test.want || o.Env.get(payload.UserVariable) != test.want {
+			t.Errorf("user %d, sessions of %s: %s, %s", test.uid, test.user, got, o.Env.get(payload.UserVariable))
+		}
+		if told := strings.Contains(o.Messages, "only root could start"); told != (test.user != test.want) {
+			t.Errorf("user %d, sessions of %s: %q", test.uid, test.user, o.Messages)
+		}
+	}
+}
+
 // The server starts also where there can be no workspace, and says what that means.
 func TestServerStartWithoutWorkspace(t *testing.T) {
 	argv := strings.Fields(serverCommand)
@@ -85,15 +113,17 @@ func TestDefaultCommand(t *testing.T) {
 		want string
 		user string // RUNTIME_USERNAME
 	}{
-		{want: "8000 " + tail + "openhands --user-id 1000"},
-		{args: "3000", want: "3000 " + tail + "openhands --user-id 1000"},
-		{env: environ{"port=31234"}, want: "31234 " + tail + "openhands --user-id 1000"},
-		{env: environ{"port=31234", "OH_PORT=9000"}, want: "9000 " + tail + "openhands --user-id 1000"},
-		{args: "--username root", want: "8000 " + tail + "root --user-id 0 --username root"},
-		{args: "--no-enable-browser", want: "8000 " + tail + "openhands --user-id 1000 --no-enable-browser"},
+		{want: "8000 " + tail + "openhands --user-id 1000", user: "openhands"},
+		{args: "3000", want: "3000 " + tail + "openhands --user-id 1000", user: "openhands"},
+		{env: environ{"port=31234"}, want: "31234 " + tail + "openhands --user-id 1000", user: "openhands"},
+		{env: environ{"port=31234", "OH_PORT=9000"}, want: "9000 " + tail + "openhands --user-id 1000", user: "openhands"},
+		{env: environ{"RUNTIME_USERNAME=guest"}, want: "8000 " + tail + "guest --user-id 405", user: "guest"},
+		{args: "--username root", want: "8000 " + tail + "root --user-id 0 --username root", user: "root"},
+		{args: "--no-enable-browser", want: "8000 " + tail + "openhands --user-id 1000 --no-enable-browser", user: "openhands"},
 		{uid: 1000, want: "8000 " + tail + "openhands --user-id 1000", user: "openhands"},
 		{uid: 405, want: "8000 " + tail + "guest --user-id 405", user: "guest"},
 		{uid: 7777, want: "8000 " + tail + "7777 --user-id 7777", user: "7777"},
+		{uid: 7777, args: "--username openhands", want: "8000 " + tail + "openhands --user-id 1000 --username openhands --username 7777 --user-id 7777", user: "7777"},
 	} {
 		o, err := inside(t, serverRoot(t), test.uid, test.env, "", name, append([]string{name}, strings.Fields(test.args)...)...)
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -27,8 +29,8 @@ const downloads = payload.Workspace + "/.downloads"
 //
 // The port is that of the variables OH_PORT or port unless it is given, then
 // 8000. Options follow the defaults, so that the last one counts. Run as root
-// the server gives its sessions to the user that the image was made for,
-// otherwise to the user that it runs as.
+// the server gives its sessions to the user that the image was made for, whom
+// oh-init names; otherwise to the user that it runs as.
 func (c *call) actionExecutionServer() error {
 	port, options := "8000", c.args
 	for _, value := range []string{c.env.get("port"), c.env.get("OH_PORT")} {
@@ -49,11 +51,9 @@ func (c *call) actionExecutionServer() error {
 	if err != nil {
 		return err
 	}
-	name, id := payload.User, payload.DefaultID
+	name, id := cmp.Or(c.env.get(payload.UserVariable), payload.User), payload.DefaultID
 	if c.ids.euid != 0 {
 		name, id = c.currentUser(accounts), c.ids.euid
-		// The server opens sessions through su only for users that it knows.
-		c.env.set("RUNTIME_USERNAME", name)
 	}
 	if given := lastOption(options, "--username"); given != "" {
 		name = given
@@ -98,10 +98,10 @@ func isServer(command []string) bool {
 }
 
 // prepareServer sees to what the server expects to find: its sources as the
-// working directory, an account's variables, the folder for downloads. Of
-// PYTHONPATH the server gets only what lies in the payload; its children get
-// back the rest.
-func (c *call) prepareServer(env *environ, command []string) error {
+// working directory, an account's variables, a home, the folder for downloads.
+// Of PYTHONPATH the server gets only what lies in the payload; its children get
+// back the rest. It returns the command with the user whom sessions are for.
+func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	var kept []string
 	for folder := range strings.SplitSeq(env.get("PYTHONPATH"), ":") {
 		if strings.HasPrefix(path.Clean(folder), payload.Prefix+"/") {
@@ -112,18 +112,60 @@ func (c *call) prepareServer(env *environ, command []string) error {
 
 	accounts, err := readAccounts(c.root)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	command, session, err := c.session(accounts, command)
+	if err != nil {
+		return nil, err
+	}
+	if session != "" {
+		// The server opens sessions through su only for users that it knows.
+		env.replace(payload.UserVariable, session)
+	}
+	// tmux runs su with it, where the base's own may be broken.
+	env.replace("SHELL", payload.FallbackBin+"/bash")
 	env.set("USER", c.currentUser(accounts))
-	if user, ok := accounts.userOf(c.ids.euid); ok {
-		env.setDefault("HOME", user.home)
-	} else if c.ids.euid == 0 {
-		env.setDefault("HOME", "/root")
+	own, _ := accounts.userOf(c.ids.euid)
+	if c.ids.euid == 0 {
+		own.home = cmp.Or(own.home, "/root")
 	}
-	if err := c.makeDownloads(accounts, lastOption(command, "--username")); err != nil {
+	if dir, err := home.Find(c.root, env.get("HOME"), own.home); err == nil {
+		env.set("HOME", dir)
+	} else {
+		fmt.Fprintf(c.stderr, "%s: going on without a home: %v\n", c.name, err)
+	}
+	if err := c.makeDownloads(accounts, session); err != nil {
 		fmt.Fprintf(c.stderr, "%s: files that the browser fetches will be lost: %v\n", c.name, err)
 	}
-	return c.chdir(payload.Code)
+	return command, c.chdir(payload.Code)
+}
+
+// session settles whose the server's sessions are. Only root can give them to
+// another user, and only with the capabilities for it: any other user keeps
+// them, whomever the command names. Root never does instead of the user that
+// was asked for.
+func (c *call) session(accounts *accounts, command []string) (_ []string, name string, err error) {
+	name = lastOption(command, "--username")
+	user, known := accounts.user(name)
+	own := c.currentUser(accounts)
+	switch {
+	case name == "" || name == own || known && user.uid == c.ids.euid:
+	case c.ids.euid != 0:
+		fmt.Fprintf(c.stderr, "%s: sessions are those of user %s, whom the container runs as: only root could start some of %s\n", c.name, own, name)
+		command = slices.Concat(command, []string{"--username", own, "--user-id", strconv.Itoa(c.ids.euid)})
+		name = own
+	case c.changesUser() && !canChange():
+		return nil, "", fmt.Errorf("root cannot start sessions of %s: the container lacks the capabilities SETGID and SETUID; "+
+			"start it with --user %[1]s, or with --cap-add SETGID --cap-add SETUID", name)
+	}
+	return command, name, nil
+}
+
+// changesUser reads SU_TO_USER as the server does: without it, sessions are
+// those of the server's own user.
+func (c *call) changesUser() bool {
+	value := strings.ToLower(cmp.Or(c.env.get("SU_TO_USER"), "true"))
+	return slices.Contains([]string{"1", "true", "t", "yes", "y", "on"}, value)
 }
 
 // makeDownloads creates the folder for downloads and, where needed, the one

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -35,7 +40,8 @@ var suKept = []string{
 // the server has for itself is taken out.
 //
 // The shell is always a bash, since the server drives it through
-// PROMPT_COMMAND.
+// PROMPT_COMMAND. HOME is another folder than the account's where that one
+// cannot be written to, see home.Find.
 func (c *call) su() error {
 	options, operands, err := syntax{short: "lmpc:s:", long: map[string]byte{
 		"login": 'l', "preserve-environment": 'm', "command": 'c', "shell": 's',
@@ -76,10 +82,16 @@ func (c *call) su() error {
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}
-	shell = c.bash(shell, user.shell)
-	env, err := c.suEnviron(user, shell, login, preserve && !login)
+	if dir, err := home.Find(c.root, user.home); err == nil {
+		user.home = dir
+	}
+	env, err := c.suEnviron(user, login, preserve && !login)
 	if err != nil {
 		return err
+	}
+	shell = c.bash(env, shell, user.shell, "/bin/bash")
+	if !preserve || login {
+		env.set("SHELL", shell)
 	}
 	argv := []string{filepath.Base(shell)}
 	if login {
@@ -109,18 +121,33 @@ func (c *call) suAccount(accounts *accounts, name string) (account, error) {
 	return account{}, usage("user %s does not exist", name)
 }
 
-// bash returns the first of the wanted shell, the account's and the usual ones
-// that is an executable bash.
-func (c *call) bash(wanted, own string) string {
-	for _, shell := range []string{wanted, own, "/bin/bash"} {
-		if filepath.Base(shell) == "bash" && c.executable(shell) {
+// bash returns the first of the shells that is a bash and works in env, else
+// the payload's. A base may have a broken one, or break it through variables
+// of its own, as by LD_LIBRARY_PATH.
+func (c *call) bash(env environ, shells ...string) string {
+	env = slices.Clone(env)
+	env.unset("BASH_ENV") // read by scripts, not by the session
+	for _, shell := range shells {
+		if filepath.Base(shell) == "bash" && c.executable(shell) && answers(c.path(shell), env) {
 			return shell
 		}
 	}
 	return payload.FallbackBin + "/bash"
 }
 
-func (c *call) suEnviron(user account, shell string, login, preserve bool) (environ, error) {
+// shellLimit is how long a shell may take to say its version.
+const shellLimit = 10 * time.Second
+
+func answers(bash string, env environ) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
+	defer cancel()
+	probe := exec.CommandContext(ctx, bash, "--noprofile", "--norc", "-c", `echo "$BASH_VERSION"`)
+	probe.Env, probe.WaitDelay = env, time.Second
+	version, err := probe.Output()
+	return err == nil && len(bytes.TrimSpace(version)) > 0
+}
+
+func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 	env := c.env.forUser()
 	path := env.get("PATH")
 	if login {
@@ -136,7 +163,6 @@ func (c *call) suEnviron(user account, shell string, login, preserve bool) (envi
 	env.set("PATH", path)
 	if !preserve {
 		env.set("HOME", user.home)
-		env.set("SHELL", shell)
 		env.set("USER", user.name)
 		env.set("LOGNAME", user.name)
 	}

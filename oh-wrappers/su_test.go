@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -99,5 +100,39 @@ func TestSuWithoutBash(t *testing.T) {
 	must(t, c.dispatch())
 	if want := payload.FallbackBin + "/bash"; s.path != want {
 		t.Errorf("starts %s, want %s", s.path, want)
+	}
+}
+
+// A bash of the base that does not work is passed over: a broken one, another
+// shell of that name, one that the base's variables break.
+func TestSuWithBrokenBash(t *testing.T) {
+	for name, script := range map[string]string{
+		"fails":         "exit 1",
+		"is not bash":   "exit 0",
+		"by a variable": `[ "$LD_LIBRARY_PATH" != /broken ] && echo 5.2`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, nil)
+			must(t, os.MkdirAll(root+"/bin", 0o755))
+			must(t, os.WriteFile(root+"/bin/bash", []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+			c, s, _ := newCall(root, environ{"HOME=/x", "LD_LIBRARY_PATH=/broken", "PATH=/bin"}, "su", "openhands", "-")
+			must(t, c.dispatch())
+			if want := payload.FallbackBin + "/bash"; s.path != want {
+				t.Errorf("starts %s, want %s", s.path, want)
+			}
+		})
+	}
+}
+
+// BASH_ENV is for scripts: what it says does not decide about the session.
+func TestSuKeepsBashWithBadBashEnv(t *testing.T) {
+	root := newRoot(t, nil)
+	must(t, os.MkdirAll(root+"/bin", 0o755))
+	must(t, os.Symlink("/bin/bash", root+"/bin/bash"))
+	must(t, os.WriteFile(root+"/bad", []byte("exit 1\n"), 0o644))
+	c, s, _ := newCall(root, environ{"BASH_ENV=" + root + "/bad", "PATH=/bin"}, "su", "openhands", "-")
+	must(t, c.dispatch())
+	if s.path != "/bin/bash" || s.env.get("BASH_ENV") == "" {
+		t.Errorf("starts %s with %q", s.path, s.env)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/internal/home"
 )
 
 // The exit statuses of useradd(8) and groupadd(8).
@@ -304,40 +306,33 @@ func (c *call) addMember(groups []string, user string) error {
 	return errors.Join(os.WriteFile(file, []byte(b.String()), info.Mode().Perm()), os.Remove(next))
 }
 
-// loginProfile lets a login shell read what an interactive one reads; most
-// bases bring a file for that in /etc/skel.
-const loginProfile = `if [ -n "$BASH_VERSION" ] && [ -r "$HOME/.bashrc" ]; then
-    . "$HOME/.bashrc"
-fi
-`
-
 // makeHome makes the home of a user from /etc/skel. One that exists is left
 // as it is.
 func (c *call) makeHome(user account) error {
-	home := c.path(user.home)
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+	dir := c.path(user.home)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(home, 0o755); err != nil {
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return nil
 		}
 		return err
 	}
 	if _, err := os.Stat(c.path("/etc/skel")); err == nil {
-		if err := os.CopyFS(home, os.DirFS(c.path("/etc/skel"))); err != nil {
+		if err := os.CopyFS(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
 			return fmt.Errorf("copying /etc/skel: %w", err)
 		}
 	}
 	if !slices.ContainsFunc([]string{".bash_profile", ".bash_login", ".profile"}, func(name string) bool {
-		_, err := os.Lstat(home + "/" + name)
+		_, err := os.Lstat(dir + "/" + name)
 		return err == nil
 	}) {
-		if err := os.WriteFile(home+"/.profile", []byte(loginProfile), 0o644); err != nil {
+		if err := os.WriteFile(dir+"/.profile", []byte(home.Profile), 0o644); err != nil {
 			return err
 		}
 	}
-	return filepath.WalkDir(home, func(path string, _ fs.DirEntry, err error) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

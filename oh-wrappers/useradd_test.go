@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/internal/home"
 )
 
 // asRoot runs a program of the built binary as root of a changed root.
@@ -108,7 +110,7 @@ func TestUseraddHome(t *testing.T) {
 	}{
 		{name: "with a skeleton", files: map[string]string{"/etc/skel/.bash_profile": "profile", "/etc/skel/.config/app": "settings"},
 			want: map[string]string{".bash_profile": "profile", ".config/app": "settings"}},
-		{name: "without", want: map[string]string{".profile": loginProfile}},
+		{name: "without", want: map[string]string{".profile": home.Profile}},
 		{name: "existing", files: map[string]string{"/home/agent/mine": "1", "/etc/skel/.profile": "2"}, want: map[string]string{"mine": "1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

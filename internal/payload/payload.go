@@ -48,3 +48,7 @@ const (
 	User      = "openhands"
 	DefaultID = 1000
 )
+
+// UserVariable names the user for whom the server opens its sessions. It is
+// OpenHands' own: set for an account of another name than its default.
+const UserVariable = "RUNTIME_USERNAME"

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -79,7 +80,7 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 	if _, _, ok, err := s.resolve(path.Join(a.home, ".bashrc")); err != nil {
 		return err
 	} else if !ok {
-		if err := s.write(path.Join(a.home, ".bashrc"), bashrc, 0o644, a.uid, a.gid); err != nil {
+		if err := s.write(path.Join(a.home, ".bashrc"), home.Bashrc, 0o644, a.uid, a.gid); err != nil {
 			return err
 		}
 	}
@@ -101,9 +102,9 @@ func (s *stage) readsBashrc(a account) error {
 		if strings.Contains(string(content), ".bashrc") {
 			return nil
 		}
-		return s.write(file, endLine(string(content))+readBashrc, 0o644, a.uid, a.gid)
+		return s.write(file, endLine(string(content))+home.ReadBashrc, 0o644, a.uid, a.gid)
 	}
-	return s.write(path.Join(a.home, ".profile"), profile, 0o644, a.uid, a.gid)
+	return s.write(path.Join(a.home, ".profile"), home.Profile, 0o644, a.uid, a.gid)
 }
 
 // copyTree copies what is in the directory from, if there is one, into the new

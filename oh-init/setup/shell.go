@@ -7,22 +7,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-const readBashrc = `if [ -n "${BASH_VERSION-}" ] && [ -f ~/.bashrc ]; then
-	. ~/.bashrc
-fi
-`
-
-const profile = `# Read by login shells.
-` + readBashrc + `case ":$PATH:" in
-*":$HOME/.local/bin:"*) ;;
-*) PATH="$HOME/.local/bin:$PATH" ;;
-esac
-export PATH
-`
-
-const bashrc = `# Read by interactive shells; .profile has login shells read it too.
-`
-
 const (
 	profileFile   = "/etc/profile"
 	loginPathFile = "/etc/profile.d/zz-openhands.sh"

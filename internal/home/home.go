@@ -1,0 +1,96 @@
+//go:build unix
+
+// Package home finds a home folder for a process. An arbitrary user ID has no
+// account and therefore none, and on a read-only root file system the account's
+// own cannot be written to; notebooks, browsers and package managers need one
+// that can.
+package home
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// ReadBashrc has a login bash read .bashrc, in which OpenHands keeps
+// environment variables.
+const ReadBashrc = `if [ -n "${BASH_VERSION-}" ] && [ -f ~/.bashrc ]; then
+	. ~/.bashrc
+fi
+`
+
+// Profile and Bashrc are the files .profile and .bashrc of a new home.
+const (
+	Profile = `# Read by login shells.
+` + ReadBashrc + `case ":$PATH:" in
+*":$HOME/.local/bin:"*) ;;
+*) PATH="$HOME/.local/bin:$PATH" ;;
+esac
+export PATH
+`
+	Bashrc = `# Read by interactive shells; .profile has login shells read it too.
+`
+)
+
+// folder is where Find makes homes: the one place that every container has
+// for every user.
+const folder = "/tmp"
+
+// Find returns the first of the wanted folders that this process may write to.
+// Where there is none it is /tmp/home-UID, which is made if need be: readable
+// for nobody else, and never one that another user has prepared. The file
+// system's root and relative paths are no homes. Root is put before every path
+// that is looked at; it is empty outside of tests.
+func Find(root string, wanted ...string) (string, error) {
+	for _, dir := range wanted {
+		if Usable(root, dir) {
+			return dir, nil
+		}
+	}
+	dir := filepath.Join(folder, "home-"+strconv.Itoa(os.Geteuid()))
+	err := os.Mkdir(root+dir, 0o700)
+	switch {
+	case err == nil:
+		return dir, furnish(root + dir)
+	case private(root + dir):
+		return dir, nil
+	case !os.IsExist(err):
+		return "", fmt.Errorf("making a home: %w", err)
+	}
+	made, err := os.MkdirTemp(root+folder, filepath.Base(dir)+"-")
+	if err != nil {
+		return "", fmt.Errorf("making a home, as %s is another user's: %w", dir, err)
+	}
+	return filepath.Join(folder, filepath.Base(made)), furnish(made)
+}
+
+// Usable reports whether dir can be the home of this process.
+func Usable(root, dir string) bool {
+	const write, enter = 2, 1
+	if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" || syscall.Access(root+dir, write|enter) != nil {
+		return false
+	}
+	info, err := os.Stat(root + dir)
+	return err == nil && info.IsDir()
+}
+
+// private reports whether path is a folder that nobody else can write to.
+func private(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
+func furnish(dir string) error {
+	for name, text := range map[string]string{".profile": Profile, ".bashrc": Bashrc} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("making a home: %w", err)
+		}
+	}
+	return nil
+}
