@@ -35,6 +35,9 @@ type ComponentReport struct {
 	Libraries []Library   `json:"libraries,omitempty"`
 	Missing   []Note      `json:"missing,omitempty"` // DT_NEEDED that were found nowhere
 	Dropped   []string    `json:"dropped,omitempty"` // links of copied trees that led nowhere
+	Pruned    []Pruned    `json:"pruned,omitempty"`  // by rule
+	Stripped  int64       `json:"stripped"`          // bytes of symbol tables and debugging information
+	Joined    int64       `json:"joined"`            // bytes of equal files that became hard links
 	Out       *SealReport `json:"out,omitempty"`
 	Libs      *SealReport `json:"libs,omitempty"`
 	Packages  []Package   `json:"-"` // the owners of what was copied
@@ -47,8 +50,10 @@ type Library struct {
 }
 
 // Component copies what the recipe names from Root to Out, moves there what an
-// installation wrote below Root/Prefix, gathers every library that the ELF
-// files of Out need in Libs/Prefix/lib, and seals both trees.
+// installation wrote below Root/Prefix, leaves out what the recipe prunes,
+// gathers every library that the ELF files of Out need in Libs/Prefix/lib, and
+// seals both trees. In Out, symbol tables that are not loaded are cut off, and
+// equal files become hard links.
 //
 // Libraries that are found inside the prefix stay where they are. The others
 // become one file a SONAME; two different files of one SONAME are an error.
@@ -61,13 +66,19 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 	if err := b.copy(ctx, recipe); err != nil {
 		return nil, wrap(err)
 	}
+	var err error
+	if b.report.Pruned, err = prune(ctx, opt.Out, opt.Prefix, recipe.Prune); err != nil {
+		return nil, wrap(err)
+	}
+	if b.report.Stripped, err = strip(ctx, opt.Out, opt.Prefix); err != nil {
+		return nil, wrap(err)
+	}
 	if err := b.gather(ctx, recipe.Opens); err != nil {
 		return nil, wrap(err)
 	}
 	if err := b.write(ctx); err != nil {
 		return nil, wrap(err)
 	}
-	var err error
 	// As long as the files are those of the packages.
 	if b.report.Packages, err = DebianOwners(opt.Root, opt.Out, b.sources); err != nil {
 		return nil, wrap(fmt.Errorf("finding the packages: %w", err))
@@ -86,6 +97,9 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 	}
 	if b.report.Libs, err = s.Seal(ctx, opt.Libs); err != nil {
 		return nil, wrap(err)
+	}
+	if b.report.Joined, err = joinEqual(ctx, opt.Out, opt.Prefix); err != nil {
+		return nil, wrap(fmt.Errorf("joining equal files: %w", err))
 	}
 	return b.report, nil
 }

@@ -22,6 +22,7 @@ type Recipe struct {
 	Links    []Link    `json:"links,omitempty"`    // symbolic links, made last
 	Opens    []string  `json:"opens,omitempty"`    // libraries opened at run time: SONAMEs, or absolute paths or globs
 	Rewrites []Rewrite `json:"rewrites,omitempty"` // compiled-in paths
+	Prune    []Prune   `json:"prune,omitempty"`    // what nothing misses at run time
 
 	// Launchers is carried for the tool that writes launchers; the bundler
 	// does not look inside.
@@ -113,6 +114,11 @@ func (r *Recipe) validate(prefix string) error {
 		inside("link", l.Path)
 		if l.Target == "" {
 			bad("link %q has no target", l.Path)
+		}
+	}
+	for _, p := range r.Prune {
+		if err := p.validate(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	for _, w := range r.Rewrites {

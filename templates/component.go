@@ -66,6 +66,7 @@ type Component struct {
 	Trees     []bundler.Copy
 	Links     []bundler.Link
 	Rewrites  []bundler.Rewrite
+	Prune     []bundler.Prune
 	Launchers map[string]payload.Launcher
 
 	// Allow lists exceptions from the seal check, see bundler.
@@ -95,6 +96,7 @@ func (c Component) recipe(libraries []bundler.Rewrite) (bundler.Recipe, error) {
 		Links:       c.Links,
 		Opens:       c.Opens,
 		Rewrites:    slices.Concat(c.Rewrites, libraries),
+		Prune:       c.Prune,
 		Launchers:   launchers,
 	}, nil
 }

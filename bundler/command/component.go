@@ -128,6 +128,9 @@ func describe(recipe *bundler.Recipe, report *bundler.ComponentReport, opt bundl
 		Name: recipe.Name, Description: recipe.Description, Proof: recipe.Proof,
 		Files: contents.Files, Bytes: contents.Bytes,
 	}
+	for _, p := range report.Pruned {
+		c.Pruned = append(c.Pruned, payload.Pruned(p))
+	}
 	for _, p := range append(report.Packages, contents.Packages...) {
 		c.Packages = append(c.Packages, payload.Package(p))
 	}
@@ -137,6 +140,10 @@ func describe(recipe *bundler.Recipe, report *bundler.ComponentReport, opt bundl
 func printComponent(w io.Writer, c *payload.Component, r *bundler.ComponentReport) {
 	fmt.Fprintf(w, "component %s: %s, %d bytes, from %s\n", c.Name, plural(c.Files, "file"), c.Bytes, plural(len(c.Packages), "package"))
 	fmt.Fprintf(w, "bundled %s, sealed %s\n", plural(len(r.Libraries), "library"), plural(r.Out.Sealed+r.Libs.Sealed, "ELF file"))
+	for _, p := range c.Pruned {
+		fmt.Fprintf(w, "left out %s, %d bytes: %s\n", plural(p.Files, "file"), p.Bytes, p.Reason)
+	}
+	fmt.Fprintf(w, "cut off %d bytes of symbol tables, joined equal files of %d bytes\n", r.Stripped, r.Joined)
 	notes := func(title string, list []bundler.Note) {
 		for _, n := range list {
 			fmt.Fprintf(w, "%s: %s: %s\n", title, n.Path, n.Text)

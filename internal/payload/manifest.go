@@ -23,8 +23,16 @@ type Component struct {
 	Description string    `json:"description,omitempty"`
 	Proof       []string  `json:"proof,omitempty"` // argv that shows that the component works; exit status 0
 	Packages    []Package `json:"packages,omitempty"`
+	Pruned      []Pruned  `json:"pruned,omitempty"`
 	Files       int       `json:"files"` // regular files
 	Bytes       int64     `json:"bytes"` // sum of their sizes, hard links once
+}
+
+// Pruned is what a rule of the component left out.
+type Pruned struct {
+	Reason string `json:"reason"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // Package is an upstream package that a component was made from.

@@ -1,0 +1,200 @@
+package bundler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Prune is a rule that leaves files out of a component: all that its patterns
+// match, and what is below a matched directory. Patterns are relative to the
+// prefix; each element is one of path.Match, and the element "**" stands for
+// any number of elements, none included.
+type Prune struct {
+	Paths  []string `json:"paths"`
+	Keep   []string `json:"keep,omitempty"` // stays although a pattern of Paths matches it or a directory above
+	Reason string   `json:"reason"`         // why nothing misses the files at run time
+
+	// Optional lets patterns match nothing, for files that only some versions
+	// bring. Otherwise each must match, so that no rule outlives its files.
+	Optional bool `json:"optional,omitempty"`
+}
+
+// Pruned says what a rule left out.
+type Pruned struct {
+	Reason string `json:"reason"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
+}
+
+func (p Prune) validate() error {
+	if len(p.Paths) == 0 || p.Reason == "" {
+		return fmt.Errorf("prune %q: paths and reason must be given", p.Paths)
+	}
+	for _, pattern := range append(append([]string{}, p.Paths...), p.Keep...) {
+		if path.IsAbs(pattern) || path.Clean(pattern) != pattern || pattern == "**" || strings.HasPrefix(pattern, "../") {
+			return fmt.Errorf("prune %q is not a clean path relative to the prefix", pattern)
+		}
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("prune %q: %w", pattern, err)
+		}
+	}
+	return nil
+}
+
+// pattern is a path pattern in elements.
+type pattern struct {
+	elements []string
+	matched  bool
+}
+
+func newPatterns(texts []string) []*pattern {
+	patterns := make([]*pattern, len(texts))
+	for i, text := range texts {
+		patterns[i] = &pattern{elements: strings.Split(text, "/")}
+	}
+	return patterns
+}
+
+// matchAny marks every pattern that matches and tells whether one does.
+func matchAny(patterns []*pattern, elements []string) bool {
+	found := false
+	for _, p := range patterns {
+		if matchElements(p.elements, elements) {
+			p.matched, found = true, true
+		}
+	}
+	return found
+}
+
+func matchElements(pattern, elements []string) bool {
+	for ; len(pattern) > 0; pattern = pattern[1:] {
+		if pattern[0] == "**" {
+			for skip := range len(elements) + 1 {
+				if matchElements(pattern[1:], elements[skip:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(elements) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], elements[0]); !ok || err != nil {
+			return false
+		}
+		elements = elements[1:]
+	}
+	return len(elements) == 0
+}
+
+// pruner applies rules to the files below one directory.
+type pruner struct {
+	rules  []Prune
+	paths  [][]*pattern // by rule
+	keep   [][]*pattern
+	report []Pruned
+}
+
+// prune removes from root/prefix what the rules say, and the directories that
+// become empty by it.
+func prune(ctx context.Context, root, prefix string, rules []Prune) ([]Pruned, error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	p := &pruner{rules: rules}
+	for _, rule := range rules {
+		p.paths = append(p.paths, newPatterns(rule.Paths))
+		p.keep = append(p.keep, newPatterns(rule.Keep))
+		p.report = append(p.report, Pruned{Reason: rule.Reason})
+	}
+	if _, err := p.dir(ctx, filepath.Join(root, prefix), nil, make([]bool, len(rules))); err != nil {
+		return nil, fmt.Errorf("pruning: %w", err)
+	}
+	var unused []error
+	for i, rule := range rules {
+		for j, pattern := range append(p.paths[i], p.keep[i]...) {
+			if !pattern.matched && !rule.Optional {
+				unused = append(unused, fmt.Errorf("prune %q matches no file: correct or remove it", append(append([]string{}, rule.Paths...), rule.Keep...)[j]))
+			}
+		}
+	}
+	return p.report, errors.Join(unused...)
+}
+
+// dir prunes a directory; doomed says by which rules it is matched. It returns
+// whether the directory was emptied and removed.
+func (p *pruner) dir(ctx context.Context, host string, elements []string, doomed []bool) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	entries, err := os.ReadDir(host)
+	if err != nil {
+		return false, err
+	}
+	left := len(entries)
+	for _, entry := range entries {
+		name := filepath.Join(host, entry.Name())
+		below := append(elements[:len(elements):len(elements)], entry.Name())
+		hit := p.hits(below, doomed)
+		removed := false
+		if entry.IsDir() {
+			removed, err = p.dir(ctx, name, below, hit)
+		} else {
+			removed, err = p.file(name, entry, hit)
+		}
+		if err != nil {
+			return false, err
+		}
+		if removed {
+			left--
+		}
+	}
+	// The prefix stays, and so does what was empty before unless it is matched.
+	if left > 0 || len(elements) == 0 || len(entries) == 0 && !anyTrue(doomed) {
+		return false, nil
+	}
+	return true, os.Remove(host)
+}
+
+// hits returns the rules that match a path itself or through a directory above.
+func (p *pruner) hits(elements []string, above []bool) []bool {
+	hit := make([]bool, len(p.rules))
+	for i := range p.rules {
+		hit[i] = (matchAny(p.paths[i], elements) || above[i]) && !matchAny(p.keep[i], elements)
+	}
+	return hit
+}
+
+// file removes a file and counts it for the first rule that matches it.
+func (p *pruner) file(host string, entry fs.DirEntry, hit []bool) (bool, error) {
+	for i := range hit {
+		if !hit[i] {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return false, err
+		}
+		p.report[i].Files++
+		if _, linked := inode(info); info.Mode().IsRegular() && !linked {
+			p.report[i].Bytes += info.Size()
+		}
+		return true, os.Remove(host)
+	}
+	return false, nil
+}
+
+func anyTrue(list []bool) bool {
+	for _, b := range list {
+		if b {
+			return true
+		}
+	}
+	return false
+}
