@@ -274,10 +274,11 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 		switch elf.ProgType(p.Type) {
 		case elf.PT_INTERP:
 			to := s.Prefix + interpName
-			if o.Interp == to {
+			size := uint64(len(to)) + 1
+			if o.Interp == to && p.Filesz == size {
 				break
 			}
-			if uint64(len(to)) >= p.Filesz {
+			if size > p.Filesz {
 				return nil, nil, &remedied{fmt.Errorf("no room for the interpreter %s in %d bytes", to, p.Filesz),
 					"link it again with the interpreter " + a.interp + ", or choose a shorter prefix"}
 			}
@@ -287,7 +288,9 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 			}
 			padded := make([]byte, len(old))
 			copy(padded, to)
-			patches = append(patches, patch{int64(p.Off), old, padded, "interpreter"})
+			// Not every reader ends the string at its first NUL.
+			patches = append(patches, patch{int64(p.Off), old, padded, "interpreter"},
+				patch{p.at + 32, append(le64(p.Filesz), le64(p.Memsz)...), append(le64(size), le64(size)...), "the interpreter's segment shrinks"})
 		case elf.PT_GNU_STACK:
 			if o.ExecStack {
 				flags := elf.ProgFlag(p.Flags)

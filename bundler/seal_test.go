@@ -264,6 +264,8 @@ func TestSealKeepsModeTimesAndHardLinks(t *testing.T) {
 	}
 	if o := mustObject(t, name); o.ExecStack || o.Interp != "/openhands/lib/ld.so" {
 		t.Errorf("executable stack %v, interpreter %s", o.ExecStack, o.Interp)
+	} else if i := slices.IndexFunc(o.progs, func(p prog) bool { return elf.ProgType(p.Type) == elf.PT_INTERP }); o.progs[i].Filesz != uint64(len(o.Interp))+1 {
+		t.Errorf("the interpreter's segment has %d bytes: a reader may take the NULs for a part of the name", o.progs[i].Filesz)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(name)); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)

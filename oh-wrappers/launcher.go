@@ -81,7 +81,9 @@ func (c *call) launcher(name string) (*payload.Launcher, error) {
 }
 
 // fallbackPython is what the fallback's Python names start unless a component
-// brings a launcher for them.
+// brings a launcher for them. What makes environments of its own, as uvx does,
+// takes the one with the version in its name: it passes over a Python that is
+// a virtual environment's, and a link would lead it to a wrong prefix.
 func fallbackPython(name string) *payload.Launcher {
 	// They say where the base's own Python lies.
 	python := payload.Launcher{Path: venvBin + "/python", Unset: []string{"PYTHONHOME", "PYTHONPLATLIBDIR"}}
@@ -90,6 +92,9 @@ func fallbackPython(name string) *payload.Launcher {
 		return &python
 	case "pip", "pip3":
 		python.Args = []string{"-m", "pip"}
+		return &python
+	case path.Base(payload.Interpreter):
+		python.Path = payload.Interpreter
 		return &python
 	}
 	return nil

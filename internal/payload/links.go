@@ -1,6 +1,9 @@
 package payload
 
-import "path/filepath"
+import (
+	"path"
+	"path/filepath"
+)
 
 // Link is a symbolic link of the payload.
 type Link struct {
@@ -17,9 +20,9 @@ func WrapperLinks() []Link {
 		names []string
 	}{
 		{Bin, []string{"oh-action-execution-server", "oh-playwright", "oh-python"}},
-		{FallbackBin, []string{"pip", "pip3", "python", "python3"}},
+		{FallbackBin, []string{"pip", "pip3", "python", "python3", path.Base(Interpreter)}},
 		{filepath.Dir(Micromamba), []string{filepath.Base(Micromamba)}},
-		{CompatBin, []string{"chown", "groupadd", "id", "su", "sudo", "useradd"}},
+		{CompatBin, []string{"chown", "groupadd", "id", path.Base(Interpreter), "su", "sudo", "useradd"}},
 		{filepath.Dir(Sudo), []string{filepath.Base(Sudo)}},
 	} {
 		// Both paths are absolute: Rel cannot fail.

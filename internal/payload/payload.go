@@ -25,6 +25,7 @@ const (
 	Poetry         = Prefix + "/poetry"                  // POETRY_VIRTUALENVS_PATH
 	Venv           = Poetry + "/" + VenvName             // the server's virtual environment
 	Python         = Prefix + "/python"                  // the Python installation that the venv is made from
+	Interpreter    = Python + "/bin/python3.13"          // the Python program outside of any virtual environment
 	MicromambaRoot = Prefix + "/micromamba"              // MAMBA_ROOT_PREFIX
 	Micromamba     = MicromambaRoot + "/bin/micromamba"  // the entry point that unmodified OpenHands calls
 	Browsers       = Prefix + "/browser/ms-playwright"   // PLAYWRIGHT_BROWSERS_PATH
