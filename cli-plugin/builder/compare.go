@@ -55,19 +55,13 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 
 // stat lets use ask for paths of an image.
 func (e *Engine) stat(ctx context.Context, image string, use func(exists func(path string) (bool, error)) error) (err error) {
-	lease := e.lease()
-	created, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: &container.Config{Image: image, Entrypoint: []string{"/none"}, Labels: map[string]string{leaseLabel: lease.id}},
-	})
+	made, err := e.create(ctx, &container.Config{Image: image, Entrypoint: []string{"/none"}}, nil)
 	if err != nil {
-		return errors.Join(fmt.Errorf("making a container of %s: %w", image, err), lease.end())
+		return err
 	}
-	defer func() {
-		_, removeErr := e.api.ContainerRemove(context.WithoutCancel(ctx), created.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		err = errors.Join(err, removeErr, lease.end())
-	}()
+	defer func() { err = errors.Join(err, made.remove(ctx)) }()
 	return use(func(path string) (bool, error) {
-		_, err := e.api.ContainerStatPath(ctx, created.ID, client.ContainerStatPathOptions{Path: path})
+		_, err := e.api.ContainerStatPath(ctx, made.id, client.ContainerStatPathOptions{Path: path})
 		switch {
 		case err == nil:
 			return true, nil

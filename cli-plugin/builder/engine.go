@@ -118,23 +118,12 @@ func labels(image *image.InspectResponse) map[string]string {
 // readFile reads one file out of an image that need not have a program: a
 // container is made of it, never started, and removed.
 func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
-	lease := e.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
-	// Not ctx: an engine goes on with a request that is given up, and nobody
-	// would be left to remove what it makes.
-	created, err := e.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
-		Config: &container.Config{
-			Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}, Labels: map[string]string{leaseLabel: lease.id},
-		},
-	})
+	made, err := e.create(ctx, &container.Config{Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("making a container of %s: %w", image, err)
+		return nil, err
 	}
-	defer func() {
-		_, removeErr := e.api.ContainerRemove(context.WithoutCancel(ctx), created.ID, client.ContainerRemoveOptions{Force: true})
-		err = errors.Join(err, removeErr)
-	}()
-	file, err := e.api.CopyFromContainer(ctx, created.ID, client.CopyFromContainerOptions{SourcePath: path})
+	defer func() { err = errors.Join(err, made.remove(ctx)) }()
+	file, err := e.api.CopyFromContainer(ctx, made.id, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s of %s: %w", path, image, err)
 	}

@@ -99,26 +99,19 @@ func (b *Builder) Examine(ctx context.Context, ref string, allow []byte) (verify
 }
 
 func (e *Engine) examine(ctx context.Context, image string, program, allow []byte, facts *verify.Facts) (err error) {
-	lease := e.lease()
-	created, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: &container.Config{
-			Image: image, User: "0:0", WorkingDir: "/", Labels: map[string]string{leaseLabel: lease.id},
-			Entrypoint: []string{examiner + "/oh-bundle"}, Cmd: []string{"verify", "--json", "--permissions", "--allow", allowFile, "/"},
-			Volumes: map[string]struct{}{examiner: {}}, AttachStdout: true, AttachStderr: true,
-		},
-		HostConfig: &container.HostConfig{
-			ReadonlyRootfs: true, NetworkMode: "none", CapDrop: []string{"ALL"}, CapAdd: []string{"DAC_READ_SEARCH"},
-			SecurityOpt: []string{"no-new-privileges"},
-		},
+	made, err := e.create(ctx, &container.Config{
+		Image: image, User: "0:0", WorkingDir: "/",
+		Entrypoint: []string{examiner + "/oh-bundle"}, Cmd: []string{"verify", "--json", "--permissions", "--allow", allowFile, "/"},
+		Volumes: map[string]struct{}{examiner: {}}, AttachStdout: true, AttachStderr: true,
+	}, &container.HostConfig{
+		ReadonlyRootfs: true, NetworkMode: "none", CapDrop: []string{"ALL"}, CapAdd: []string{"DAC_READ_SEARCH"},
+		SecurityOpt: []string{"no-new-privileges"},
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("making a container of %s: %w", image, err), lease.end())
+		return err
 	}
-	defer func() {
-		_, removeErr := e.api.ContainerRemove(context.WithoutCancel(ctx), created.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		err = errors.Join(err, removeErr, lease.end())
-	}()
-	x := examination{e, created.ID}
+	defer func() { err = errors.Join(err, made.remove(ctx)) }()
+	x := examination{e, made.id}
 	if facts.Manifest, err = x.read(ctx, payload.ManifestFile); err != nil {
 		return err
 	}
@@ -201,20 +194,15 @@ func (x examination) seal(ctx context.Context) (report *bundler.VerifyReport, un
 }
 
 // AnyUser is an account that no image knows, with group 0, as clusters give it.
-const (
-	AnyUser = "12345:0"
-	anyHome = "/home/any"
-)
+const AnyUser = "12345:0"
 
-// StartAnyUser starts the image's own command as AnyUser, with a home in
-// memory.
+// StartAnyUser starts the image's own command as AnyUser.
 func (b *Builder) StartAnyUser(ctx context.Context, ref string) (*Server, error) {
 	found, err := b.find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	config := &container.Config{Image: found.ID, User: AnyUser, Env: []string{"HOME=" + anyHome}}
-	return b.launch(ctx, ref, config, &container.HostConfig{Tmpfs: map[string]string{anyHome: "mode=1777"}}, 0)
+	return b.launch(ctx, ref, &container.Config{Image: found.ID, User: AnyUser}, 0)
 }
 
 // Exec runs argv in the server's container as user, empty for the server's

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -27,9 +27,9 @@ type Server struct {
 	ID      string // of the container
 	Address string // URL without a path
 
-	engine *Engine
-	lease  *lease
-	logf   func(format string, args ...any)
+	container leased
+	engine    *Engine
+	logf      func(format string, args ...any)
 }
 
 // portTaken finds the engine's complaint about a port in use.
@@ -66,34 +66,47 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 	}
 	config := &container.Config{Image: found.ID}
 	if traditional || labels(found)[payload.LabelServer] == plan.DefaultServer {
-		asOpenHands(config)
+		asOpenHands(config, imageUser(labels(found)))
 	}
-	return b.launch(ctx, image, config, &container.HostConfig{}, port)
+	return b.launch(ctx, image, config, port)
 }
 
-// asOpenHands sets what OpenHands itself sets of a container.
-func asOpenHands(config *container.Config) {
+// imageUser is the account that an image was made for, in the form NAME[:UID].
+func imageUser(labels map[string]string) string {
+	return cmp.Or(labels[payload.LabelUser], payload.User)
+}
+
+// ImageUser returns the name of the account that an image of these labels was
+// made for.
+func ImageUser(labels map[string]string) string {
+	name, _, _ := strings.Cut(imageUser(labels), ":")
+	return name
+}
+
+// asOpenHands sets what OpenHands itself sets of a container whose sessions are
+// those of user, NAME[:UID].
+func asOpenHands(config *container.Config, user string) {
 	config.Entrypoint = []string{} // not nil: the image's is not wanted
-	config.Cmd = serverArgs()
+	config.Cmd = serverArgs(user)
 	config.WorkingDir = payload.Code
 }
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one. Image is its name in messages.
-func (b *Builder) launch(ctx context.Context, image string, config *container.Config, host *container.HostConfig, port uint16) (_ *Server, err error) {
-	s := &Server{engine: b.Engine, lease: b.Engine.lease(), logf: b.logf}
-	config.Labels = map[string]string{leaseLabel: s.lease.id}
+func (b *Builder) launch(ctx context.Context, image string, config *container.Config, port uint16) (_ *Server, err error) {
+	s := &Server{engine: b.Engine, logf: b.logf}
 	config.ExposedPorts = network.PortSet{serverPort: {}}
 	published := ""
 	if port != 0 {
 		published = strconv.Itoa(int(port))
 	}
-	host.PortBindings = network.PortMap{serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}}}
-	created, err := b.Engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: config, HostConfig: host})
+	s.container, err = b.Engine.create(ctx, config, &container.HostConfig{
+		PortBindings: network.PortMap{serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}}},
+	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("making the container: %w", err), s.lease.end())
+		return nil, err
 	}
-	s.ID = created.ID
+	s.ID = s.container.id
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -121,13 +134,16 @@ func (b *Builder) launch(ctx context.Context, image string, config *container.Co
 	return s, nil
 }
 
-// serverArgs is the argv with which OpenHands starts its runtime images.
-func serverArgs() []string {
+// serverArgs is the argv with which OpenHands starts its runtime images for a
+// user, NAME[:UID]. The user ID counts only where the server has to make the
+// account.
+func serverArgs(user string) []string {
+	name, id, _ := strings.Cut(user, ":")
 	return []string{
 		payload.Micromamba, "run", "-n", "openhands", "poetry", "run",
 		"python", "-u", "-m", "openhands.runtime.action_execution_server", strconv.Itoa(plan.Port),
 		"--working-dir", payload.Workspace, "--plugins", "agent_skills", "jupyter",
-		"--username", payload.User, "--user-id", strconv.Itoa(payload.DefaultID),
+		"--username", name, "--user-id", cmp.Or(id, strconv.Itoa(payload.DefaultID)),
 	}
 }
 
@@ -220,12 +236,11 @@ const stopTimeout = 10
 func (s *Server) Stop(ctx context.Context) error {
 	timeout := stopTimeout
 	_, stopErr := s.engine.api.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
-	_, err := s.engine.api.ContainerRemove(ctx, s.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("removing the container %s: %w", s.ID, errors.Join(stopErr, err))
+	if err := s.container.remove(ctx); err != nil {
+		return errors.Join(stopErr, err)
 	}
-	return s.lease.end()
+	return nil
 }
 
 // Leave lets the container outlive this process.
-func (s *Server) Leave() error { return s.lease.end() }
+func (s *Server) Leave() error { return s.container.lease.end() }

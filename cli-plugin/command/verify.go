@@ -83,7 +83,7 @@ func examine(ctx context.Context, b *builder.Builder, image string, live bool) (
 	var servers []verify.Server
 	if live && facts.Labels[payload.LabelKind] == payload.KindRuntime {
 		manifest, _ := verify.ReadManifest(facts.Manifest) // its faults are among the findings
-		for _, start := range liveStarts() {
+		for _, start := range liveStarts(builder.ImageUser(facts.Labels)) {
 			found, server, err := start.run(ctx, b, image, manifest.Components)
 			if err != nil {
 				return verify.Report{}, err
@@ -121,14 +121,16 @@ type liveStart struct {
 	cure    string // where the server does not start
 }
 
-func liveStarts() []liveStart {
+// liveStarts are those for the image's own user and for one that it does not
+// know.
+func liveStarts(user string) []liveStart {
 	return []liveStart{
-		{"user " + payload.User, func(ctx context.Context, b *builder.Builder, image string) (*builder.Server, error) {
+		{"user " + user, func(ctx context.Context, b *builder.Builder, image string) (*builder.Server, error) {
 			return b.Start(ctx, image, 0)
-		}, payload.User, "'docker openhands run IMAGE' shows its log"},
+		}, user, "'docker openhands run IMAGE' shows its log"},
 		{"user ID " + builder.AnyUser, func(ctx context.Context, b *builder.Builder, image string) (*builder.Server, error) {
 			return b.StartAnyUser(ctx, image)
-		}, builder.AnyUser, "run the image as root or as " + payload.User + " until then"},
+		}, builder.AnyUser, "run the image as root or as " + user + " until then"},
 	}
 }
 
