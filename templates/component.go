@@ -34,6 +34,9 @@ type Component struct {
 	// empty: it belongs to all of them.
 	Server string
 
+	// Releases are the versions that a payload with the component can be of.
+	Releases *ReleaseList
+
 	// Optional keeps the component out of every payload that does not ask
 	// for it.
 	Optional bool

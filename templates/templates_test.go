@@ -48,6 +48,12 @@ func TestComponentsAreComplete(t *testing.T) {
 		if c.Description == "" || len(c.Proof) == 0 {
 			t.Errorf("%s: a description and a proof are needed", c.Name)
 		}
+		if c.Releases != nil {
+			versions, _ := Releases([]Component{c}, c.Server)
+			if pins := string(c.Files[c.Releases.File]); len(versions) == 0 || strings.Count(pins, "--hash=") < len(versions) {
+				t.Errorf("%s: %s pins %q", c.Name, c.Releases.File, versions)
+			}
+		}
 		for _, link := range c.Links {
 			if !strings.HasPrefix(link.Path, payload.Prefix+"/") {
 				t.Errorf("%s: link %s lies outside the payload", c.Name, link.Path)

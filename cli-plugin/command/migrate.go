@@ -18,6 +18,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -213,15 +214,8 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 	}
 	r.Base = m.runtimes.bases[0]
 	r.BaseFrom = cmp.Or(r.BaseFrom, m.baseFrom.String())
-	if r.oldImage == nil {
-		ref := m.runtimes.repository + ":" + traditional.VersionedTag(m.runtimes.version, r.Base)
-		old, err := b.Local(ctx, ref)
-		if err != nil {
-			return err
-		}
-		if old != nil {
-			m.image, r.oldImage = ref, old
-		}
+	if err := m.sameVersion(ctx, b, r); err != nil {
+		return err
 	}
 	platform := m.runtimes.platform
 	m.runtimes.platform = "" // of the engine's is what is compared
@@ -256,6 +250,37 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		return err
 	}
 	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return found[program] }})
+	return nil
+}
+
+// sameVersion chooses the version of the old image, unless one is chosen, and
+// looks for the old image where none is named: client and server have to be of
+// one version.
+func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migrationReport) error {
+	components, err := templates.Components()
+	if err != nil {
+		return err
+	}
+	known, _ := templates.Releases(components, m.runtimes.server)
+	if r.oldImage == nil {
+		candidates := known
+		if m.runtimes.version != "" {
+			candidates = []string{m.runtimes.version}
+		}
+		for _, version := range slices.Backward(candidates) {
+			ref := m.runtimes.repository + ":" + traditional.VersionedTag(version, r.Base)
+			if r.oldImage, err = b.Local(ctx, ref); err != nil {
+				return err
+			}
+			if r.oldImage != nil {
+				m.image, r.version = ref, version
+				break
+			}
+		}
+	}
+	if m.runtimes.version == "" && slices.Contains(known, r.version) {
+		m.runtimes.version = r.version
+	}
 	return nil
 }
 

@@ -33,7 +33,7 @@ type payloadOptions struct {
 
 func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.server, "server", plan.DefaultServer, "Server profile of the payload")
-	f.StringVar(&o.version, "openhands-version", plan.DefaultVersion, "Version of OpenHands")
+	f.StringVar(&o.version, "openhands-version", "", "Version of OpenHands, or of its agent server (default: the newest with the server)")
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
@@ -139,12 +139,12 @@ func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Opt
 
 // makePlan makes the plan for arch.
 func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
-	var in plan.Inputs
-	var err error
+	components, err := templates.Components()
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	in := plan.Inputs{Components: components}
 	if deps == nil {
-		if in.Components, err = templates.Components(); err != nil {
-			return plan.Plan{}, err
-		}
 		if in.Helpers, err = helpers.For(arch); err != nil {
 			return plan.Plan{}, err
 		}

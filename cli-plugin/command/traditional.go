@@ -1,16 +1,17 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
@@ -44,11 +45,11 @@ func (o *modeOptions) openSource(ctx context.Context, version string, log io.Wri
 		source, err := traditional.Open(o.source)
 		return source, func() error { return nil }, err
 	}
-	known, err := knownReleases()
+	components, err := templates.Components()
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := release.New(version, known)
+	r, err := release.New(cmp.Or(version, plan.DefaultVersion(components, plan.DefaultServer)), knownReleases(components))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +58,7 @@ func (o *modeOptions) openSource(ctx context.Context, version string, log io.Wri
 		return nil, nil, fmt.Errorf("finding the cache folder: %w", err)
 	}
 	if len(r.Hashes) == 0 {
-		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", version)
+		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", r.Version)
 	}
 	dir, err := os.MkdirTemp("", "docker-openhands-")
 	if err != nil {
@@ -76,16 +77,13 @@ func (o *modeOptions) openSource(ctx context.Context, version string, log io.Wri
 }
 
 // knownReleases is the list of releases whose hashes are known.
-func knownReleases() (string, error) {
-	components, err := templates.Components()
-	if err != nil {
-		return "", err
+func knownReleases(components []templates.Component) string {
+	for _, c := range components {
+		if c.Releases != nil && c.Server == plan.DefaultServer {
+			return string(c.Files[c.Releases.File])
+		}
 	}
-	i := slices.IndexFunc(components, func(c templates.Component) bool { return c.Files["releases.txt"] != nil })
-	if i < 0 {
-		return "", nil
-	}
-	return string(components[i].Files["releases.txt"]), nil
+	return ""
 }
 
 // traditionalBuild is a call of "build --mode traditional".

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -15,10 +16,15 @@ func newVersion(dockerCLI command.Cli, version string) *cobra.Command {
 		Short: "Print the version of the plugin and of OpenHands",
 		Args:  arguments(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				return writeJSON(dockerCLI.Out(), map[string]string{"version": version, "openhandsVersion": plan.DefaultVersion})
+			components, err := templates.Components()
+			if err != nil {
+				return err
 			}
-			_, err := fmt.Fprintf(dockerCLI.Out(), "docker-openhands %s (OpenHands %s)\n", version, plan.DefaultVersion)
+			openhands := plan.DefaultVersion(components, plan.DefaultServer)
+			if asJSON {
+				return writeJSON(dockerCLI.Out(), map[string]string{"version": version, "openhandsVersion": openhands})
+			}
+			_, err = fmt.Fprintf(dockerCLI.Out(), "docker-openhands %s (OpenHands %s)\n", version, openhands)
 			return err
 		},
 	}

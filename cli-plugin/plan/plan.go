@@ -27,7 +27,6 @@ const Scratch = "scratch"
 const (
 	DefaultRepository  = "ghcr.io/openhands/runtime"
 	DefaultServer      = "action-execution-server"
-	DefaultVersion     = "0.62.0"
 	DefaultBuilderBase = "debian:trixie-slim"
 )
 
@@ -55,7 +54,7 @@ const (
 type Options struct {
 	Bases       []string
 	Repository  string // of all images made
-	Version     string // of OpenHands
+	Version     string // of OpenHands; empty: the newest that the server has
 	Server      string
 	Arch        string // GOARCH form
 	BuilderBase string
@@ -125,15 +124,13 @@ func (r Runtime) References() []string { return append([]string{r.Image}, r.Tags
 
 // Inputs are the parts of the project that shape a payload.
 type Inputs struct {
-	Components []templates.Component // all there are, in layer order
+	Components []templates.Component // all there are, in layer order; nil: any version will do
 	Helpers    map[string][]byte     // helper binaries by name; nil with Options.Deps
 }
 
-var version = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.]{0,40}$`)
-
 // New makes the plan. Errors are *problem.Error.
 func New(o Options, in Inputs) (Plan, error) {
-	if err := o.check(); err != nil {
+	if err := o.check(in.Components); err != nil {
 		return Plan{}, err
 	}
 	var p Plan
@@ -157,7 +154,13 @@ func usage(format string, args ...any) error {
 	return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
 }
 
-func (o *Options) check() error {
+func (o *Options) check(components []templates.Component) error {
+	if servers := servers(components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
+		return usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
+	}
+	if err := o.chooseVersion(components); err != nil {
+		return err
+	}
 	switch o.LayerOrder {
 	case OrderAuto, OrderPayloadFirst, OrderBaseFirst:
 	default:
@@ -170,9 +173,6 @@ func (o *Options) check() error {
 	}
 	if o.Assemble == AssembleNever && o.LayerOrder == OrderPayloadFirst {
 		return usage("--assemble never cannot put the payload first: a Dockerfile starts with its base")
-	}
-	if o.Deps == nil && !version.MatchString(o.Version) {
-		return usage("--openhands-version is %q, not a version such as %s", o.Version, DefaultVersion)
 	}
 	if len(o.Tags) > 0 && len(o.Bases) > 1 {
 		return usage("--tag names one image, but there are %d bases", len(o.Bases))
@@ -209,9 +209,6 @@ func (o *Options) check() error {
 }
 
 func (o *Options) deps(in Inputs) (Deps, error) {
-	if servers := servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
-		return Deps{}, usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
-	}
 	components, err := templates.Select(in.Components, templates.Choice{Server: o.Server, With: o.With, Without: o.Without})
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")

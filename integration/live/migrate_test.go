@@ -20,7 +20,7 @@ import (
 )
 
 // oldImage has a name as the traditional builder gives it, which tells the base.
-const oldImage = "oh-live/migrate:oh_v0.62.0_alpine_t_3.20"
+const oldImage = "oh-live/migrate:oh_v1.6.0_alpine_t_3.20"
 
 // loadOldImage puts an image into the engine that stands in for a traditional
 // one: OpenHands can start it as it starts those, but its server only says

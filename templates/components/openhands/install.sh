@@ -11,20 +11,14 @@ if [ ! -d $source ]; then
 		exit 1
 	}
 	$python -m venv /tmp/fetch
-	/tmp/fetch/bin/pip download --quiet --no-deps --require-hashes -r /tmp/release.txt -d /tmp/release
+	# The wheels of some releases lack the folder skills.
+	/tmp/fetch/bin/pip download --quiet --no-deps --no-binary openhands-ai --require-hashes -r /tmp/release.txt -d /tmp/release
 	mkdir $source
-	case $(echo /tmp/release/*) in
-	*.whl) $python -m zipfile -e /tmp/release/*.whl $source ;;
-	*) tar -C $source --strip-components=1 -xzf /tmp/release/*.tar.gz ;;
-	esac
+	tar -C $source --strip-components=1 -xzf /tmp/release/*.tar.gz
 fi
 mkdir -p $code
 for part in openhands microagents skills third_party pyproject.toml poetry.lock; do
 	[ ! -e $source/$part ] || cp -a $source/$part $code/
-done
-# A wheel keeps these inside the package.
-for file in pyproject.toml poetry.lock; do
-	[ -e $code/$file ] || mv $code/openhands/$file $code/
 done
 
 # Nothing is written at run time: every module is compiled now, and its byte
