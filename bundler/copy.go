@@ -84,7 +84,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 	if slices.Contains(above, from) {
 		return fmt.Errorf("%s: a link leads back to it", from)
 	}
-	d := c.view.list(from)
+	d := c.view.dir(from)
 	to := path.Join(t.To, rel)
 	if err := makeDirs(c.out, to); err != nil {
 		return err

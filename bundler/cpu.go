@@ -2,7 +2,6 @@ package bundler
 
 import (
 	"debug/elf"
-	"os"
 	"slices"
 	"strings"
 )
@@ -23,11 +22,18 @@ var x86Levels = [][]string{
 
 // HostCPU returns the CPU of this machine.
 func HostCPU() CPU {
-	text, err := os.ReadFile("/proc/cpuinfo")
+	s, err := openSource("/proc/cpuinfo")
 	if err != nil {
 		return CPU{}
 	}
-	return parseCPU(string(text))
+	defer s.Close()
+	// The first processor is enough, and the kernel asks those that are read.
+	text := make([]byte, 4<<10)
+	n, err := s.pread(text, 0)
+	if err != nil {
+		return CPU{}
+	}
+	return parseCPU(string(text[:n]))
 }
 
 func parseCPU(text string) CPU {

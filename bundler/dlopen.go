@@ -2,7 +2,6 @@ package bundler
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -39,19 +38,16 @@ const maxNotes = 1 << 20
 func (o *Object) ReadOpens(r io.ReaderAt) ([]Open, error) {
 	var opens []Open
 	left := uint64(maxNotes)
-	for _, p := range o.progs {
-		if elf.ProgType(p.Type) != elf.PT_NOTE || p.Filesz == 0 {
-			continue
-		}
-		if p.Filesz > left {
+	for _, n := range o.notes {
+		if n.size > left {
 			return nil, fmt.Errorf("PT_NOTE: more than %d bytes of notes", maxNotes)
 		}
-		left -= p.Filesz
-		notes, err := readAt(r, p.Off, int(p.Filesz))
+		left -= n.size
+		notes, err := readAt(r, n.off, int(n.size))
 		if err != nil {
 			return nil, fmt.Errorf("PT_NOTE: %w", err)
 		}
-		found, err := dlopenNotes(notes, max(p.Align, 4))
+		found, err := dlopenNotes(notes, max(n.align, 4))
 		if err != nil {
 			return nil, fmt.Errorf("dlopen note: %w", err)
 		}

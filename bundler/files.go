@@ -65,9 +65,12 @@ func (f *file) read() {
 	}
 	if f.object, f.err = ReadObject(s); f.err != nil {
 		f.err = errors.Join(f.err, s.unchanged())
-		return
+	} else {
+		f.versions, _ = f.object.readVersions(s)
 	}
-	f.versions, _ = f.object.readVersions(s)
+	if f.object != nil {
+		f.object.layout = nil // the source's
+	}
 }
 
 // symbolVersions returns none for a file that cannot be read. Only a file that

@@ -24,7 +24,7 @@ func muslReserved(name string) bool {
 // inherited by all that a file loads, and LD_LIBRARY_PATH comes first. The
 // first file of the name is the only one that is tried.
 func (r *Resolver) findMusl(f *found, from, program *Loaded, name string) {
-	search := func(via, list string) bool {
+	search := func(via Via, list string) bool {
 		for _, dir := range splitMusl(list) {
 			for _, d := range r.directories(dir, false) {
 				if r.try(f, via, d, name) {

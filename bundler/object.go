@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // ErrNotELF is returned for a file without the ELF magic number.
@@ -24,6 +25,7 @@ const (
 	maxDynamic = 1 << 12
 	maxString  = 1 << 14
 	maxStrings = 1 << 19 // of all that is read to find the strings of one file
+	maxAhead   = 1 << 14 // that is read before it is asked for
 )
 
 // Object is what a dynamic loader reads of an ELF file. Only 64-bit
@@ -47,7 +49,14 @@ type Object struct {
 	TextRel   bool // DT_TEXTREL or DF_TEXTREL: relocations write to read-only segments
 
 	hasRunpath bool // DT_RUNPATH is there, if only as an empty string
+	isPIE      bool // DF_1_PIE
+	notes      []segment
 
+	*layout // nil for an object of a closure, which is not edited
+}
+
+// layout is where the parts of a file lie.
+type layout struct {
 	shoff  uint64
 	shnum  int
 	progs  []prog
@@ -56,6 +65,9 @@ type Object struct {
 	spare  int         // empty entries after dyn
 	strtab uint64      // virtual address
 }
+
+// segment is a part of the file.
+type segment struct{ off, size, align uint64 }
 
 // Filter is a library that is loaded to answer in the place of another.
 type Filter struct {
@@ -89,7 +101,10 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 		return nil, errors.New("truncated ELF header")
 	}
 	le := binary.LittleEndian
-	o := &Object{Class: elf.Class(h[elf.EI_CLASS])}
+	o := &Object{Class: elf.Class(h[elf.EI_CLASS]), layout: &layout{}}
+	if s, ok := r.(*source); ok {
+		o.layout = s.layout()
+	}
 	if elf.Data(h[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		o.Machine = elf.Machine(binary.BigEndian.Uint16(h[18:]))
 		o.Foreign = true
@@ -119,7 +134,7 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 			return o, fmt.Errorf("program headers: %w", err)
 		}
 	}
-	o.progs = make([]prog, phnum)
+	o.progs = slices.Grow(o.progs, phnum)[:phnum]
 	for i := range o.progs {
 		b := table[i*phdrSize:]
 		o.progs[i] = prog{elf.Prog64{
@@ -134,19 +149,21 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 // readHead reads the ELF header and as many program headers as most files have,
 // which follow it nearly always, or all of a shorter file.
 func readHead(r io.ReaderAt) ([]byte, error) {
-	const size = ehdrSize + 16*phdrSize
 	if s, ok := r.(*source); ok {
-		return s.head[:min(s.n, size)], nil
+		return s.head[:s.n], nil
 	}
-	h := make([]byte, size)
+	h := make([]byte, len(source{}.head))
 	n, err := r.ReadAt(h, 0)
 	return h[:n], err
 }
 
 func (o *Object) readSegments(r io.ReaderAt) error {
 	stack := false
-	for _, p := range o.progs {
+	for i := range o.progs {
+		p := &o.progs[i]
 		switch elf.ProgType(p.Type) {
+		case elf.PT_NOTE:
+			o.notes = append(o.notes, segment{p.Off, p.Filesz, p.Align})
 		case elf.PT_INTERP:
 			if p.Filesz == 0 || p.Filesz > maxString {
 				return fmt.Errorf("PT_INTERP of %d bytes", p.Filesz)
@@ -164,7 +181,7 @@ func (o *Object) readSegments(r io.ReaderAt) error {
 			stack = true
 			o.ExecStack = elf.ProgFlag(p.Flags)&elf.PF_X != 0
 		case elf.PT_DYNAMIC:
-			if err := o.readDynamic(r, p); err != nil {
+			if err := o.readDynamic(r, *p); err != nil {
 				return fmt.Errorf("dynamic section: %w", err)
 			}
 		}
@@ -190,7 +207,7 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 		}
 		used++
 	}
-	o.dyn = make([]elf.Dyn64, 0, min(used+1, n))
+	o.dyn = slices.Grow(o.dyn[:0], used+1)
 	if needed > 0 {
 		o.Needed = make([]string, 0, needed)
 	}
@@ -243,6 +260,7 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 			}
 		case elf.DT_FLAGS_1:
 			o.NoDefault = elf.DynFlag1(d.Val)&elf.DF_1_NODEFLIB != 0
+			o.isPIE = elf.DynFlag1(d.Val)&elf.DF_1_PIE != 0
 		case elf.DT_TEXTREL:
 			o.TextRel = true
 		case elf.DT_FLAGS:
@@ -252,26 +270,27 @@ func (o *Object) readDynamic(r io.ReaderAt, p prog) error {
 	return nil
 }
 
-// readAhead reads the string table and the version tables, which linkers put
-// after it, at once where they are small.
+// readAhead reads at once what lies close together in most files: the strings
+// that the dynamic section names, the version tables, which linkers put after
+// the string table, and the names of versions.
 func (o *Object) readAhead(s *source) {
-	end := o.strtab
+	start, end := uint64(math.MaxUint64), uint64(0)
 	for _, d := range o.dyn {
 		switch elf.DynTag(d.Tag) {
-		case elf.DT_STRSZ:
-			end = max(end, o.strtab+d.Val)
-		case elf.DT_VERNEED:
-			end = max(end, d.Val+256)
-		case elf.DT_VERDEF:
-			end = max(end, d.Val+512)
+		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
+			start, end = min(start, o.strtab+d.Val), max(end, o.strtab+d.Val+256)
+		case elf.DT_VERNEED, elf.DT_VERDEF:
+			start, end = min(start, d.Val), max(end, d.Val+512)
 		}
 	}
-	for _, p := range o.progs {
-		if elf.ProgType(p.Type) != elf.PT_LOAD || o.strtab < p.Vaddr || o.strtab-p.Vaddr >= p.Filesz {
+	for i := range o.progs {
+		p := &o.progs[i]
+		if elf.ProgType(p.Type) != elf.PT_LOAD || start < p.Vaddr || start-p.Vaddr >= p.Filesz {
 			continue
 		}
-		if n := min(end, p.Vaddr+p.Filesz) - o.strtab; n <= 12<<10 {
-			s.ahead(p.Off+(o.strtab-p.Vaddr), int(n))
+		off, n := p.Off+(start-p.Vaddr), min(end, p.Vaddr+p.Filesz)-start
+		if n <= maxAhead && uint64(len(s.cached(off))) < n {
+			s.ahead(off, int(n))
 		}
 		return
 	}
@@ -303,12 +322,18 @@ func (o *Object) str(r io.ReaderAt, val uint64, last *piece) (string, error) {
 			continue
 		}
 		off := p.Off + (addr - p.Vaddr)
+		room := min(p.Filesz-(addr-p.Vaddr), maxString)
+		if s, ok := r.(*source); ok {
+			b := s.cached(off)
+			if n := bytes.IndexByte(b[:min(uint64(len(b)), room)], 0); n >= 0 {
+				return string(b[:n]), spend(n)
+			}
+		}
 		if off >= last.off && off-last.off < uint64(len(last.data)) {
 			if s, _, ok := bytes.Cut(last.data[off-last.off:], []byte{0}); ok {
 				return string(s), spend(len(s))
 			}
 		}
-		room := min(p.Filesz-(addr-p.Vaddr), maxString)
 		for size := min(room, uint64(last.size)); ; size = room {
 			if err := spend(int(size)); err != nil {
 				return "", err
@@ -341,21 +366,7 @@ func (o *Object) tag(t elf.DynTag) int {
 
 // Static reports whether the file runs without a dynamic loader.
 func (o *Object) Static() bool {
-	return o.Interp == "" && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && (!o.Dynamic || o.pie()))
-}
-
-func (o *Object) pie() bool {
-	i := o.tag(elf.DT_FLAGS_1)
-	return i >= 0 && elf.DynFlag1(o.dyn[i].Val)&elf.DF_1_PIE != 0
-}
-
-func (o *Object) hasNotes() bool {
-	for _, p := range o.progs {
-		if elf.ProgType(p.Type) == elf.PT_NOTE {
-			return true
-		}
-	}
-	return false
+	return o.Interp == "" && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && (!o.Dynamic || o.isPIE))
 }
 
 // zeros returns the longest prefix of b that is all zero.

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The machine's own files, read by the standard library, are the reference.
@@ -140,6 +143,7 @@ func FuzzReadObject(f *testing.F) {
 		if err != nil {
 			return
 		}
+		sameFromFile(t, data, o)
 		// What can be read can be planned, or refused.
 		s := Sealer{Prefix: testPrefix, Machine: o.Machine}
 		file := &scanned{path: testPrefix + "/bin/x", size: int64(len(data)), object: o}
@@ -149,4 +153,39 @@ func FuzzReadObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// sameFromFile reads an object the way that a Resolver does, from a file and a
+// piece at a time, and compares.
+func sameFromFile(t *testing.T, data []byte, want *Object) {
+	t.Helper()
+	fd, err := unix.MemfdCreate("object", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Pwrite(fd, data, 0); err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSource("object", fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := ReadObject(s)
+	if err != nil {
+		t.Fatalf("read from memory, but from a file: %v", err)
+	}
+	for _, o := range []*Object{want, got} { // none is nil
+		o.progs, o.dyn = append([]prog(nil), o.progs...), append([]elf.Dyn64(nil), o.dyn...)
+	}
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("read from memory and from a file:\n%+v\n%+v", want, got)
+	}
+	inMemory, err := want.readVersions(bytes.NewReader(data))
+	if err != nil {
+		return
+	}
+	if inFile, err := got.readVersions(s); err != nil || !reflect.DeepEqual(inMemory, inFile) {
+		t.Errorf("versions read from memory and from a file: %+v, %+v, %v", inMemory, inFile, err)
+	}
 }

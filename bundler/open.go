@@ -10,20 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// source is an open regular file. Its beginning, where most of what a loader
-// reads lies in small files, is read at once.
+// source is an open regular file. Its beginning, with the ELF header and the
+// program headers of most, is read at once.
 type source struct {
 	host string
 	fd   int
 	st   unix.Stat_t
 	n    int // bytes of head
-	head [4 << 10]byte
+	head [ehdrSize + 16*phdrSize]byte
 
 	used  int // bytes of arena
 	arena [32 << 10]byte
 
 	window []byte // of arena, read ahead
 	at     uint64 // its offset
+
+	parts layout // memory for that of the file's object
 }
 
 var sources = sync.Pool{New: func() any { return new(source) }}
@@ -31,7 +33,6 @@ var sources = sync.Pool{New: func() any { return new(source) }}
 // openSource opens a file for reading; it neither follows a link nor waits for
 // the writer of a FIFO. The source must be closed and not be used after that.
 func openSource(host string) (*source, error) {
-	fail := func(err error) error { return &fs.PathError{Op: "open", Path: host, Err: err} }
 	var fd int
 	for {
 		var err error
@@ -40,9 +41,14 @@ func openSource(host string) (*source, error) {
 			break
 		}
 		if err != unix.EINTR {
-			return nil, fail(err)
+			return nil, &fs.PathError{Op: "open", Path: host, Err: err}
 		}
 	}
+	return newSource(host, fd)
+}
+
+// newSource takes an open file over.
+func newSource(host string, fd int) (*source, error) {
 	s := sources.Get().(*source)
 	s.host, s.fd, s.n, s.used, s.window = host, fd, 0, 0, nil
 	err := unix.Fstat(fd, &s.st)
@@ -54,7 +60,7 @@ func openSource(host string) (*source, error) {
 	}
 	if err != nil {
 		s.Close()
-		return nil, fail(err)
+		return nil, &fs.PathError{Op: "open", Path: host, Err: err}
 	}
 	return s, nil
 }
@@ -88,11 +94,8 @@ func (s *source) ReadAt(b []byte, off int64) (int, error) {
 // bytes is readAt without garbage: what it returns is of the source's own memory
 // as long as there is some, and good until the source is closed.
 func (s *source) bytes(off uint64, n int) ([]byte, error) {
-	if off <= uint64(s.n) && n <= s.n-int(off) {
-		return s.head[off:][:n:n], nil
-	}
-	if off >= s.at && off-s.at <= uint64(len(s.window)) && n <= len(s.window)-int(off-s.at) {
-		return s.window[off-s.at:][:n:n], nil
+	if b := s.cached(off); len(b) >= n {
+		return b[:n:n], nil
 	}
 	if n > len(s.arena)-s.used {
 		return readAt(struct{ io.ReaderAt }{s}, off, n)
@@ -105,11 +108,25 @@ func (s *source) bytes(off uint64, n int) ([]byte, error) {
 	return b, nil
 }
 
+// cached returns what has been read of the file from an offset on.
+func (s *source) cached(off uint64) []byte {
+	if off >= s.at && off-s.at < uint64(len(s.window)) {
+		return s.window[off-s.at:]
+	}
+	return s.head[min(off, uint64(s.n)):s.n]
+}
+
 // ahead reads a part of the file that is about to be asked for in pieces.
 func (s *source) ahead(off uint64, n int) {
 	if b, err := s.bytes(off, n); err == nil {
 		s.window, s.at = b, off
 	}
+}
+
+// layout returns an empty one whose memory is the source's, like that of bytes.
+func (s *source) layout() *layout {
+	s.parts = layout{progs: s.parts.progs[:0], dyn: s.parts.dyn[:0]}
+	return &s.parts
 }
 
 func (s *source) pread(b []byte, off int64) (int, error) {
@@ -142,8 +159,8 @@ func (s *source) all() ([]byte, error) {
 	if s.st.Size > maxText {
 		return nil, fmt.Errorf("%s: %d bytes are too many", s.host, s.st.Size)
 	}
-	data, err := readAt(s, 0, int(s.st.Size))
-	if err != nil {
+	data := make([]byte, s.st.Size)
+	if err := readFull(s, 0, data); err != nil {
 		return nil, errors.Join(err, s.unchanged())
 	}
 	return data, nil

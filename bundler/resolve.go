@@ -11,24 +11,35 @@ import (
 	"strings"
 )
 
-// How a library was found, in the order in which a loader tries.
+// Via is how a library was found.
+type Via uint8
+
+// The ways, in the order in which a loader tries.
 const (
-	ViaLoaded      = "loaded"          // a library of that name was loaded before
-	ViaPath        = "path"            // the name contains a slash
-	ViaRpath       = "rpath"           // DT_RPATH of the file, of those that loaded it, or of the program
-	ViaLibraryPath = "LD_LIBRARY_PATH" // Loader.LibraryPath
-	ViaRunpath     = "runpath"         // DT_RUNPATH of the file
-	ViaCache       = "cache"           // ld.so.cache
-	ViaDefault     = "default"         // a default directory
+	ViaLoaded      Via = iota + 1 // a library of that name was loaded before
+	ViaPath                       // the name contains a slash
+	ViaRpath                      // DT_RPATH of the file, of those that loaded it, or of the program
+	ViaLibraryPath                // Loader.LibraryPath
+	ViaRunpath                    // DT_RUNPATH of the file
+	ViaCache                      // ld.so.cache
+	ViaDefault                    // a default directory
 )
 
-// What an object is to the one that an Edge leads from.
+func (v Via) String() string {
+	return [...]string{"", "loaded", "path", "rpath", "LD_LIBRARY_PATH", "runpath", "cache", "default"}[v]
+}
+
+// Kind is what an object is to the one that an Edge leads from.
+type Kind uint8
+
 const (
-	KindNeeded    = "needed"    // DT_NEEDED
-	KindAuxiliary = "auxiliary" // DT_AUXILIARY, which may be missing
-	KindFilter    = "filter"    // DT_FILTER
-	KindOpen      = "dlopen"    // opened at run time, see Resolver.Extend
+	KindNeeded    Kind = iota // DT_NEEDED
+	KindAuxiliary             // DT_AUXILIARY, which may be missing
+	KindFilter                // DT_FILTER
+	KindOpen                  // opened at run time, see Resolver.Extend
 )
+
+func (k Kind) String() string { return [...]string{"needed", "auxiliary", "filter", "dlopen"}[k] }
 
 // Resolver finds libraries in a View as the loader of the GNU C library
 // (ld.so(8)) or musl's does. Files and directories are read once; it is not
@@ -38,19 +49,22 @@ type Resolver struct {
 	loader Loader
 	files  *files
 	places map[string][]*directory
-	common map[string]found // what does not depend on who asks, by name
+	common map[string]*found // what does not depend on who asks, by name
+	own    *found            // the loader
+	search found             // the outcome of the last one
 
 	// Of the closure that is being made.
 	known   map[string]*Loaded // by the names that objects answer to
 	mapped  map[*file]*Loaded
 	objects []*Loaded
 	edges   []Edge
+	passing passing
 }
 
 // NewResolver returns a Resolver that searches as l does.
 func NewResolver(v *View, l Loader) *Resolver {
 	return &Resolver{
-		view: v, loader: l, files: newFiles(), places: map[string][]*directory{}, common: map[string]found{},
+		view: v, loader: l, files: newFiles(), places: map[string][]*directory{}, common: map[string]*found{},
 		known: map[string]*Loaded{}, mapped: map[*file]*Loaded{},
 	}
 }
@@ -62,20 +76,20 @@ type Loaded struct {
 	Real   string // links resolved
 	Host   string // where Real lies on this machine
 	Object *Object
+	Index  int // among Closure.Objects; -1: a loader that nothing has asked for
 
 	loader *Loaded // who asked for it first
 	file   *file
-	listed bool // among Closure.Objects
 }
 
 // Edge is what one object of a closure asks for.
 type Edge struct {
 	From *Loaded
-	Name string
-	Kind string
-	Via  string  // empty where To is nil
 	To   *Loaded // nil: not found, or not usable
-	Err  error   // why the search ended at a file that a loader cannot use
+	Name string
+	Err  error // why the search ended at a file that a loader cannot use
+	Kind Kind
+	Via  Via // 0 where To is nil
 
 	Priority string // of KindOpen
 }
@@ -93,6 +107,24 @@ type Closure struct {
 	Edges   []Edge
 	Loader  *Loaded // nil where Loader.Path is empty or not there
 	Broken  []Note  // symbolic links that the search met and that lead nowhere
+
+	passing bool // its memory is a Resolver's
+}
+
+// passing is the memory of a closure that is good until the next one.
+type passing struct {
+	closure Closure
+	chunks  [][]Loaded
+	n       int // how many are in use
+}
+
+func (p *passing) load() *Loaded {
+	const size = 32
+	if p.n == size*len(p.chunks) {
+		p.chunks = append(p.chunks, make([]Loaded, size))
+	}
+	p.n++
+	return &p.chunks[(p.n-1)/size][(p.n-1)%size]
 }
 
 // Missing returns the edges that lead nowhere and need to.
@@ -112,24 +144,53 @@ func (r *Resolver) Closure(name string) (*Closure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := r.files.get(e.Host)
+	c := &Closure{}
+	if err := r.closure(c, name, e, r.files.get(e.Host)); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// next is Closure, but what it returns is good until it is called again.
+func (r *Resolver) next(name string, e Entry, f *file) (*Closure, error) {
+	r.passing.closure, r.passing.n = Closure{passing: true}, 0
+	if err := r.closure(&r.passing.closure, name, e, f); err != nil {
+		return nil, err
+	}
+	return &r.passing.closure, nil
+}
+
+func (r *Resolver) closure(c *Closure, name string, e Entry, f *file) error {
 	if f.err != nil {
-		return nil, fmt.Errorf("%s: %w", name, f.err)
+		return fmt.Errorf("%s: %w", name, f.err)
 	}
 	o := f.object
 	if o.Foreign || r.loader.Machine != 0 && o.Machine != r.loader.Machine {
-		return nil, fmt.Errorf("%s is for %v, %v", name, o.Machine, o.Class)
+		return fmt.Errorf("%s is for %v, %v", name, o.Machine, o.Class)
 	}
 	if o.Interp != "" {
 		e.Path = e.Real // the kernel names a program by its resolved path
 	}
-	first := &Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: o, file: f, listed: true}
-	c := &Closure{Objects: []*Loaded{first}}
 	r.begin(c)
+	first := r.load(c, name, e, f, nil)
+	c.join(first)
+	r.answer(first, "")
 	r.startLoader(c)
 	r.walk(c, 0)
 	r.end(c)
-	return c, nil
+	return nil
+}
+
+// load returns an object that is not listed yet.
+func (r *Resolver) load(c *Closure, name string, e Entry, f *file, loader *Loaded) *Loaded {
+	var l *Loaded
+	if c.passing {
+		l = r.passing.load()
+	} else {
+		l = &Loaded{}
+	}
+	*l = Loaded{Name: name, Path: e.Path, Real: e.Real, Host: e.Host, Object: f.object, Index: -1, loader: loader, file: f}
+	return l
 }
 
 // begin takes a closure up to add to it. Its slices are made while they are
@@ -157,6 +218,9 @@ func (r *Resolver) begin(c *Closure) {
 // end lets go of the Resolver's slices.
 func (r *Resolver) end(c *Closure) {
 	r.objects, r.edges = c.Objects, c.Edges
+	if c.passing {
+		return
+	}
 	c.Objects, c.Edges = slices.Clone(c.Objects), slices.Clone(c.Edges)
 	clear(r.objects)
 	clear(r.edges)
@@ -253,24 +317,26 @@ func (r *Resolver) startLoader(c *Closure) {
 	if r.loader.Path == "" {
 		return
 	}
-	e, err := r.view.Lookup(r.loader.Path)
-	if err != nil {
+	if r.own == nil {
+		r.own = &found{}
+		if e, err := r.view.Lookup(r.loader.Path); err == nil {
+			if f := r.files.get(e.Host); f.err == nil {
+				r.own = &found{entry: e, file: f}
+			}
+		}
+	}
+	if r.own.file == nil {
 		return
 	}
-	f := r.files.get(e.Host)
-	if f.err != nil {
-		return
+	if c.Loader = r.mapped[r.own.file]; c.Loader != nil {
+		return // its own closure
 	}
-	if same := r.mapped[f]; same != nil {
-		c.Loader = same // its own closure
-		return
-	}
-	c.Loader = &Loaded{Name: r.loader.Path, Path: e.Path, Real: e.Real, Host: e.Host, Object: f.object, file: f}
+	c.Loader = r.load(c, r.loader.Path, r.own.entry, r.own.file, nil)
 	r.answer(c.Loader, r.loader.Path)
 }
 
 // follow adds an edge and, where it leads to a new object, that object.
-func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
+func (r *Resolver) follow(c *Closure, from *Loaded, need string, kind Kind) {
 	name, ok := r.expand(from, need)
 	if !ok {
 		c.Edges = append(c.Edges, Edge{From: from, Name: need, Kind: kind})
@@ -290,10 +356,7 @@ func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
 	edge := Edge{From: from, Name: need, Kind: kind, Via: f.via, Err: f.err}
 	if f.file != nil {
 		if edge.To = r.mapped[f.file]; edge.To == nil {
-			edge.To = &Loaded{
-				Name: need, Path: f.entry.Path, Real: f.entry.Real, Host: f.entry.Host,
-				Object: f.file.object, loader: from, file: f.file,
-			}
+			edge.To = r.load(c, need, f.entry, f.file, from)
 		}
 		c.join(edge.To)
 		r.answer(edge.To, name)
@@ -304,8 +367,8 @@ func (r *Resolver) follow(c *Closure, from *Loaded, need, kind string) {
 // join lists an object, once. The loader is mapped from the beginning, but
 // listed where the first object asks for it.
 func (c *Closure) join(l *Loaded) {
-	if !l.listed {
-		l.listed = true
+	if l.Index < 0 {
+		l.Index = len(c.Objects)
 		c.Objects = append(c.Objects, l)
 	}
 }
@@ -314,33 +377,34 @@ func (c *Closure) join(l *Loaded) {
 type found struct {
 	entry  Entry
 	file   *file // nil: not found
-	via    string
+	via    Via
 	err    error // why the loader gives up
 	broken []Note
 }
 
 // find searches a name that no loaded object answers to, on behalf of from in
-// the closure of program.
-func (r *Resolver) find(from, program *Loaded, name string) found {
-	var f found
+// the closure of program. What it returns is good until the next search.
+func (r *Resolver) find(from, program *Loaded, name string) *found {
+	r.search = found{}
+	f := &r.search
 	switch {
 	case strings.Contains(name, "/"):
 		if d, base := path.Split(name); base != "" {
 			for _, d := range r.directories(d, false) {
-				r.try(&f, ViaPath, d, base)
+				r.try(f, ViaPath, d, base)
 			}
 		}
 	case r.loader.Musl:
-		r.findMusl(&f, from, program, name)
+		r.findMusl(f, from, program, name)
 	default:
-		r.findGlibc(&f, from, program, name)
+		return r.findGlibc(f, from, program, name)
 	}
 	return f
 }
 
 // findGlibc searches as _dl_map_object (elf/dl-load.c) does.
-func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) {
-	search := func(via, list, separators string, owner *Loaded) bool {
+func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) *found {
+	search := func(via Via, list, separators string, owner *Loaded) bool {
 		if list == "" {
 			return false
 		}
@@ -361,12 +425,12 @@ func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) {
 	if !from.Object.hasRunpath {
 		for l := from; l != nil; l = l.loader { // ends with the program
 			if !l.Object.hasRunpath && search(ViaRpath, l.Object.Rpath, ":", l) {
-				return
+				return f
 			}
 		}
 	}
 	if search(ViaLibraryPath, r.loader.LibraryPath, ":;", program) || search(ViaRunpath, from.Object.Runpath, ":", from) {
-		return
+		return f
 	}
 	// The rest is the same for all who ask.
 	key := name
@@ -375,11 +439,16 @@ func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) {
 	}
 	rest, ok := r.common[key]
 	if !ok {
-		r.findCommon(&rest, from.Object.NoDefault, name)
+		rest = &found{}
+		r.findCommon(rest, from.Object.NoDefault, name)
 		r.common[key] = rest
 	}
-	rest.broken = append(f.broken, rest.broken...)
-	*f = rest
+	if len(f.broken) == 0 {
+		return rest
+	}
+	f.entry, f.file, f.via, f.err = rest.entry, rest.file, rest.via, rest.err
+	f.broken = append(f.broken, rest.broken...)
+	return f
 }
 
 // findCommon searches the cache and the default directories. DF_1_NODEFLIB
@@ -470,7 +539,7 @@ func (r *Resolver) directories(dir string, hwcaps bool) []*directory {
 // try looks for name in one directory and reports whether the search of the
 // path that the directory is part of ends here: with a file, with an error, or,
 // at a cyclic link, with neither.
-func (r *Resolver) try(f *found, via string, d *directory, name string) bool {
+func (r *Resolver) try(f *found, via Via, d *directory, name string) bool {
 	e, err := r.view.in(d, name)
 	if err != nil {
 		if _, there := d.names[name]; there {
@@ -485,7 +554,7 @@ func (r *Resolver) try(f *found, via string, d *directory, name string) bool {
 	}
 	f.via = via
 	if err != nil {
-		f.via, f.err = "", fmt.Errorf("%s: %w", e.Path, err)
+		f.via, f.err = 0, fmt.Errorf("%s: %w", e.Path, err)
 		return true
 	}
 	f.entry, f.file = e, lib
@@ -530,7 +599,7 @@ func unusable(f *file, l Loader) (skip bool, err error) {
 		return false, errNotLoadable
 	case !o.Dynamic:
 		return false, errNoDynamic
-	case !l.Musl && (o.Type == elf.ET_EXEC || o.pie()):
+	case !l.Musl && (o.Type == elf.ET_EXEC || o.isPIE):
 		return false, errExecutable
 	}
 	return false, nil
@@ -538,7 +607,7 @@ func unusable(f *file, l Loader) (skip bool, err error) {
 
 // Open finds what dlopen(3) of a name would open when from, or a program that
 // nothing is known of, calls it.
-func (r *Resolver) Open(from *Loaded, name string) (*Loaded, string, error) {
+func (r *Resolver) Open(from *Loaded, name string) (*Loaded, Via, error) {
 	if from == nil {
 		from = &Loaded{Path: "/", Object: &Object{}}
 	}
@@ -548,12 +617,9 @@ func (r *Resolver) Open(from *Loaded, name string) (*Loaded, string, error) {
 	}
 	f := r.find(from, program, name)
 	if f.file == nil {
-		return nil, "", f.err
+		return nil, 0, f.err
 	}
-	return &Loaded{
-		Name: name, Path: f.entry.Path, Real: f.entry.Real, Host: f.entry.Host,
-		Object: f.file.object, loader: from, file: f.file,
-	}, f.via, nil
+	return r.load(&Closure{}, name, f.entry, f.file, from), f.via, nil
 }
 
 // MissingVersion is a symbol version that a library of a closure lacks.
@@ -584,7 +650,7 @@ func (r *Resolver) MissingVersions(c *Closure) []MissingVersion {
 
 // Opens returns what the notes of an object say that it opens.
 func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
-	if !l.Object.hasNotes() {
+	if len(l.Object.notes) == 0 {
 		return nil, nil
 	}
 	f, err := openSource(l.Host)

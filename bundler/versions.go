@@ -167,14 +167,20 @@ func (m *versionReader) entry(at uint64, n int) ([]byte, error) {
 		if room < uint64(n) {
 			break
 		}
+		off := p.Off + (at - p.Vaddr)
+		if s, ok := m.r.(*source); ok {
+			if b := s.cached(off); len(b) >= n {
+				return b[:n], nil
+			}
+		}
 		// Entries that point far apart cost a small read each.
 		size := uint64(n)
 		if m.tables == nil || at > m.at && at-m.at <= 1<<10 {
 			size = min(room, 1<<10)
 		}
-		b, err := readAt(m.r, p.Off+(at-p.Vaddr), int(size))
+		b, err := readAt(m.r, off, int(size))
 		if err != nil && size > uint64(n) {
-			b, err = readAt(m.r, p.Off+(at-p.Vaddr), n)
+			b, err = readAt(m.r, off, n)
 		}
 		if err != nil {
 			return nil, err

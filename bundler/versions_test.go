@@ -133,7 +133,7 @@ func TestDlopenNotes(t *testing.T) {
 		if e.To != nil {
 			path = e.To.Path
 		}
-		got = append(got, strings.Join([]string{e.From.Path, e.Kind, e.Name, e.Priority, path}, " "))
+		got = append(got, strings.Join([]string{e.From.Path, e.Kind.String(), e.Name, e.Priority, path}, " "))
 	}
 	want := []string{
 		"/prog.so dlopen libone.so.1 required /usr/lib/libone.so.1",

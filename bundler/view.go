@@ -1,7 +1,6 @@
 package bundler
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ import (
 type View struct {
 	roots []string
 
-	mu    sync.Mutex            // of all below, and of directory.links
+	mu    sync.Mutex            // of all below, and of directory.links and directory.listed
 	dirs  map[string]*directory // by canonical path
 	paths map[string]*directory // by path as asked, nil: not a directory
 }
@@ -41,10 +40,13 @@ type directory struct {
 	hosts []string // where it lies in each of the roots
 	names map[string]node
 	links map[string]Entry // symbolic links that were resolved
+
+	list   sync.Once
+	listed bool
 }
 
 type node struct {
-	root int
+	root uint32
 	mode fs.FileMode
 }
 
@@ -147,32 +149,55 @@ func (v *View) enter(name string) *directory {
 	return d
 }
 
-// list reads a directory whose path is canonical.
+// list reads a directory whose path is canonical. Others do not wait for it,
+// so that the lock is not held meanwhile.
 func (v *View) list(real string) *directory {
-	if d, ok := v.dirs[real]; ok {
-		return d
+	d, ok := v.dirs[real]
+	if !ok {
+		d = &directory{path: real}
+		v.dirs[real] = d
 	}
-	d := &directory{path: real, hosts: make([]string, len(v.roots)), names: map[string]node{}}
-	for i, root := range v.roots {
-		d.hosts[i] = filepath.Join(root, real)
-		readDir(d.hosts[i], func(name string, mode fs.FileMode) {
-			if _, ok := d.names[name]; !ok {
-				d.names[name] = node{i, mode}
-			}
-		})
+	if !d.listed {
+		v.mu.Unlock()
+		d.list.Do(func() { d.read(v.roots) })
+		v.mu.Lock()
+		d.listed = true
 	}
-	v.dirs[real] = d
 	return d
 }
 
-// readDir calls add for the entries of what is a directory and no link to one,
-// in no order.
-func readDir(host string, add func(name string, mode fs.FileMode)) {
+// read lists the directory in each of the roots.
+func (d *directory) read(roots []string) {
+	d.hosts = make([]string, len(roots))
+	for i, root := range roots {
+		d.hosts[i] = filepath.Join(root, d.path)
+		names := readDir(d.hosts[i])
+		if d.names == nil {
+			d.names = make(map[string]node, len(names))
+		}
+		for _, n := range names {
+			if _, ok := d.names[n.name]; !ok {
+				d.names[n.name] = node{uint32(i), n.mode}
+			}
+		}
+	}
+}
+
+// dirEntry is a name in a directory.
+type dirEntry struct {
+	name string
+	mode fs.FileMode
+}
+
+// readDir returns the entries, in no order, of what is a directory and no link
+// to one.
+func readDir(host string) []dirEntry {
 	fd, err := unix.Open(host, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return
+		return nil
 	}
 	defer unix.Close(fd)
+	var list []dirEntry
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.ReadDirent(fd, buf)
@@ -180,22 +205,24 @@ func readDir(host string, add func(name string, mode fs.FileMode)) {
 			continue
 		}
 		if err != nil || n <= 0 {
-			return
+			return list
 		}
-		for entries := buf[:n]; len(entries) > 0; {
+		list = slices.Grow(list, n/direntSize)
+		text := string(buf[:n]) // of all names
+		for at := 0; at < n; {
 			// struct linux_dirent64: ino, off, reclen, type, name
-			size := binary.NativeEndian.Uint16(entries[16:])
-			name, _, _ := bytes.Cut(entries[19:size], []byte{0})
-			kind := entries[18]
-			entries = entries[size:]
-			switch string(name) {
-			case ".", "..":
-				continue
+			name, _, _ := strings.Cut(text[at+19:], "\x00")
+			kind := text[at+18]
+			at += int(binary.NativeEndian.Uint16(buf[at+16:]))
+			if name != "." && name != ".." {
+				list = append(list, dirEntry{name, fileMode(host, name, kind)})
 			}
-			add(string(name), fileMode(host, string(name), kind))
 		}
 	}
 }
+
+// direntSize is what an entry of a directory takes at least.
+const direntSize = 24
 
 // fileMode returns the type bits of a directory entry. Not all file systems
 // have them in the directory.
@@ -264,10 +291,13 @@ func (v *View) walk(name string) (Entry, error) {
 // plain returns the entry of a clean path whose directory has been listed.
 func (v *View) plain(name string) (Entry, bool) {
 	i := strings.LastIndexByte(name, '/')
-	if i <= 0 || v.dirs[name[:i]] == nil {
+	if i <= 0 {
 		return Entry{}, false
 	}
 	d, base := v.dirs[name[:i]], name[i+1:]
+	if d == nil || !d.listed {
+		return Entry{}, false
+	}
 	n, ok := d.names[base]
 	if !ok || n.mode&fs.ModeSymlink != 0 {
 		return Entry{}, false
@@ -280,7 +310,7 @@ func (v *View) host(real string) string {
 	if real == "/" {
 		return filepath.Clean(v.roots[0])
 	}
-	if d := v.dirs[path.Dir(real)]; d != nil {
+	if d := v.dirs[path.Dir(real)]; d != nil && d.listed {
 		return d.host(path.Base(real))
 	}
 	return filepath.Join(v.roots[0], real)

@@ -19,13 +19,13 @@ import (
 // when something is not found) and 2 on bad usage. Errors are printed to
 // stderr after the program's name.
 func Main(ctx context.Context, program string, stdout, stderr io.Writer, args []string) int {
-	err := Run(ctx, program, stdout, stderr, args)
+	err := Run(ctx, program, stdout, args)
 	var usage UsageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "%s: %v\n", program, err)
+		fmt.Fprintf(stderr, "%s: %v\nSee '%s'\n", program, err, usage.Help)
 		return 2
 	default:
 		fmt.Fprintf(stderr, "%s: %v\n", program, err)
@@ -35,9 +35,12 @@ func Main(ctx context.Context, program string, stdout, stderr io.Writer, args []
 
 // UsageError is an error of the command line: unknown commands and flags, and
 // arguments that make no sense.
-type UsageError struct{ error }
+type UsageError struct {
+	error
+	Help string // the command that prints what would be right
+}
 
-func usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return UsageError{error: fmt.Errorf(format, args...)} }
 
 // command is a sub-command: it declares its flags and returns what runs on the
 // remaining arguments.
@@ -67,14 +70,26 @@ func Names() []string {
 
 // Run runs the command that args name. Program is the name that it goes by in
 // messages. The error is flag.ErrHelp after help was asked for and printed.
-func Run(ctx context.Context, program string, stdout, stderr io.Writer, args []string) error {
-	if len(args) == 0 || slices.Contains([]string{"-h", "--help", "help"}, args[0]) {
-		fmt.Fprintf(stderr, "usage: %s COMMAND [FLAGS] ARGS\n", program)
-		for _, c := range commands {
-			fmt.Fprintf(stderr, "  %-10s %s\n", c.name, c.short)
+func Run(ctx context.Context, program string, stdout io.Writer, args []string) error {
+	err := run(ctx, program, stdout, args)
+	var usage UsageError
+	if errors.As(err, &usage) {
+		if usage.Help = program + " --help"; len(args) > 0 && slices.Contains(Names(), args[0]) {
+			usage.Help = program + " " + args[0] + " --help"
 		}
-		if len(args) == 0 {
-			return usagef("no command")
+		return usage
+	}
+	return err
+}
+
+func run(ctx context.Context, program string, stdout io.Writer, args []string) error {
+	if len(args) == 0 {
+		return usagef("no command")
+	}
+	if slices.Contains([]string{"-h", "--help", "help"}, args[0]) {
+		fmt.Fprintf(stdout, "usage: %s COMMAND [FLAGS] ARGS\n", program)
+		for _, c := range commands {
+			fmt.Fprintf(stdout, "  %-10s %s\n", c.name, c.short)
 		}
 		return flag.ErrHelp
 	}
@@ -83,13 +98,14 @@ func Run(ctx context.Context, program string, stdout, stderr io.Writer, args []s
 			continue
 		}
 		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-		flags.SetOutput(stderr)
-		flags.Usage = func() {
-			fmt.Fprintf(stderr, "usage: %s %s [FLAGS] %s\n%s\n", program, c.name, c.args, c.short)
-			flags.PrintDefaults()
-		}
+		flags.SetOutput(io.Discard) // errors are returned
 		do := c.setup(flags)
 		rest, err := parse(flags, args[1:])
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(stdout, "usage: %s %s [FLAGS] %s\n%s\n", program, c.name, c.args, c.short)
+			flags.SetOutput(stdout)
+			flags.PrintDefaults()
+		}
 		if err != nil {
 			return err
 		}
@@ -110,7 +126,7 @@ func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, UsageError{err}
+			return nil, UsageError{error: err}
 		}
 		if args = flags.Args(); len(args) == 0 {
 			return rest, nil

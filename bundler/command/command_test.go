@@ -125,9 +125,30 @@ func TestBadUsage(t *testing.T) {
 	}
 }
 
+// Bad usage is answered by the error and where help is, and help by nothing
+// else.
+func TestUsageIsNotPrintedUnasked(t *testing.T) {
+	for _, c := range []struct {
+		args           []string
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"tree", "--nope", "x"}, 2, "", "oh-bundle: flag provided but not defined: -nope\nSee 'oh-bundle tree --help'\n"},
+		{[]string{"tree"}, 2, "", "oh-bundle: tree takes at least one file\nSee 'oh-bundle tree --help'\n"},
+		{[]string{"nope"}, 2, "", "oh-bundle: unknown command \"nope\"\nSee 'oh-bundle --help'\n"},
+		{[]string{"merge", "--help"}, 0, "usage: oh-bundle merge [FLAGS] LIBSDIR...\nunite the library trees of components\n  -out directory\n    \tdirectory that gets the union\n", ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := Main(t.Context(), "oh-bundle", &stdout, &stderr, c.args)
+		if status != c.status || stdout.String() != c.stdout || stderr.String() != c.stderr {
+			t.Errorf("%q: status %d, printed %q and %q", c.args, status, &stdout, &stderr)
+		}
+	}
+}
+
 func call(args ...string) (string, error) {
-	var out, messages bytes.Buffer
-	err := Run(context.Background(), "oh-bundle", &out, &messages, args)
+	var out bytes.Buffer
+	err := Run(context.Background(), "oh-bundle", &out, args)
 	return out.String(), err
 }
 

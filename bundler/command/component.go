@@ -34,7 +34,7 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 		opt.Prefix = *prefix
 		var err error
 		if opt.Machine, err = bundler.Machine(*arch); err != nil {
-			return UsageError{err}
+			return UsageError{error: err}
 		}
 		if *existing != "" {
 			text, err := os.ReadFile(*existing)

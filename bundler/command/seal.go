@@ -23,7 +23,7 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		}
 		machine, err := bundler.Machine(*arch)
 		if err != nil {
-			return UsageError{err}
+			return UsageError{error: err}
 		}
 		s := bundler.Sealer{Prefix: *prefix, Machine: machine, InPlace: *inPlace}
 		if *dryRun {

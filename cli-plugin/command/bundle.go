@@ -25,13 +25,13 @@ func newBundle(dockerCLI command.Cli) *cobra.Command {
 			return bundle.Names(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := bundle.Run(cmd.Context(), cmd.CommandPath(), dockerCLI.Out(), dockerCLI.Err(), args)
+			err := bundle.Run(cmd.Context(), cmd.CommandPath(), dockerCLI.Out(), args)
 			var usage bundle.UsageError
 			switch {
 			case err == nil, errors.Is(err, flag.ErrHelp):
 				return nil
 			case errors.As(err, &usage):
-				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s'", usage.Help))
 			}
 			return problem.New(problem.BundleFailed, "'"+cmd.CommandPath()+" "+args[0]+"' ended with a failure", err, "See what it printed, or its --help")
 		},
