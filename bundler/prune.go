@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ import (
 // any number of elements, none included.
 type Prune struct {
 	Paths  []string `json:"paths"`
-	Keep   []string `json:"keep,omitempty"` // stays although a pattern of Paths matches it or a directory above
+	Keep   []string `json:"keep,omitempty"` // stays with all below it, whatever Paths matches
 	Reason string   `json:"reason"`         // why nothing misses the files at run time
 
 	// Optional lets patterns match nothing, for files that only some versions
@@ -113,7 +114,7 @@ func prune(ctx context.Context, root, prefix string, rules []Prune) ([]Pruned, e
 		p.keep = append(p.keep, newPatterns(rule.Keep))
 		p.report = append(p.report, Pruned{Reason: rule.Reason})
 	}
-	if _, err := p.dir(ctx, filepath.Join(root, prefix), nil, make([]bool, len(rules))); err != nil {
+	if _, err := p.dir(ctx, filepath.Join(root, prefix), nil, make([]fate, len(rules))); err != nil {
 		return nil, fmt.Errorf("pruning: %w", err)
 	}
 	var unused []error
@@ -127,9 +128,18 @@ func prune(ctx context.Context, root, prefix string, rules []Prune) ([]Pruned, e
 	return p.report, errors.Join(unused...)
 }
 
-// dir prunes a directory; doomed says by which rules it is matched. It returns
+// fate is what one rule means for a path.
+type fate int
+
+const (
+	untouched fate = iota
+	pruned
+	kept
+)
+
+// dir prunes a directory; fates says what each rule means for it. It returns
 // whether the directory was emptied and removed.
-func (p *pruner) dir(ctx context.Context, host string, elements []string, doomed []bool) (bool, error) {
+func (p *pruner) dir(ctx context.Context, host string, elements []string, fates []fate) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -141,12 +151,12 @@ func (p *pruner) dir(ctx context.Context, host string, elements []string, doomed
 	for _, entry := range entries {
 		name := filepath.Join(host, entry.Name())
 		below := append(elements[:len(elements):len(elements)], entry.Name())
-		hit := p.hits(below, doomed)
+		fates := p.fates(below, fates)
 		removed := false
 		if entry.IsDir() {
-			removed, err = p.dir(ctx, name, below, hit)
+			removed, err = p.dir(ctx, name, below, fates)
 		} else {
-			removed, err = p.file(name, entry, hit)
+			removed, err = p.file(name, entry, fates)
 		}
 		if err != nil {
 			return false, err
@@ -156,25 +166,31 @@ func (p *pruner) dir(ctx context.Context, host string, elements []string, doomed
 		}
 	}
 	// The prefix stays, and so does what was empty before unless it is matched.
-	if left > 0 || len(elements) == 0 || len(entries) == 0 && !anyTrue(doomed) {
+	if left > 0 || len(elements) == 0 || len(entries) == 0 && !slices.Contains(fates, pruned) {
 		return false, nil
 	}
 	return true, os.Remove(host)
 }
 
-// hits returns the rules that match a path itself or through a directory above.
-func (p *pruner) hits(elements []string, above []bool) []bool {
-	hit := make([]bool, len(p.rules))
+// fates returns what each rule means for a path below one whose fates are above.
+func (p *pruner) fates(elements []string, above []fate) []fate {
+	fates := slices.Clone(above)
 	for i := range p.rules {
-		hit[i] = (matchAny(p.paths[i], elements) || above[i]) && !matchAny(p.keep[i], elements)
+		switch {
+		case above[i] == kept:
+		case matchAny(p.keep[i], elements):
+			fates[i] = kept
+		case matchAny(p.paths[i], elements):
+			fates[i] = pruned
+		}
 	}
-	return hit
+	return fates
 }
 
 // file removes a file and counts it for the first rule that matches it.
-func (p *pruner) file(host string, entry fs.DirEntry, hit []bool) (bool, error) {
-	for i := range hit {
-		if !hit[i] {
+func (p *pruner) file(host string, entry fs.DirEntry, fates []fate) (bool, error) {
+	for i, fate := range fates {
+		if fate != pruned {
 			continue
 		}
 		info, err := entry.Info()
@@ -188,13 +204,4 @@ func (p *pruner) file(host string, entry fs.DirEntry, hit []bool) (bool, error) 
 		return true, os.Remove(host)
 	}
 	return false, nil
-}
-
-func anyTrue(list []bool) bool {
-	for _, b := range list {
-		if b {
-			return true
-		}
-	}
-	return false
 }

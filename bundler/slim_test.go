@@ -17,7 +17,7 @@ func TestPrune(t *testing.T) {
 		for _, name := range []string{
 			"venv/lib/a/__init__.py", "venv/lib/a/tests/__init__.py", "venv/lib/a/tests/data/x.csv",
 			"venv/lib/a/b/tests/test_b.py", "venv/lib/a/b/tests/needed.py", "venv/lib/latest/x.py",
-			"share/app.js", "share/app.js.map", "share/maps/world.map",
+			"share/app.js", "share/app.js.map", "share/maps/world.map", "venv/lib/stubs/x/tests/y.py",
 		} {
 			mustWrite(t, root+testPrefix+"/"+name, "1234", 0o644)
 		}
@@ -27,7 +27,7 @@ func TestPrune(t *testing.T) {
 	}
 	root := build(t)
 	report, err := prune(t.Context(), root, testPrefix, []Prune{
-		{Paths: []string{"venv/lib/**/tests"}, Keep: []string{"venv/lib/a/b/tests/needed.py"}, Reason: "tests"},
+		{Paths: []string{"venv/lib/**/tests"}, Keep: []string{"venv/lib/a/b/tests/needed.py", "venv/lib/stubs"}, Reason: "tests"},
 		{Paths: []string{"share/*.map"}, Reason: "maps"},
 		{Paths: []string{"**/no-such-file"}, Reason: "other versions", Optional: true},
 	})
@@ -43,7 +43,7 @@ func TestPrune(t *testing.T) {
 	}
 	want := map[string]bool{
 		"venv/lib/a/__init__.py": true, "venv/lib/a/b/tests/needed.py": true, "venv/lib/latest/x.py": true,
-		"share/app.js": true, "share/maps/world.map": true,
+		"share/app.js": true, "share/maps/world.map": true, "venv/lib/stubs/x/tests/y.py": true,
 	}
 	got := map[string]bool{}
 	for _, name := range left {

@@ -3,14 +3,12 @@
 # computes; each release of Playwright names them anew, so it is asked.
 set -eu
 dest=/openhands/browser/chromium
-mkdir -p $dest /openhands/share/fontconfig /openhands/share/fonts
+mkdir -p $dest /openhands/share/fontconfig
 cp -a /usr/lib/chromium/. $dest/
-# Debugging aids that no launch of ours asks for.
-rm -f $dest/*.TOC $dest/libVkLayer_khronos_validation.so $dest/libVkICD_mock_icd.so
 
-cp -aL /usr/share/fonts/truetype/dejavu /usr/share/fonts/truetype/liberation /openhands/share/fonts/
-mkdir -p /openhands/share/fonts/noto
-cp -aL /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf /openhands/share/fonts/noto/
+# DejaVu and Liberation for Latin, Greek and Cyrillic, Droid for Chinese,
+# Japanese and Korean, Noto for emoji.
+cp -aL /usr/share/fonts/truetype /openhands/share/fonts
 cp -L "$RECIPE/fonts.conf" /openhands/share/fontconfig/fonts.conf
 cp -aL /etc/fonts/conf.d /openhands/share/fontconfig/conf.d
 rm -f /openhands/share/fontconfig/conf.d/README /openhands/share/fontconfig/conf.d/50-user.conf \
