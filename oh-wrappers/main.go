@@ -2,6 +2,7 @@
 // called by says what it does.
 //
 //	oh-action-execution-server      the default command of a runtime image
+//	oh-agent-server                 the entry point of one of the other profile
 //	oh-python, oh-playwright        programs of the server's virtual environment
 //	micromamba                      the entry point that unmodified OpenHands calls
 //	su sudo useradd groupadd id chown
@@ -97,6 +98,8 @@ func (c *call) dispatch() error {
 	switch c.name {
 	case "oh-action-execution-server":
 		return c.actionExecutionServer()
+	case "oh-agent-server":
+		return c.agentServer()
 	case "oh-python":
 		return c.virtualEnv("python")
 	case "oh-playwright":

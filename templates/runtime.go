@@ -16,6 +16,7 @@ type Runtime struct {
 	Base       string   // reference, or "scratch"
 	SetupArgs  []string // of oh-init setup
 	Env        []payload.Var
+	Account    string // that the image starts as
 	WorkingDir string
 	Port       int
 	Entrypoint []string

@@ -171,11 +171,11 @@ func TestShellWord(t *testing.T) {
 
 func TestRuntimeDockerfile(t *testing.T) {
 	got, err := Runtime{
-		DepsImage:  "example.org/runtime:oh_deps_v0.62.0_0123456789abcdef",
-		Base:       "alpine:3.20",
-		SetupArgs:  []string{"--user", "openhands:1000"},
-		Env:        append([]payload.Var{{Name: "PATH", Value: payload.Path("")}}, payload.Environ()...),
-		WorkingDir: payload.Workspace,
+		DepsImage: "example.org/runtime:oh_deps_v0.62.0_0123456789abcdef",
+		Base:      "alpine:3.20",
+		SetupArgs: []string{"--user", "openhands:1000"},
+		Env:       append([]payload.Var{{Name: "PATH", Value: payload.Path("")}}, payload.Environ()...),
+		Account:   "root", WorkingDir: payload.Workspace,
 		Port:       8000,
 		Entrypoint: []string{payload.Init, "--"},
 		Cmd:        []string{payload.Bin + "/oh-action-execution-server"},

@@ -57,9 +57,9 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	}
 
 	config := &image.Config
-	config.User = "root" // the server changes to its user by itself
+	config.User = r.Account()
 	config.Env = environ(base.Config.Env, r.Environ())
-	config.WorkingDir = payload.Workspace
+	config.WorkingDir = r.Server().WorkingDir
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
 	config.OnBuild = nil
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)

@@ -202,7 +202,8 @@ func (b *Builder) StartAnyUser(ctx context.Context, ref string) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	return b.launch(ctx, ref, &container.Config{Image: found.ID, User: AnyUser}, 0)
+	server := serverOf(found)
+	return b.launch(ctx, ref, server, &container.Config{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
 }
 
 // Exec runs argv in the server's container as user, empty for the server's

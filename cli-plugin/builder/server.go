@@ -18,6 +18,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
@@ -28,6 +29,7 @@ type Server struct {
 	Address string // URL without a path
 
 	container leased
+	health    string // path that tells whether it is alive
 	engine    *Engine
 	logf      func(format string, args ...any)
 }
@@ -64,11 +66,26 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 	if kind != payload.KindRuntime && !traditional {
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
 	}
-	config := &container.Config{Image: found.ID}
-	if traditional || labels(found)[payload.LabelServer] == plan.DefaultServer {
+	server := serverOf(found)
+	config := &container.Config{Image: found.ID, Cmd: listen(server)}
+	if traditional || server.Name == payload.ActionExecutionServer {
 		asOpenHands(config, imageUser(labels(found)))
 	}
-	return b.launch(ctx, image, config, port)
+	return b.launch(ctx, image, server, config, port)
+}
+
+// serverOf is the profile of an image.
+func serverOf(image *image.InspectResponse) payload.Server {
+	return payload.ServerNamed(labels(image)[payload.LabelServer])
+}
+
+// listen is what is put behind the image's entry point: OpenHands' clients say
+// where a server of its own arguments listens. Empty is the image's own.
+func listen(server payload.Server) []string {
+	if !server.OwnArguments {
+		return nil
+	}
+	return []string{"--host", "0.0.0.0", "--port", strconv.Itoa(plan.Port)}
 }
 
 // imageUser is the account that an image was made for, in the form NAME[:UID].
@@ -93,8 +110,8 @@ func asOpenHands(config *container.Config, user string) {
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one. Image is its name in messages.
-func (b *Builder) launch(ctx context.Context, image string, config *container.Config, port uint16) (_ *Server, err error) {
-	s := &Server{engine: b.Engine, logf: b.logf}
+func (b *Builder) launch(ctx context.Context, image string, server payload.Server, config *container.Config, port uint16) (_ *Server, err error) {
+	s := &Server{health: server.Health, engine: b.Engine, logf: b.logf}
 	config.ExposedPorts = network.PortSet{serverPort: {}}
 	published := ""
 	if port != 0 {
@@ -152,7 +169,7 @@ const (
 	aliveReport   = 10 * time.Second
 )
 
-// WaitAlive returns when GET /alive is answered with 200, or the container has
+// WaitAlive returns when the server says that it is alive, or the container has
 // ended, or ctx is done.
 func (s *Server) WaitAlive(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -190,7 +207,7 @@ func (s *Server) WaitAlive(ctx context.Context) error {
 func (s *Server) alive(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+"/alive", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+s.health, nil)
 	if err != nil {
 		return false
 	}

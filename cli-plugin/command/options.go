@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
@@ -104,7 +105,7 @@ func choices() map[string][]string {
 // complete adds shell completion of the flags whose values are known.
 func complete(cmd *cobra.Command) {
 	known := choices()
-	known["server"] = []string{plan.DefaultServer, "agent-server"}
+	known["server"] = serverNames()
 	for flag, values := range known {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
@@ -113,6 +114,14 @@ func complete(cmd *cobra.Command) {
 	if cmd.Flags().Lookup("without") != nil {
 		_ = cmd.RegisterFlagCompletionFunc("without", completeList(componentNames()))
 	}
+}
+
+func serverNames() []string {
+	var names []string
+	for _, s := range payload.Servers() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func componentNames() []string {

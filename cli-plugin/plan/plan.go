@@ -26,7 +26,7 @@ const Scratch = "scratch"
 // The defaults of the options.
 const (
 	DefaultRepository  = "ghcr.io/openhands/runtime"
-	DefaultServer      = "action-execution-server"
+	DefaultServer      = payload.ActionExecutionServer
 	DefaultBuilderBase = "debian:trixie-slim"
 )
 
@@ -339,6 +339,9 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "See 'docker openhands build --help'")
 	}
 	hash, _ := HashOf(deps.Tag)
+	if uid == 0 {
+		uid = defaultID(deps.Server)
+	}
 	r := Runtime{
 		Base: base, Image: o.Repository + ":" + RuntimeTag(deps.Version, base, hash), Tags: o.Tags,
 		User: user, UID: uid, Sudo: !o.NoSudo, ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
@@ -363,6 +366,15 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	}
 	r.Dockerfile, err = r.RenderDockerfile(deps.Image, base, nil)
 	return r, err
+}
+
+// defaultID is the user ID that a server's images ask for; 0: the payload's
+// own default, which need not be asked for.
+func defaultID(server string) int {
+	if id := payload.ServerNamed(server).UID; id != payload.DefaultID {
+		return id
+	}
+	return 0
 }
 
 // account is the user in the form NAME[:UID].

@@ -6,10 +6,12 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/google/go-cmp/cmp"
 )
@@ -231,5 +233,31 @@ func TestExtraDepsStep(t *testing.T) {
 	o.ExtraDeps = command
 	if text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile; !strings.HasSuffix(text, "\n"+step) {
 		t.Errorf("the Dockerfile form does not end in the step:\n%s", text)
+	}
+}
+
+// OpenHands' clients start the image of the agent server with its options as
+// the command, as the image's own user.
+func TestAgentServerImage(t *testing.T) {
+	o := options()
+	o.Deps = &DepsImage{Ref: "deps:1", Tag: DepsTag("1.58.2", "aaaaaaaaaaaaaaaa"), Version: "1.58.2", Server: payload.AgentServer}
+	o.ExtraDeps = "true"
+	r := mustPlan(t, o, inputs()).Runtimes[0]
+	if want := []string{payload.Init, "--", payload.Bin + "/oh-agent-server"}; !slices.Equal(r.Entrypoint(), want) || len(r.Cmd()) > 0 {
+		t.Errorf("starts %q with %q", r.Entrypoint(), r.Cmd())
+	}
+	for _, line := range []string{
+		"FROM alpine:3.20\n", `"--uid", "10001"`, "\nUSER openhands\nWORKDIR /\nEXPOSE 8000\n", `ENTRYPOINT ["/openhands/bin/oh-init","--","/openhands/bin/oh-agent-server"]`, "\nCMD []\n",
+	} {
+		if !strings.Contains(r.Dockerfile, line) {
+			t.Errorf("%q is not in\n%s", line, r.Dockerfile)
+		}
+	}
+	if !strings.HasSuffix(r.Dockerfile, "\nUSER openhands\n") {
+		t.Errorf("after extra dependencies the user is another one:\n%s", r.Dockerfile)
+	}
+	o.User = ":2000"
+	if r := mustPlan(t, o, inputs()).Runtimes[0]; r.UID != 2000 {
+		t.Errorf("user ID %d, want the one asked for", r.UID)
 	}
 }

@@ -13,17 +13,39 @@ import (
 // Port is where the server listens in a container.
 const Port = 8000
 
-// Entrypoint is the payload's own PID 1.
-func (r Runtime) Entrypoint() []string {
-	if r.User == payload.User {
-		return []string{payload.Init, "--"}
-	}
-	return []string{payload.Init, "--user", r.User, "--"}
+// Server is the profile that the image is made for.
+func (r Runtime) Server() payload.Server {
+	return payload.ServerNamed(r.Labels[payload.LabelServer])
 }
 
-// Cmd is the server's launcher.
+// Entrypoint is the payload's own PID 1, with the launcher of a server that
+// takes the container's command as its options.
+func (r Runtime) Entrypoint() []string {
+	argv := []string{payload.Init, "--"}
+	if r.User != payload.User {
+		argv = []string{payload.Init, "--user", r.User, "--"}
+	}
+	if server := r.Server(); server.OwnArguments {
+		argv = append(argv, server.Launcher())
+	}
+	return argv
+}
+
+// Cmd is the launcher of a server that changes to its user by itself. The
+// other kind has no default: by what it is told it decides who can reach it.
 func (r Runtime) Cmd() []string {
-	return []string{payload.Bin + "/oh-" + r.Labels[payload.LabelServer]}
+	if server := r.Server(); !server.OwnArguments {
+		return []string{server.Launcher()}
+	}
+	return []string{}
+}
+
+// Account is whom the image starts as.
+func (r Runtime) Account() string {
+	if r.Server().OwnArguments {
+		return r.User
+	}
+	return "root"
 }
 
 // Environ returns what the image sets beside PATH, in a fixed order.
@@ -44,7 +66,7 @@ func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (
 	env := append([]payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}, r.Environ()...)
 	text, err := templates.Runtime{
 		DepsImage: deps, Base: base, SetupArgs: r.setupArgs(), Env: env,
-		WorkingDir: payload.Workspace, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
+		Account: r.Account(), WorkingDir: r.Server().WorkingDir, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
 	}.Dockerfile()
 	return text + r.ExtraDepsStep(), err
 }
@@ -72,7 +94,11 @@ func (r Runtime) ExtraDepsStep() string {
 	encoder := json.NewEncoder(&argv) // ends the line
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode([]string{"/bin/sh", "-c", script}) // strings always encode
-	return "USER root\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String()
+	back := ""
+	if r.Account() != "root" {
+		back = "USER " + r.Account() + "\n"
+	}
+	return "USER root\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String() + back
 }
 
 // setupArgs are the flags of oh-init setup.

@@ -129,8 +129,9 @@ func contractPaths(manifest []byte) []string {
 	if err != nil {
 		return paths
 	}
-	if m.Server == "action-execution-server" {
-		paths = append(paths, payload.Code, payload.Poetry, payload.Venv+"/bin/python", payload.Python, payload.Micromamba)
+	paths = append(paths, payload.ServerNamed(m.Server).Launcher(), payload.Venv+"/bin/python", payload.Python)
+	if m.Server == payload.ActionExecutionServer {
+		paths = append(paths, payload.Code, payload.Micromamba)
 	}
 	for _, c := range m.Components {
 		paths = append(paths, payload.ComponentsDir+"/"+c.Name+".json")
@@ -189,8 +190,8 @@ func checkStart(f Facts) (string, []Finding) {
 	if len(f.Entrypoint) == 0 || f.Entrypoint[0] != payload.Init {
 		wrong = append(wrong, failed("take ENTRYPOINT out of the Dockerfile on top; commands that it should run belong in CMD", "the entry point is %q, not %s", f.Entrypoint, payload.Init))
 	}
-	if f.WorkingDir != payload.Workspace {
-		wrong = append(wrong, failed("take WORKDIR out of the Dockerfile on top, or end it with WORKDIR "+payload.Workspace, "the working directory is %q, not %s", f.WorkingDir, payload.Workspace))
+	if want := payload.ServerNamed(f.Labels[payload.LabelServer]).WorkingDir; f.WorkingDir != want {
+		wrong = append(wrong, failed("take WORKDIR out of the Dockerfile on top, or end it with WORKDIR "+want, "the working directory is %q, not %s", f.WorkingDir, want))
 	}
 	return strings.Join(f.Entrypoint, " ") + " in " + f.WorkingDir, wrong
 }

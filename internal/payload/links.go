@@ -19,7 +19,7 @@ func WrapperLinks() []Link {
 		path  string
 		names []string
 	}{
-		{Bin, []string{"oh-action-execution-server", "oh-playwright", "oh-python"}},
+		{Bin, []string{"oh-action-execution-server", "oh-agent-server", "oh-playwright", "oh-python"}},
 		{FallbackBin, []string{"pip", "pip3", "python", "python3", path.Base(Interpreter)}},
 		{filepath.Dir(Micromamba), []string{filepath.Base(Micromamba)}},
 		{CompatBin, []string{"chown", "groupadd", "id", path.Base(Interpreter), "su", "sudo", "useradd"}},

@@ -13,6 +13,12 @@ $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython
 cp -L "$RECIPE/ipython_config.py" $venv/etc/ipython/
 
+# Each release of Playwright names the folders of its browsers anew: it is asked.
+driver=$venv/lib/python3.13/site-packages/playwright/driver
+mkdir -p /openhands/share
+PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright "$driver/node" "$RECIPE/browsers.js" "$driver/package" \
+	>/openhands/share/browsers.txt
+
 # Nothing is written at run time: every module is compiled now, and its byte
 # code is trusted without a look at the source. compileall reports the files
 # that are templates or Python 2 and goes on: no import ever reaches them.

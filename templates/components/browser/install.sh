@@ -1,6 +1,5 @@
 #!/bin/sh
-# Debian's Chromium, presented in the folders that the installed Playwright
-# computes; each release of Playwright names them anew, so it is asked.
+# Debian's Chromium, presented where the server's environment looks for it.
 set -eu
 dest=/openhands/browser/chromium
 mkdir -p $dest /openhands/share/fontconfig
@@ -15,10 +14,15 @@ rm -f /openhands/share/fontconfig/conf.d/README /openhands/share/fontconfig/conf
 	/openhands/share/fontconfig/conf.d/51-local.conf
 FONTCONFIG_FILE=/openhands/share/fontconfig/fonts.conf fc-cache -f
 
-driver=$(echo /openhands/poetry/openhands-ai-*-py3.13/lib/python3.13/site-packages/playwright/driver)
-PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright \
-	"$driver/node" "$RECIPE/layout.js" "$driver/package" |
+# Links at the paths where the server's environment looks, with the marks of a
+# complete installation. Playwright would run ldd on the browser of a base unless
+# the second one is less than 30 days old: one of the year 2100 is never older.
+root=/openhands/browser/ms-playwright
 while read -r program executable; do
 	mkdir -p "${executable%/*}"
 	ln -s "/openhands/bin/$program" "$executable"
-done
+	folder=${executable#$root/}
+	folder=$root/${folder%%/*}
+	touch "$folder/INSTALLATION_COMPLETE"
+	touch -d '2100-01-01 UTC' "$folder/DEPENDENCIES_VALIDATED"
+done </openhands/share/browsers.txt

@@ -1,0 +1,47 @@
+package payload
+
+// Server is a server profile: what differs between the images of OpenHands'
+// servers.
+type Server struct {
+	Name       string // the launcher in Bin is called oh-NAME
+	Health     string // path that is answered with 200 once the server is alive
+	WorkingDir string // of a runtime image
+	UID        int    // preferred ID of the account that a runtime image is made for
+
+	// OwnArguments says that a container's command are the server's own
+	// options, so that the launcher belongs to the entry point, and that the
+	// server runs as the account from the start. Otherwise the launcher is
+	// the default command and changes to the account itself.
+	OwnArguments bool
+}
+
+// Launcher is the program that starts the server.
+func (s Server) Launcher() string { return Bin + "/oh-" + s.Name }
+
+// Names of the servers.
+const (
+	ActionExecutionServer = "action-execution-server"
+	AgentServer           = "agent-server"
+)
+
+// Servers returns the known profiles, the default one first.
+func Servers() []Server {
+	return []Server{
+		{Name: ActionExecutionServer, Health: "/alive", WorkingDir: Workspace, UID: DefaultID},
+		// As in the image of its own: paths are relative to the root folder.
+		{Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, OwnArguments: true},
+	}
+}
+
+// ServerNamed returns a profile. Of an unknown one nothing but the name
+// differs from the default.
+func ServerNamed(name string) Server {
+	for _, s := range Servers() {
+		if s.Name == name {
+			return s
+		}
+	}
+	s := Servers()[0]
+	s.Name = name
+	return s
+}

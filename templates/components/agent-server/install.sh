@@ -1,0 +1,23 @@
+#!/bin/sh
+# The server and its tools from the Python index, as requirements.txt locks them.
+set -eu
+python=/openhands/python/bin/python3.13
+uv=/openhands/bin/uv
+venv=/openhands/poetry/openhands-ai-5O4_aCHf-py3.13
+
+grep -q "^openhands-agent-server==$OPENHANDS_VERSION " "$RECIPE/requirements.txt" || {
+	echo "openhands-agent-server $OPENHANDS_VERSION is not what requirements.txt locks" >&2
+	exit 1
+}
+$uv venv --quiet --no-config --python $python --system-site-packages $venv
+$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r "$RECIPE/requirements.txt"
+$venv/bin/python -m ensurepip --default-pip
+
+# Where the browser tool looks, in the folders of Playwright.
+mkdir -p /openhands/share
+echo "oh-browser /openhands/browser/ms-playwright/chromium-0/chrome-linux64/chrome" >/openhands/share/browsers.txt
+
+# Wheels take these two from the system; here Python looks for them in the
+# payload alone, whose own are gathered later.
+cp -L /usr/lib/*-linux-gnu/libstdc++.so.6 /usr/lib/*-linux-gnu/libgcc_s.so.1 /openhands/lib/
+LITELLM_LOCAL_MODEL_COST_MAP=True PYTHONDONTWRITEBYTECODE=1 $venv/bin/python "$RECIPE/precompile.py"
