@@ -397,7 +397,7 @@ func (r Runtime) extraDepsHash() string {
 
 // setupRevision is raised when the same options come to another set-up layer
 // or configuration.
-const setupRevision = "1"
+const setupRevision = "2"
 
 // setupHash is over what shapes the set-up layer and the configuration.
 func (r Runtime) setupHash() string {

@@ -85,18 +85,19 @@ func (s *stage) accounts(o Options) (account, error) {
 	user, ok := passwd.account(o.User)
 	if !ok {
 		user = account{name: o.User, home: "/home/" + o.User}
-		user.uid = passwd.free(o.UID, +1)
+		var at int
+		user.uid, at = passwd.place(o.UID)
 		if i := group.find(o.User); i >= 0 {
 			user.gid = group.id(i)
 		} else {
-			wanted := o.GID
-			if group.used(wanted) {
-				wanted = user.uid
+			gid, at := group.place(o.GID)
+			if gid != o.GID {
+				gid, at = group.place(user.uid)
 			}
-			user.gid = group.free(wanted, +1)
-			addGroup(group.end(), o.User, user.gid)
+			user.gid = gid
+			addGroup(at, o.User, gid)
 		}
-		addUser(passwd.end(), user.name, user.uid, user.gid, user.home)
+		addUser(at, user.name, user.uid, user.gid, user.home)
 	}
 	if user.uid != 0 && o.Sudo {
 		if group.find(sudoGroup) < 0 {
@@ -178,13 +179,31 @@ func (t *table) id(line int) int {
 	return -1
 }
 
-func (t *table) used(id int) bool {
+// line returns the index of the first line with the ID, or -1.
+func (t *table) line(id int) int {
 	for i := range t.lines {
 		if t.id(i) == id {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+func (t *table) used(id int) bool { return t.line(id) >= 0 }
+
+// stock are accounts that images bring for whoever uses them: those of Ubuntu,
+// and the Python and Node.js image that OpenHands uses by default. OpenHands'
+// own builder deletes them, so that its user gets their ID.
+var stock = []string{"ubuntu", "pn"}
+
+// place returns the ID and the place of a new line that wants an ID. One that a
+// stock account has is shared with it: the new line comes first, so that files
+// are the user's by name, too. Otherwise it is the next that is free.
+func (t *table) place(wanted int) (id, at int) {
+	if line := t.line(wanted); line >= 0 && slices.Contains(stock, t.fields(line)[0]) {
+		return wanted, line
+	}
+	return t.free(wanted, +1), t.end()
 }
 
 // free returns the first unused ID from id on, upwards or downwards.

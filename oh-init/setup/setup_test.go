@@ -80,6 +80,8 @@ var bases = []struct {
 		file("/usr/bin/sudo", "real", fs.ModeSetuid|0o755),
 		file("/etc/sudoers", "root ALL=(ALL:ALL) ALL", 0o440))},
 	{name: "uid-taken", base: debian(debianPasswd+"node:x:1000:1000::/home/node:/bin/bash\n", debianGroup+"node:x:1000:\n")},
+	{name: "uid-of-ubuntu", base: with(debian(debianPasswd+"ubuntu:x:1000:1000:Ubuntu:/home/ubuntu:/bin/bash\n", debianGroup+"ubuntu:x:1000:\n"),
+		dir("/home/ubuntu", 0o750, 1000, 1000))},
 	{name: "gid-taken", base: debian(debianPasswd, debianGroup+"users:x:1000:\n")},
 	{name: "user-exists", base: with(debian(debianPasswd+"openhands:x:2000:100::/srv/oh:/bin/zsh\n", debianGroup+"users:x:100:\n"),
 		dir("/srv/oh", 0o700, 2000, 100),
