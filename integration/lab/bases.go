@@ -20,6 +20,7 @@ type base struct {
 	cmd     string // the image's default command
 	suite   string // of Debian, for debootstrap
 	archive string // root file system in the folder of archives, a pattern
+	shape   *shape // what a root of suite is made to look like; such an image exists nowhere else
 }
 
 // BuilderBase is the image in which the payload is built.
@@ -36,6 +37,8 @@ func bases() []base {
 		{ref: "alpine:3.20", cmd: "/bin/sh", archive: "alpine-3.20*"},
 		{ref: "busybox:glibc", cmd: "sh", archive: "busybox-glibc"},
 		{ref: "busybox:musl", cmd: "sh", archive: "busybox-musl"},
+		{ref: "el-like:9", cmd: "/bin/bash", suite: "bookworm", shape: &shape{script: elScript, packages: []string{"sudo", "ca-certificates"}}},
+		{ref: "ubuntu-like:24.04", cmd: "/bin/bash", suite: "trixie", shape: &shape{script: ubuntuScript}},
 	}
 }
 
@@ -78,6 +81,9 @@ func (m *maker) ensure(ctx context.Context, b base) error {
 	if (Engine{}).HasImage(ctx, b.ref) {
 		fmt.Fprintf(m.log, "bases: %s is there\n", b.ref)
 		return nil
+	}
+	if b.shape != nil {
+		return m.shaped(ctx, b)
 	}
 	var pullErr error
 	if m.pulls {
@@ -128,7 +134,7 @@ func (w *stopOnWrite) Write(p []byte) (int, error) {
 // one image.
 func (m *maker) debian(ctx context.Context, b base) error {
 	for _, twin := range bases() {
-		if twin.suite == b.suite && twin.ref != b.ref && (Engine{}).HasImage(ctx, twin.ref) {
+		if twin.suite == b.suite && twin.shape == nil && twin.ref != b.ref && (Engine{}).HasImage(ctx, twin.ref) {
 			fmt.Fprintf(m.log, "bases: %s is a second name of %s here\n", b.ref, twin.ref)
 			_, err := Engine{}.Docker(ctx, "tag", twin.ref, b.ref)
 			return err

@@ -17,7 +17,7 @@ import (
 func DebianRoot(ctx context.Context, suite string, log io.Writer) (string, error) {
 	return cachedRoot(suite, func(dir string) error {
 		for _, b := range bases() {
-			if b.suite == suite && (Engine{}).HasImage(ctx, b.ref) {
+			if b.suite == suite && b.shape == nil && (Engine{}).HasImage(ctx, b.ref) {
 				return exportImage(ctx, b.ref, dir)
 			}
 		}

@@ -79,6 +79,8 @@ func checkBasePrograms(t *testing.T, s *sandbox) {
 		"alpine":  {"command -v ls", "apk --version", "apk info 2>/dev/null | sort | head -n 3", "busybox | head -n 1", "ls -ld /etc/apk"},
 		"busybox": {"command -v ls", "busybox | head -n 1", "ls -ld /bin/busybox"},
 	}
+	programs["ubuntu-like"] = programs["debian"]
+	programs["el-like"] = []string{"command -v ls", "ls --version | head -n 1", "sudo --version | head -n 1", `perl -e "print 6*7"`, "ls -ld /etc/sysconfig"}
 	family, _, _ := strings.Cut(s.base, ":")
 	for _, line := range programs[family] {
 		want, err := inBase(t, s.base, "sh", "-c", line)
