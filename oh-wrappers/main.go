@@ -5,8 +5,8 @@
 //	oh-agent-server                 the entry point of one of the other profile
 //	oh-python, oh-playwright        programs of the server's virtual environment
 //	micromamba                      the entry point that unmodified OpenHands calls
-//	su sudo useradd groupadd id chown
-//	                                account programs for the server alone
+//	su sudo useradd groupadd id chown tmux
+//	                                programs for the server alone
 //	oh-sudo                         sudo behind the setuid stub of the set-up layer
 //	code, oh-code                   the client of the editor whose terminal it is called in
 //	anything else                   a launcher, see payload.Launcher
@@ -118,6 +118,8 @@ func (c *call) dispatch() error {
 		return c.id()
 	case "chown":
 		return c.chown()
+	case "tmux":
+		return c.tmux()
 	case "code", "oh-code":
 		return c.code()
 	}

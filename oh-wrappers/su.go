@@ -106,6 +106,15 @@ func (c *call) su() error {
 	return c.start(shell, slices.Concat(argv, operands), env)
 }
 
+// tmux is the one that the server starts its shells in. They are the user's at
+// once where su does not stand between: SU_TO_USER is false.
+func (c *call) tmux() error {
+	if !c.changesUser() {
+		c.env = c.env.forUser()
+	}
+	return c.launch()
+}
+
 // suAccount finds the user. A container may run under an ID that no account
 // has; its own number then names the caller.
 func (c *call) suAccount(accounts *accounts, name string) (account, error) {

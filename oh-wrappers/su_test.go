@@ -136,3 +136,19 @@ func TestSuKeepsBashWithBadBashEnv(t *testing.T) {
 		t.Errorf("starts %s with %q", s.path, s.env)
 	}
 }
+
+// Without su between, tmux gives the server's shells the user's environment.
+func TestTmux(t *testing.T) {
+	for value, want := range map[string]string{
+		"":      serverEnviron().get("PATH"),
+		"True":  serverEnviron().get("PATH"),
+		"false": payload.Bin + ":/opt/go/bin:/bin:" + payload.FallbackBin,
+	} {
+		root := newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/openhands/libexec/tmux"}`})
+		c, s, _ := newCall(root, append(serverEnviron(), "SU_TO_USER="+value), payload.CompatBin+"/tmux", "-V")
+		must(t, c.dispatch())
+		if s.path != payload.Libexec+"/tmux" || s.env.get("PATH") != want {
+			t.Errorf("SU_TO_USER=%q: %s with PATH=%s, want %s", value, s.path, s.env.get("PATH"), want)
+		}
+	}
+}
