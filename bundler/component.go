@@ -319,17 +319,22 @@ rpc: files
 
 // libcData copies what libc.so.6 opens at run time.
 func (b *bundle) libcData(ctx context.Context, c *copier, a abi) error {
-	gconv := Copy{From: "/usr/lib/" + a.triplet + "/gconv", To: b.opt.Prefix + gconvFolder, Exclude: []string{"gconv-modules.cache"}}
-	if err := c.tree(ctx, gconv); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("copying gconv modules: %w", err)
-	}
-	for _, name := range []string{"C.UTF-8", "C.utf8"} { // the former up to Debian 11
-		locale := Copy{From: "/usr/lib/locale/" + name, To: b.opt.Prefix + localeFolder + "/C.utf8"}
-		if err := c.tree(ctx, locale); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("copying the C.UTF-8 locale: %w", err)
+	for _, tree := range libcTrees(a, b.opt.Prefix) {
+		if err := c.tree(ctx, tree); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("copying what the C library reads: %w", err)
 		}
 	}
 	return writeFile(b.opt.Libs, b.opt.Prefix+nssFile, []byte(nameServices))
+}
+
+// libcTrees are the folders that the C library reads: the modules of iconv(3)
+// and the locale C.UTF-8, which has another name up to Debian 11.
+func libcTrees(a abi, prefix string) []Copy {
+	return []Copy{
+		{From: "/usr/lib/" + a.triplet + "/gconv", To: prefix + gconvFolder, Exclude: []string{"gconv-modules.cache"}},
+		{From: "/usr/lib/locale/C.UTF-8", To: prefix + localeFolder + "/C.utf8"},
+		{From: "/usr/lib/locale/C.utf8", To: prefix + localeFolder + "/C.utf8"},
+	}
 }
 
 // rewrite applies the rewrites to the files of Out or else of Libs.

@@ -28,7 +28,7 @@ type CopyOptions struct {
 // CopyReport says what CopyClosure did. Paths are those inside the copy, except
 // for sources.
 type CopyReport struct {
-	Files []Library `json:"files"`           // programs and libraries
+	Files []Library `json:"files"`           // programs, libraries, and what the C library reads
 	Links []Link    `json:"links,omitempty"` // other names of libraries
 	Notes []Note    `json:"notes,omitempty"` // what will not be found although it is there
 	Kept  int       `json:"kept"`            // files that were there already
@@ -70,7 +70,7 @@ type gathering struct {
 	files  map[string]Entry  // by path in the copy
 	links  map[string]string // by path in the copy
 	failed []error
-	libc   *Object // its loader
+	libc   bool // the GNU C library is among them
 	made   []string
 }
 
@@ -107,11 +107,11 @@ func (g *gathering) add(name string) error {
 			g.place(g.libraryPath(l), l)
 		}
 	}
-	if c.Loader != nil {
-		g.placeLoader(c.Loader, r.loader.Musl)
-	}
 	g.placeNames(c)
-	return nil
+	if c.Loader == nil {
+		return nil
+	}
+	return g.placeLoader(c.Loader, r.loader.Musl)
 }
 
 func (g *gathering) libraryPath(l *Loaded) string {
@@ -122,14 +122,50 @@ func (g *gathering) libraryPath(l *Loaded) string {
 	return g.opt.Prefix + libFolder + "/" + name
 }
 
-func (g *gathering) placeLoader(l *Loaded, musl bool) {
+func (g *gathering) placeLoader(l *Loaded, musl bool) error {
 	if musl {
 		g.place(g.opt.Prefix+libFolder+"/"+path.Base(l.Name), l)
-		return
+		return nil
 	}
 	g.place(g.opt.Prefix+interpName, l)
 	g.links[g.libraryPath(l)] = path.Base(interpName)
-	g.libc = l.Object
+	if g.libc {
+		return nil
+	}
+	g.libc = true
+	for _, t := range libcTrees(abis[l.Object.Machine], g.opt.Prefix) {
+		if err := g.placeTree(t.From, t.To, t.Exclude); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("what the C library reads: %w", err)
+		}
+	}
+	return nil
+}
+
+// placeTree plans the files below a directory, links resolved but for those to
+// directories, which are left out.
+func (g *gathering) placeTree(from, to string, exclude []string) error {
+	view := g.opt.System.View
+	dir, err := view.Lookup(from)
+	if err != nil {
+		return err
+	}
+	for name := range view.dir(dir.Real).names {
+		e, err := view.Lookup(path.Join(dir.Real, name))
+		if err != nil {
+			return err
+		}
+		below := path.Join(to, name)
+		switch {
+		case excluded(exclude, name):
+		case e.Mode.IsDir() && e.Real == e.Path:
+			if err := g.placeTree(e.Real, below, exclude); err != nil {
+				return err
+			}
+		case e.Mode.IsRegular():
+			g.files[below] = e
+		}
+	}
+	return nil
 }
 
 // placeNames plans links for the names that libraries are asked for by.
@@ -189,6 +225,14 @@ func (g *gathering) check() error {
 		g.report.Files = append(g.report.Files, Library{to, from.Real})
 		delete(g.files, to)
 	}
+	if host := filepath.Join(g.opt.Dest, g.opt.Prefix+nssFile); g.libc {
+		switch text, err := os.ReadFile(host); {
+		case err == nil && string(text) == nameServices:
+			g.libc = false
+		case !errors.Is(err, fs.ErrNotExist):
+			g.failed = append(g.failed, errors.Join(err, fmt.Errorf("%s is there already and differs", host)))
+		}
+	}
 	return errors.Join(g.failed...)
 }
 
@@ -213,11 +257,11 @@ func (g *gathering) write(ctx context.Context) error {
 		g.made = append(g.made, host)
 		g.report.Links = append(g.report.Links, Link{to, g.links[to]})
 	}
-	if g.libc == nil {
+	if !g.libc {
 		return nil
 	}
-	b := &bundle{opt: ComponentOptions{Prefix: g.opt.Prefix, Libs: g.opt.Dest}}
-	return b.libcData(ctx, newCopier(g.opt.System.View, g.opt.Dest), abis[g.libc.Machine])
+	g.made = append(g.made, filepath.Join(g.opt.Dest, g.opt.Prefix+nssFile))
+	return writeFile(g.opt.Dest, g.opt.Prefix+nssFile, []byte(nameServices))
 }
 
 // copyFile copies one file, or makes a hard link of one with the same content.
@@ -279,7 +323,9 @@ func keepMode(f *os.File, st *unix.Stat_t) error {
 func (g *gathering) undo() error {
 	var errs []error
 	for _, host := range g.made {
-		errs = append(errs, os.Remove(host))
+		if err := os.Remove(host); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -60,6 +60,17 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// A relocation inside the code makes the loader write to it.
+func TestTreeRemarksTextRelocations(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/code.s", ".text\n.globl f\nf: .quad f\n.section .note.GNU-stack,\"\",%progbits\n")
+	link(t, dir+"/libtext.so", "-Wl,-soname,libtext.so", "-Wl,-z,notext", dir+"/code.s")
+	link(t, dir+"/libclean.so", "-Wl,-soname,libclean.so")
+	if text := oh(t, "tree", "--root", dir, "/libtext.so", "/libclean.so"); text != "/libtext.so (text relocations)\n/libclean.so\n" {
+		t.Errorf("%q", text)
+	}
+}
+
 func TestTreeJSON(t *testing.T) {
 	text, err := call("tree", "--json", "--root", chainRoot(t), "/bin/prog")
 	if err == nil {
