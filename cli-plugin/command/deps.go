@@ -12,7 +12,7 @@ func newDeps(dockerCLI command.Cli) *cobra.Command {
 		Args:  noSubcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDepsBuild(dockerCLI))
+	cmd.AddCommand(newDepsBuild(dockerCLI), newDepsLock(dockerCLI))
 	return cmd
 }
 

@@ -48,6 +48,8 @@ const (
 	NotVerified    Code = "OH-026" // an image is not as it should be
 	NotMigrated    Code = "OH-027" // a switch to another image, or back, cannot be made
 	BundleFailed   Code = "OH-028" // a command of the bundler failed or found something
+	NoLock         Code = "OH-029" // newer versions of what components pin cannot be found
+	Outdated       Code = "OH-030" // what components pin is not the newest
 	Unforeseen     Code = "OH-099" // every other error
 )
 

