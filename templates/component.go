@@ -19,6 +19,9 @@ import (
 //go:embed components stage1 libraries.toml
 var embedded embed.FS
 
+// componentFile describes a component in its folder.
+const componentFile = "component.toml"
+
 // Component is one part of the payload: a folder with a component.toml and,
 // where Debian packages alone are not enough, an install.sh. docs/architecture.md
 // describes the file format.
@@ -145,7 +148,7 @@ func load(name string, folder fs.FS) (Component, error) {
 	if err != nil {
 		return c, fmt.Errorf("reading component %s: %w", name, err)
 	}
-	text, ok := c.Files["component.toml"]
+	text, ok := c.Files[componentFile]
 	if !ok {
 		return c, fmt.Errorf("component %s has no component.toml", name)
 	}

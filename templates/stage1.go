@@ -22,6 +22,10 @@ type Stage1 struct {
 	Arch        string      // GOARCH form
 	Components  []Component // those that Select returned
 	Labels      map[string]string
+
+	// Source are the files of a checkout of OpenHands, by slash-separated
+	// path, that the payload is made of instead of the release.
+	Source map[string]File
 }
 
 // File is a file of a build context.
@@ -121,7 +125,11 @@ func (s Stage1) Context() (map[string]File, error) {
 	}
 	for _, c := range s.Components {
 		for name, text := range c.Files {
-			files[path.Join("components", c.Name, name)] = File{Mode: 0o644, Data: text}
+			// What of it shapes the component is in recipe.json and the
+			// Dockerfile: nothing else is to have it built again.
+			if name != componentFile {
+				files[path.Join("components", c.Name, name)] = File{Mode: 0o644, Data: text}
+			}
 		}
 		recipe, err := c.recipe(libraries)
 		if err != nil {
@@ -132,6 +140,9 @@ func (s Stage1) Context() (map[string]File, error) {
 			return nil, fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
 		}
 		files[path.Join("components", c.Name, "recipe.json")] = File{Mode: 0o644, Data: text}
+	}
+	for name, file := range s.Source {
+		files[path.Join("source", name)] = file
 	}
 	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check())}
 	files["stage1/allow.txt"] = File{Mode: 0o644, Data: []byte(s.allow())}

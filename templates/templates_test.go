@@ -120,6 +120,24 @@ func TestStage1Dockerfile(t *testing.T) {
 	golden(t, "stage1.Dockerfile", got)
 }
 
+// With a checkout the one component that has the sources gets them, and the
+// version shapes nothing.
+func TestStage1OfACheckout(t *testing.T) {
+	s := stage1(only(t, "openhands", "core"))
+	s.Source = map[string]File{"openhands/x.py": {Mode: 0o644}}
+	text, err := s.Dockerfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(text, "source=source,target=/source"); n != 1 || strings.Contains(text, "OPENHANDS_VERSION") {
+		t.Errorf("%d mounts of the checkout:\n%s", n, text)
+	}
+	files, err := s.Context()
+	if _, ok := files["source/openhands/x.py"]; !ok || err != nil {
+		t.Errorf("the context lacks the checkout: %v", err)
+	}
+}
+
 func TestLayersPutLibrariesInTheMiddle(t *testing.T) {
 	got := stage1([]Component{{Name: "low", Order: 10}, {Name: "high", Order: 90}}).Layers()
 	if want := []string{"component-low", "libs", "component-high"}; !slices.Equal(got, want) {

@@ -278,7 +278,7 @@ func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migr
 			}
 		}
 	}
-	if m.runtimes.version == "" && slices.Contains(known, r.version) {
+	if m.runtimes.version == "" && m.runtimes.source == "" && slices.Contains(known, r.version) {
 		m.runtimes.version = r.version
 	}
 	return nil

@@ -20,14 +20,12 @@ const (
 // modeOptions are shared by the modes.
 type modeOptions struct {
 	mode      string
-	source    string
 	noBrowser bool
 	browser   bool // the default, which scripts like to spell out
 }
 
 func (o *modeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.mode, "mode", modeTwoStage, "two-stage, or traditional: the Dockerfile and the tags of OpenHands' own builder")
-	f.StringVar(&o.source, "source", "", "Folder with OpenHands' sources for the traditional mode (default: the release of --openhands-version)")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "Leave the browser out")
 	f.BoolVar(&o.browser, "enable-browser", true, "Do not leave the browser out")
 	f.Lookup("enable-browser").Hidden = true
@@ -37,7 +35,7 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 var (
 	onlyTwoStage = []string{"server", "builder-base", "without", "deps-image", "user", "no-sudo", "layer-order", "assemble",
 		"export-library-path", "package-config", "pull", "offline"}
-	onlyTraditional = []string{"source", "build-folder", "extra-build-args", "strict-tags"}
+	onlyTraditional = []string{"build-folder", "extra-build-args", "strict-tags"}
 )
 
 // check refuses an unknown mode and flags of the other one, and turns the
@@ -60,7 +58,7 @@ func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error 
 			return problem.New(problem.Usage, fmt.Sprintf("--%s has no meaning in the %s mode", flag, o.mode), nil, see)
 		}
 	}
-	if o.source != "" && cmd.Flags().Changed("openhands-version") {
+	if runtimes.source != "" && cmd.Flags().Changed("openhands-version") {
 		return problem.New(problem.Usage, "--source and --openhands-version exclude each other", nil, "The sources say which version they are")
 	}
 	return nil

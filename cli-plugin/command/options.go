@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -26,6 +27,7 @@ import (
 type payloadOptions struct {
 	server      string
 	version     string
+	source      string
 	builderBase string
 	without     []string
 	platform    string
@@ -35,6 +37,7 @@ type payloadOptions struct {
 func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.server, "server", plan.DefaultServer, "Server profile of the payload")
 	f.StringVar(&o.version, "openhands-version", "", "Version of OpenHands, or of its agent server (default: the newest with the server)")
+	f.StringVar(&o.source, "source", "", "Folder with OpenHands' sources, instead of a release")
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
@@ -153,12 +156,28 @@ func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan,
 		return plan.Plan{}, err
 	}
 	in := plan.Inputs{Components: components}
+	if in.Source, err = o.checkout(); err != nil {
+		return plan.Plan{}, err
+	}
 	if deps == nil {
 		if in.Helpers, err = helpers.For(arch); err != nil {
 			return plan.Plan{}, err
 		}
 	}
 	return plan.New(o.planOptions(arch, deps), in)
+}
+
+// checkout reads what a payload takes of the user's sources; nil without any.
+func (o *payloadOptions) checkout() (*plan.Source, error) {
+	if o.source == "" {
+		return nil, nil
+	}
+	source, err := traditional.Open(o.source)
+	if err != nil {
+		return nil, err
+	}
+	files, err := source.PayloadFiles()
+	return &plan.Source{Version: source.PayloadVersion(), Files: files}, err
 }
 
 // sketch makes a plan without needing an engine: where none answers, it is for

@@ -79,7 +79,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 }
 
 func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
-	source, closeSource, err := o.openSource(ctx, runtimes.version, os.Stderr)
+	source, closeSource, err := runtimes.openSource(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

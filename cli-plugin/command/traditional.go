@@ -40,7 +40,7 @@ func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 }
 
 // openSource opens the user's sources, or those of a release, until closed.
-func (o *modeOptions) openSource(ctx context.Context, version string, log io.Writer) (_ *traditional.Source, close func() error, err error) {
+func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, close func() error, err error) {
 	if o.source != "" {
 		source, err := traditional.Open(o.source)
 		return source, func() error { return nil }, err
@@ -49,7 +49,7 @@ func (o *modeOptions) openSource(ctx context.Context, version string, log io.Wri
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := release.New(cmp.Or(version, plan.DefaultVersion(components, plan.DefaultServer)), knownReleases(components))
+	r, err := release.New(cmp.Or(o.version, plan.DefaultVersion(components, plan.DefaultServer)), knownReleases(components))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +128,7 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if err := o.check(bases); err != nil {
 		return err
 	}
-	source, closeSource, err := o.mode.openSource(ctx, o.runtimes.version, os.Stderr)
+	source, closeSource, err := o.runtimes.openSource(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -126,11 +126,18 @@ func (r Runtime) References() []string { return append([]string{r.Image}, r.Tags
 type Inputs struct {
 	Components []templates.Component // all there are, in layer order; nil: any version will do
 	Helpers    map[string][]byte     // helper binaries by name; nil with Options.Deps
+	Source     *Source               // instead of a release
+}
+
+// Source is a checkout of OpenHands.
+type Source struct {
+	Version string
+	Files   map[string]File // by slash-separated path
 }
 
 // New makes the plan. Errors are *problem.Error.
 func New(o Options, in Inputs) (Plan, error) {
-	if err := o.check(in.Components); err != nil {
+	if err := o.check(in); err != nil {
 		return Plan{}, err
 	}
 	var p Plan
@@ -154,11 +161,19 @@ func usage(format string, args ...any) error {
 	return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
 }
 
-func (o *Options) check(components []templates.Component) error {
-	if servers := servers(components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
+func (o *Options) check(in Inputs) error {
+	if servers := servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
 		return usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
 	}
-	if err := o.chooseVersion(components); err != nil {
+	if in.Source != nil {
+		if o.Version != "" {
+			return usage("--source and --openhands-version exclude each other")
+		}
+		if o.Deps != nil {
+			return usage("--source and --deps-image exclude each other")
+		}
+		o.Version = in.Source.Version
+	} else if err := o.chooseVersion(in.Components); err != nil {
 		return err
 	}
 	switch o.LayerOrder {
@@ -220,6 +235,12 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	stage := templates.Stage1{
 		Version: o.Version, Server: o.Server, BuilderBase: o.BuilderBase, Arch: o.Arch, Components: components,
 	}
+	if in.Source != nil {
+		if !slices.ContainsFunc(components, func(c templates.Component) bool { return c.Sources }) {
+			return Deps{}, usage("--source is for a payload with OpenHands' sources, and this one of %s is without", o.Server)
+		}
+		stage.Source = in.Source.Files
+	}
 	// The tag is over the Dockerfile without the labels, which hold the tag.
 	text, err := stage.Dockerfile()
 	if err != nil {
@@ -238,7 +259,6 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	told := []string{"version=" + o.Version, "server=" + o.Server, "architecture=" + o.Arch, "builder=" + o.BuilderBase, "dockerfile=" + part([]byte(text))}
 	for _, component := range components {
 		hash.add("component", []byte(component.Name))
-		hash.addAll("file", component.Files)
 		files := newDigest()
 		files.addAll("file", component.Files)
 		told = append(told, "component/"+component.Name+"="+hex.EncodeToString(files.Sum(nil)[:partLength]))

@@ -84,6 +84,38 @@ func TestDepsTagCoversThePayload(t *testing.T) {
 	}
 }
 
+// A changed source file is another payload, of which only the sources differ.
+func TestSource(t *testing.T) {
+	in := inputs()
+	in.Components = append(in.Components, templates.Component{Name: "openhands", Order: 90, Sources: true})
+	o := options()
+	o.Version = ""
+	in.Source = &Source{Version: "1.7.0.dev", Files: map[string]File{"openhands/x.py": {Mode: 0o644, Data: []byte("1")}}}
+	first := mustPlan(t, o, in).Deps
+	if !strings.HasPrefix(first.Tag, "oh_deps_v1.7.0.dev_") {
+		t.Errorf("tag %s", first.Tag)
+	}
+	if file := first.Context["source/openhands/x.py"]; string(file.Data) != "1" {
+		t.Errorf("the context holds %v", file)
+	}
+	in.Source.Files["openhands/x.py"] = File{Mode: 0o644, Data: []byte("2")}
+	second := mustPlan(t, o, in).Deps
+	if second.Tag == first.Tag {
+		t.Error("changed sources have the same tag")
+	}
+	for name, change := range map[string]func(*Options, *Inputs){
+		"version":    func(o *Options, _ *Inputs) { o.Version = "1.6.0" },
+		"deps image": func(o *Options, _ *Inputs) { o.Deps = &DepsImage{Ref: "a"} },
+		"no sources": func(o *Options, _ *Inputs) { o.Without = []string{"openhands"} },
+	} {
+		o, in := o, in
+		change(&o, &in)
+		if _, err := New(o, in); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
 func TestSetupLabelCoversTheRuntime(t *testing.T) {
 	const label = "dev.openhands.setup"
 	seen := map[string]string{mustPlan(t, options(), inputs()).Runtimes[0].Labels[label]: "nothing"}

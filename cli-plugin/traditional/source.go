@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -50,6 +51,13 @@ func Open(root string) (*Source, error) {
 	}
 	return s, nil
 }
+
+// PayloadVersion is the version in the characters that tags of payloads have.
+func (s *Source) PayloadVersion() string {
+	return strings.Trim(notInVersion.ReplaceAllString(s.version, "."), ".")
+}
+
+var notInVersion = regexp.MustCompile(`[^0-9A-Za-z]+`)
 
 // Version is the version of OpenHands that the sources say they are.
 func (s *Source) Version() string { return s.version }
