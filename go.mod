@@ -3,7 +3,6 @@ module github.com/docker-openhands/docker-openhands
 go 1.26.8
 
 require (
-	github.com/BurntSushi/toml v1.6.0
 	github.com/distribution/reference v0.6.0
 	github.com/docker/cli v29.9.3+incompatible
 	github.com/docker/go-units v0.5.0

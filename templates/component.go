@@ -1,16 +1,11 @@
 package templates
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -28,9 +23,11 @@ const componentFile = "component.toml"
 type Component struct {
 	Name        string `toml:"-"` // the folder's name
 	Description string
+	License     string // SPDX expression of what it mainly consists of
 
 	// Order is the place of the component's layer in the deps image: what
-	// changes more rarely has a lower number and lies further down.
+	// changes more rarely has a lower number and lies further down. None
+	// means defaultOrder.
 	Order int
 
 	// Server names the one server profile that the component belongs to;
@@ -105,61 +102,6 @@ func (c Component) recipe(libraries []bundler.Rewrite) (bundler.Recipe, error) {
 		Prune:       c.Prune,
 		Launchers:   launchers,
 	}, nil
-}
-
-// Components returns the built-in components in layer order.
-func Components() ([]Component, error) {
-	entries, err := fs.ReadDir(embedded, "components")
-	if err != nil {
-		return nil, fmt.Errorf("listing components: %w", err)
-	}
-	var components []Component
-	for _, entry := range entries {
-		folder, err := fs.Sub(embedded, path.Join("components", entry.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("opening component %s: %w", entry.Name(), err)
-		}
-		component, err := load(entry.Name(), folder)
-		if err != nil {
-			return nil, err
-		}
-		components = append(components, component)
-	}
-	slices.SortFunc(components, func(a, b Component) int {
-		if a.Order != b.Order {
-			return a.Order - b.Order
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	return components, nil
-}
-
-// load reads the component name from its folder. Unknown keys are errors: a
-// misspelled one would otherwise leave something out of the payload silently.
-func load(name string, folder fs.FS) (Component, error) {
-	c := Component{Name: name, Files: map[string][]byte{}}
-	err := fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		c.Files[file], err = fs.ReadFile(folder, file)
-		return err
-	})
-	if err != nil {
-		return c, fmt.Errorf("reading component %s: %w", name, err)
-	}
-	text, ok := c.Files[componentFile]
-	if !ok {
-		return c, fmt.Errorf("component %s has no component.toml", name)
-	}
-	meta, err := toml.NewDecoder(bytes.NewReader(text)).Decode(&c)
-	if err != nil {
-		return c, fmt.Errorf("component %s: component.toml: %w", name, err)
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return c, fmt.Errorf("component %s: component.toml: unknown key %s", name, unknown[0])
-	}
-	return c, nil
 }
 
 func names(components []Component) string {

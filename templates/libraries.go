@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 )
@@ -28,7 +28,7 @@ func libraryRewrites(arch string) ([]bundler.Rewrite, error) {
 		return nil, fmt.Errorf("reading library rewrites: %w", err)
 	}
 	var table struct{ Rewrites []bundler.Rewrite }
-	if _, err := toml.Decode(string(text), &table); err != nil {
+	if err := toml.Unmarshal(text, &table); err != nil {
 		return nil, fmt.Errorf("libraries.toml: %w", err)
 	}
 	for i := range table.Rewrites {

@@ -80,3 +80,14 @@ func fulfilling(components []Component, need string) []Component {
 	}
 	return found
 }
+
+// Servers are the profiles that components belong to.
+func Servers(components []Component) []string {
+	var all []string
+	for _, c := range components {
+		if c.Server != "" && !slices.Contains(all, c.Server) {
+			all = append(all, c.Server)
+		}
+	}
+	return all
+}

@@ -77,13 +77,7 @@ func TestSelectNamesTheProvider(t *testing.T) {
 // Every payload that can be chosen with one option is complete.
 func TestBuiltInComponentsGoTogether(t *testing.T) {
 	all := components(t)
-	servers := map[string]bool{}
-	for _, c := range all {
-		if c.Server != "" {
-			servers[c.Server] = true
-		}
-	}
-	for server := range servers {
+	for _, server := range Servers(all) {
 		if _, err := Select(all, Choice{Server: server}); err != nil {
 			t.Errorf("%s: %v", server, err)
 		}

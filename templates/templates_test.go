@@ -45,8 +45,8 @@ func TestComponentsAreComplete(t *testing.T) {
 		t.Errorf("not in layer order: %s", names(all))
 	}
 	for _, c := range all {
-		if c.Description == "" || len(c.Proof) == 0 {
-			t.Errorf("%s: a description and a proof are needed", c.Name)
+		if c.License == "" {
+			t.Errorf("%s: a license is needed, an SPDX expression", c.Name)
 		}
 		if c.Releases != nil {
 			versions, _ := Releases([]Component{c}, c.Server)
@@ -63,20 +63,33 @@ func TestComponentsAreComplete(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
+	const good = "description = 'x'\nproof = ['/openhands/x']\n"
 	for _, test := range []struct{ name, toml, want string }{
-		{"misspelled key", "descripton = 'x'", "unknown key descripton"},
-		{"broken syntax", "order = ", "component.toml"},
-		{"wrong type", "order = 'first'", "order"},
+		{"misspelled key", "# x\ndescripton = 'x'", "dir/component.toml:2: unknown key descripton"},
+		{"misspelled key of a table", good + "[[links]]\npath = '/openhands/x'\ntraget = 'y'", "dir/component.toml:5: unknown key links.traget"},
+		{"unknown table", good + "[[program]]\nfrom = '/x'", "dir/component.toml:3: unknown key program"},
+		{"broken syntax", good + "order = ", "dir/component.toml:3: "},
+		{"wrong type", good + "order = 'first'", "dir/component.toml:3: "},
+		{"no description", "proof = ['x']", "dir/component.toml:1: a description is needed"},
+		{"no proof", "description = 'x'", "dir/component.toml:1: a proof is needed"},
+		{"an option as a package", good + "packages = ['tmux', '-o']", `dir/component.toml:3: "-o" is no Debian package`},
+		{"a need outside", good + "needs = { python = ['/usr'] }", `dir/component.toml:3: "/usr" is not a clean path below /openhands`},
+		{"a program outside", good + "[[programs]]\nfrom = '/usr/bin/x'\nto = '/usr/bin/y'", `dir/component.toml:5: recipe x: to "/usr/bin/y" is not`},
+		{"a launcher of nothing", good + "[launchers.x]\nargs = ['y']", `dir/component.toml:3: the launcher "x"`},
+		{"releases without a file", good + "releases = { package = 'x', file = 'y' }", `dir/component.toml:3: there is no file "y"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := load("x", fstest.MapFS{"component.toml": {Data: []byte(test.toml)}})
-			if err == nil || !strings.Contains(err.Error(), test.want) {
+			_, err := load("x", fstest.MapFS{"component.toml": {Data: []byte(test.toml)}}, "dir")
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
 		})
 	}
-	if _, err := load("x", fstest.MapFS{"install.sh": {}}); err == nil {
+	if _, err := load("x", fstest.MapFS{"install.sh": {}}, "dir"); err == nil {
 		t.Error("a folder without component.toml was accepted")
+	}
+	if _, err := load("X y", fstest.MapFS{"component.toml": {Data: []byte(good)}}, "dir"); err == nil {
+		t.Error("a folder with a blank in its name was accepted")
 	}
 }
 

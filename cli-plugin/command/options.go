@@ -29,7 +29,9 @@ type payloadOptions struct {
 	version     string
 	source      string
 	builderBase string
+	with        []string
 	without     []string
+	dirs        []string // of the user's own components
 	platform    string
 	repository  string
 }
@@ -39,7 +41,9 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.version, "openhands-version", "", "Version of OpenHands, or of its agent server (default: the newest with the server)")
 	f.StringVar(&o.source, "source", "", "Folder with OpenHands' sources, instead of a release")
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
+	f.StringSliceVar(&o.with, "with", nil, "Optional components to put in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
+	f.StringArrayVar(&o.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 }
@@ -114,9 +118,12 @@ func complete(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
 		}
 	}
-	if cmd.Flags().Lookup("without") != nil {
-		_ = cmd.RegisterFlagCompletionFunc("without", completeList(componentNames()))
+	all, err := templates.Components()
+	if err != nil {
+		return // every command says so
 	}
+	completeComponents(cmd, "with", all, func(c templates.Component) bool { return c.Optional })
+	completeComponents(cmd, "without", all, func(c templates.Component) bool { return !c.Optional })
 }
 
 func serverNames() []string {
@@ -127,23 +134,37 @@ func serverNames() []string {
 	return names
 }
 
-func componentNames() []string {
-	components, err := templates.Components()
-	if err != nil {
-		return nil
+func completeComponents(cmd *cobra.Command, flag string, all []templates.Component, suggested func(templates.Component) bool) {
+	if cmd.Flags().Lookup(flag) == nil {
+		return
 	}
 	var names []string
-	for _, c := range components {
-		names = append(names, c.Name)
+	for _, c := range all {
+		if suggested(c) {
+			names = append(names, c.Name)
+		}
 	}
-	return names
+	_ = cmd.RegisterFlagCompletionFunc(flag, completeList(names))
+}
+
+// components are the built-in ones and the user's own.
+func (o *payloadOptions) components() ([]templates.Component, error) {
+	all, err := templates.Components()
+	if err != nil {
+		return nil, err
+	}
+	all, err = templates.AddFrom(all, o.dirs...)
+	if err != nil {
+		return nil, problem.New(problem.BadComponent, "a component of --component-dir cannot be used", err, "Correct it; docs/components.md describes the format")
+	}
+	return all, nil
 }
 
 // planOptions are the options of the plan for arch.
 func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
 	return plan.Options{
 		Bases: o.bases, Repository: o.repository,
-		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, Without: o.without,
+		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, With: o.with, Without: o.without,
 		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
 		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 	}
@@ -151,7 +172,7 @@ func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Opt
 
 // makePlan makes the plan for arch.
 func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
-	components, err := templates.Components()
+	components, err := o.components()
 	if err != nil {
 		return plan.Plan{}, err
 	}

@@ -91,6 +91,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newBuild(dockerCLI),
 		newBundle(dockerCLI),
 		newCompletion(dockerCLI),
+		newComponents(dockerCLI),
 		newConfig(dockerCLI),
 		newDeps(dockerCLI),
 		newInspect(dockerCLI),

@@ -162,7 +162,7 @@ func usage(format string, args ...any) error {
 }
 
 func (o *Options) check(in Inputs) error {
-	if servers := servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
+	if servers := templates.Servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
 		return usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
 	}
 	if in.Source != nil {
@@ -297,17 +297,6 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	}
 	d.Context = context
 	return d, nil
-}
-
-// servers are the profiles that components belong to.
-func servers(components []templates.Component) []string {
-	var all []string
-	for _, c := range components {
-		if c.Server != "" && !slices.Contains(all, c.Server) {
-			all = append(all, c.Server)
-		}
-	}
-	return all
 }
 
 // partLength is how many bytes of a hash LabelInputs tells of one part.

@@ -37,7 +37,7 @@ func (o *Options) chooseVersion(components []templates.Component) error {
 		return nil
 	}
 	choose := "Choose one of " + strings.Join(known, ", ")
-	others := slices.DeleteFunc(servers(components), func(server string) bool { return server == o.Server })
+	others := slices.DeleteFunc(templates.Servers(components), func(server string) bool { return server == o.Server })
 	if !final || len(others) == 0 || !newer(o.Version, newest) {
 		return problem.New(problem.Usage, fmt.Sprintf("no release %s for the server %s is known", o.Version, o.Server), nil, choose)
 	}

@@ -50,6 +50,7 @@ const (
 	BundleFailed   Code = "OH-028" // a command of the bundler failed or found something
 	NoLock         Code = "OH-029" // newer versions of what components pin cannot be found
 	Outdated       Code = "OH-030" // what components pin is not the newest
+	BadComponent   Code = "OH-031" // a component cannot be understood
 	Unforeseen     Code = "OH-099" // every other error
 )
 

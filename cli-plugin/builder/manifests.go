@@ -1,0 +1,38 @@
+package builder
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/client"
+)
+
+// Manifests returns what the payloads of the engine say of themselves, the
+// newest first.
+func (e *Engine) Manifests(ctx context.Context) ([]payload.Manifest, error) {
+	list, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindDeps)})
+	if err != nil {
+		return nil, fmt.Errorf("listing payloads: %w", err)
+	}
+	slices.SortFunc(list.Items, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	var manifests []payload.Manifest
+	for _, summary := range list.Items {
+		found, err := e.inspect(ctx, summary.ID)
+		if err != nil {
+			return manifests, err
+		}
+		if found == nil { // removed since
+			continue
+		}
+		manifest, err := e.manifest(ctx, summary.ID, found)
+		if err != nil {
+			return manifests, err
+		}
+		manifests = append(manifests, manifest)
+	}
+	return manifests, nil
+}

@@ -1,0 +1,116 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/templates"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+)
+
+// componentReport says what a component is.
+type componentReport struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	License     string   `json:"license,omitempty"` // SPDX expression
+	Servers     []string `json:"servers"`
+	Default     bool     `json:"default"` // part of a payload that does not leave it out
+	Provides    string   `json:"provides,omitempty"`
+	Needs       []string `json:"needs"` // names or roles
+	Packages    []string `json:"packages"`
+	Proof       []string `json:"proof"`
+
+	// As the newest payload of the engine that has the component says.
+	Size  int64 `json:"size,omitempty"` // bytes, without shared libraries
+	Files int   `json:"files,omitempty"`
+
+	server string // the only one, if it is only one's
+}
+
+func newComponents(dockerCLI command.Cli) *cobra.Command {
+	var choice payloadOptions
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "components",
+		Short: "List what a payload can be made of",
+		Long: `Lists what a payload can be made of. SIZE is that in the newest payload of the
+engine that has the component, without the libraries that components share.
+'docker openhands build --with' puts optional ones in, --without leaves others out.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			components, err := choice.components()
+			if err != nil {
+				return err
+			}
+			var manifests []payload.Manifest
+			if engine, err := connect(cmd.Context(), dockerCLI); err == nil { // sizes are not worth an error
+				manifests, _ = engine.Manifests(cmd.Context())
+			}
+			reports := reportComponents(components, manifests)
+			if asJSON {
+				return writeJSON(dockerCLI.Out(), map[string]any{"components": reports})
+			}
+			return writeComponents(dockerCLI.Out(), reports)
+		},
+	}
+	cmd.Flags().StringArrayVar(&choice.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+// reportComponents takes sizes from the first manifest that has the component.
+func reportComponents(components []templates.Component, manifests []payload.Manifest) []componentReport {
+	servers := templates.Servers(components)
+	var reports []componentReport
+	for _, c := range components {
+		r := componentReport{
+			Name: c.Name, Description: c.Description, License: c.License, Servers: servers, Default: !c.Optional, Provides: c.Provides,
+			Needs: slices.AppendSeq([]string{}, maps.Keys(c.Needs)), Packages: append([]string{}, c.Packages...), Proof: c.Proof,
+			server: c.Server,
+		}
+		slices.Sort(r.Needs)
+		if c.Server != "" {
+			r.Servers = []string{c.Server}
+		}
+		for _, m := range manifests {
+			i := slices.IndexFunc(m.Components, func(found payload.Component) bool { return found.Name == c.Name })
+			if i >= 0 {
+				r.Size, r.Files = m.Components[i].Bytes, m.Components[i].Files
+				break
+			}
+		}
+		reports = append(reports, r)
+	}
+	return reports
+}
+
+func writeComponents(w io.Writer, reports []componentReport) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "COMPONENT\tDEFAULT\tSIZE\tLICENSE\tSERVER\tDESCRIPTION")
+	for _, r := range reports {
+		standard, size := "no", "-"
+		if r.Default {
+			standard = "yes"
+		}
+		if r.Size > 0 {
+			size = units.HumanSize(float64(r.Size))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, standard, size, cmp.Or(r.License, "-"), cmp.Or(r.server, "all"), r.Description)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(table, "\nCOMPONENT\tPROOF")
+	for _, r := range reports {
+		fmt.Fprintf(table, "%s\t%s\n", r.Name, shortened(strings.Join(r.Proof, " ")))
+	}
+	return table.Flush()
+}

@@ -1,0 +1,193 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// defaultOrder puts a layer above all of the built-in components' but that of
+// OpenHands' sources.
+const defaultOrder = 85
+
+// Components returns the built-in components in layer order.
+func Components() ([]Component, error) {
+	entries, err := fs.ReadDir(embedded, "components")
+	if err != nil {
+		return nil, fmt.Errorf("listing components: %w", err)
+	}
+	var components []Component
+	for _, entry := range entries {
+		where := path.Join("components", entry.Name())
+		folder, err := fs.Sub(embedded, where)
+		if err != nil {
+			return nil, fmt.Errorf("opening component %s: %w", entry.Name(), err)
+		}
+		component, err := load(entry.Name(), folder, where)
+		if err != nil {
+			return nil, err
+		}
+		components = append(components, component)
+	}
+	inLayerOrder(components)
+	return components, nil
+}
+
+// AddFrom returns the components with those that users have in folders of
+// their own, in layer order. The name of each is that of its folder, and none
+// may have it already.
+func AddFrom(components []Component, dirs ...string) ([]Component, error) {
+	all := slices.Clone(components)
+	for _, dir := range dirs {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, fmt.Errorf("finding the component %s: %w", dir, err)
+		}
+		c, err := load(filepath.Base(absolute), os.DirFS(dir), dir)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o Component) bool { return o.Name == c.Name }) {
+			return nil, fmt.Errorf("%s: there is a component %q already: rename the folder", dir, c.Name)
+		}
+		if c.Server != "" && !slices.Contains(Servers(components), c.Server) {
+			return nil, fmt.Errorf("%s: there is no server %q", c.at(dir, "server"), c.Server)
+		}
+		all = append(all, c)
+	}
+	inLayerOrder(all)
+	return all, nil
+}
+
+func inLayerOrder(components []Component) {
+	slices.SortFunc(components, func(a, b Component) int {
+		if a.Order != b.Order {
+			return a.Order - b.Order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// load reads the component name from its folder, which messages call where.
+// Unknown keys are errors: a misspelled one would otherwise leave something out
+// of the payload silently.
+func load(name string, folder fs.FS, where string) (Component, error) {
+	c := Component{Name: name, Files: map[string][]byte{}}
+	err := fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		c.Files[file], err = fs.ReadFile(folder, file)
+		return err
+	})
+	if err != nil {
+		return c, fmt.Errorf("reading the component %s: %w", where, err)
+	}
+	text, ok := c.Files[componentFile]
+	if !ok {
+		return c, fmt.Errorf("%s has no %s", where, componentFile)
+	}
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
+		return c, decodeError(path.Join(where, componentFile), err)
+	}
+	if c.Order == 0 {
+		c.Order = defaultOrder
+	}
+	return c, c.check(where)
+}
+
+// decodeError names the place of an error in a TOML file.
+func decodeError(file string, err error) error {
+	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(unknown.Errors) > 0 {
+		first := &unknown.Errors[0]
+		line, _ := first.Position()
+		return fmt.Errorf("%s:%d: unknown key %s", file, line, strings.Join(first.Key(), "."))
+	}
+	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ := wrong.Position()
+		return fmt.Errorf("%s:%d: %s", file, line, strings.TrimPrefix(wrong.Error(), "toml: "))
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+var (
+	componentName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`)
+	debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$`)
+)
+
+// check refuses what a build would fail at, or do something else with.
+func (c Component) check(where string) error {
+	if !componentName.MatchString(c.Name) {
+		return fmt.Errorf("%s: the folder of a component has a name of at most 41 characters a-z, 0-9 and -", where)
+	}
+	bad := func(key, format string, args ...any) error {
+		return fmt.Errorf("%s: %s", c.at(where, key), fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.Description == "":
+		return bad("description", "a description is needed")
+	case len(c.Proof) == 0:
+		return bad("proof", "a proof is needed: the command that shows that the component works")
+	case c.Releases != nil && c.Files[c.Releases.File] == nil:
+		return bad("releases", "there is no file %q", c.Releases.File)
+	}
+	for _, name := range c.Packages {
+		if !debianPackage.MatchString(name) {
+			return bad(name, "%q is no Debian package", name)
+		}
+	}
+	for _, paths := range c.Needs {
+		for _, p := range paths {
+			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") {
+				return bad(p, "%q is not a clean path below %s", p, payload.Prefix)
+			}
+		}
+	}
+	for name, launcher := range c.Launchers {
+		if path.Base(name) != name || !path.IsAbs(launcher.Path) {
+			return bad("launchers."+name, "the launcher %q needs the absolute path of a program", name)
+		}
+	}
+	recipe, err := c.recipe(nil)
+	if err != nil {
+		return bad("launchers", "%v", err)
+	}
+	text, err := json.Marshal(recipe)
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	if _, err := bundler.ParseRecipe(text, payload.Prefix); err != nil {
+		return bad(quoted(err), "%v", err)
+	}
+	return nil
+}
+
+// at is the file and the line in which the word stands that a message is
+// about; where it is missing, the first one.
+func (c Component) at(where, word string) string {
+	before, _, found := strings.Cut(string(c.Files[componentFile]), word)
+	if !found {
+		before = ""
+	}
+	return fmt.Sprintf("%s:%d", path.Join(where, componentFile), 1+strings.Count(before, "\n"))
+}
+
+// quoted is the first quoted word of an error.
+func quoted(err error) string {
+	_, rest, _ := strings.Cut(err.Error(), `"`)
+	word, _, _ := strings.Cut(rest, `"`)
+	return word
+}
