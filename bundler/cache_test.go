@@ -3,7 +3,6 @@ package bundler
 import (
 	"debug/elf"
 	"encoding/binary"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -116,24 +115,16 @@ func FuzzCache(f *testing.F) {
 	f.Add(oldCacheMagic+"\x00\x01\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00libz.so\x00/z\x00", "libz.so")
 	f.Add(oldCacheMagic+"\x00\x00\x00\x00\x00"+good, "libb.so.9")
 	f.Fuzz(func(t *testing.T, text, name string) {
-		before := allocated()
-		c, err := ParseCache(text)
-		if err == nil {
+		withinMemory(t, 64<<10+2*len(text), func() {
+			c, err := ParseCache(text)
+			if err != nil {
+				return
+			}
 			for _, m := range []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64} {
 				if p, ok := c.Lookup(name, m, []string{"glibc-hwcaps/x86-64-v3", "tls"}); ok && p == "" {
 					t.Error("found the empty path")
 				}
 			}
-		}
-		if n := allocated() - before; n > 64<<10+2*uint64(len(text)) {
-			t.Errorf("%d bytes of memory for %d bytes", n, len(text))
-		}
+		})
 	})
-}
-
-// allocated returns how many bytes have been allocated since the start.
-func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
 }

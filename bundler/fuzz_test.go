@@ -3,6 +3,7 @@ package bundler
 import (
 	"bytes"
 	"debug/elf"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
@@ -31,7 +32,7 @@ func FuzzSeal(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		allocated := allocation(func() {
+		withinMemory(t, 1<<20+16*len(data), func() {
 			o, err := ReadObject(bytes.NewReader(data))
 			if err != nil {
 				return
@@ -59,9 +60,6 @@ func FuzzSeal(f *testing.F) {
 				t.Errorf("not sealed: interpreter %q, stack executable %v", file.object.Interp, file.object.ExecStack)
 			}
 		})
-		if limit := uint64(1<<20 + 16*len(data)); allocated > limit {
-			t.Errorf("%d bytes allocated for a file of %d", allocated, len(data))
-		}
 	})
 }
 
@@ -69,14 +67,22 @@ func hasStack(o *Object) bool {
 	return slices.ContainsFunc(o.progs, func(p prog) bool { return elf.ProgType(p.Type) == elf.PT_GNU_STACK })
 }
 
-// allocation returns about how many bytes are allocated while do runs.
-func allocation(do func()) uint64 {
+// withinMemory fails where do allocates more than a number of bytes. Others in
+// the process may allocate too, so that only what happens again counts.
+func withinMemory(t *testing.T, limit int, do func()) {
+	t.Helper()
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	before := sample[0].Value.Uint64()
-	do()
-	metrics.Read(sample)
-	return sample[0].Value.Uint64() - before
+	least := uint64(math.MaxUint64)
+	for range 3 {
+		metrics.Read(sample)
+		before := sample[0].Value.Uint64()
+		do()
+		metrics.Read(sample)
+		if least = min(least, sample[0].Value.Uint64()-before); least <= uint64(limit) {
+			return
+		}
+	}
+	t.Errorf("%d bytes allocated, more than %d", least, limit)
 }
 
 // Any file that goes by the name of a loader or C library is sealed in all

@@ -131,15 +131,14 @@ func FuzzReadObject(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		before := allocated()
-		o, err := ReadObject(bytes.NewReader(data))
-		if err == nil {
-			o.readVersions(bytes.NewReader(data))
-			o.ReadOpens(bytes.NewReader(data))
-		}
-		if n := allocated() - before; n > 2<<20+8*uint64(len(data)) {
-			t.Errorf("%d bytes of memory for a file of %d", n, len(data))
-		}
+		var o *Object
+		var err error
+		withinMemory(t, 2<<20+8*len(data), func() {
+			if o, err = ReadObject(bytes.NewReader(data)); err == nil {
+				o.readVersions(bytes.NewReader(data))
+				o.ReadOpens(bytes.NewReader(data))
+			}
+		})
 		if err != nil {
 			return
 		}

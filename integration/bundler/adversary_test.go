@@ -1,40 +1,65 @@
 package bundler
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
 
-// box is a root file system that holds nothing but a loader and fixtures.
+// architecture is what loaders and fixtures of a machine are called, and made
+// by.
+type architecture struct {
+	goarch, gcc       string
+	triplet, platform string
+	glibc, musl       string // loaders
+	stranger          byte   // e_machine of the other one
+}
+
+var architectures = []architecture{
+	{"amd64", "gcc", "x86_64-linux-gnu", "x86_64", "/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1", byte(elf.EM_AARCH64)},
+	{"arm64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu", "aarch64", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-aarch64.so.1", byte(elf.EM_X86_64)},
+}
+
+// box is a root file system that holds nothing but a loader and fixtures, and
+// an emulator where it takes one.
 type box struct {
+	architecture
 	t    *testing.T
 	root string
 	obj  string // an object file with a function of no name
 }
 
-func newBox(t *testing.T) *box {
-	b := &box{t: t, root: t.TempDir()}
+func newBox(t *testing.T, a architecture) *box {
+	b := &box{architecture: a, t: t, root: t.TempDir()}
+	if a.goarch != runtime.GOARCH {
+		if err := lab.EnsureProgram(t.Context(), t.Output(), a.gcc, "gcc-"+a.triplet); err != nil {
+			t.Fatal(err)
+		}
+		emulator(t, b.root)
+	}
 	b.obj = filepath.Join(t.TempDir(), "empty.o")
-	b.gcc("-c", "-fPIC", "-o", b.obj, "-x", "c", b.write("/empty.c", "int unused;"))
+	b.compile("-c", "-fPIC", "-o", b.obj, "-x", "c", b.write("/empty.c", "int unused;"))
 	if err := os.Remove(b.root + "/empty.c"); err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func (b *box) gcc(args ...string) {
+func (b *box) compile(args ...string) {
 	b.t.Helper()
-	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		b.t.Fatalf("gcc %v: %v\n%s", args, err, out)
+	if out, err := exec.Command(b.gcc, args...).CombinedOutput(); err != nil {
+		b.t.Fatalf("%s %v: %v\n%s", b.gcc, args, err, out)
 	}
 }
 
@@ -50,14 +75,14 @@ func (b *box) lib(path string, args ...string) {
 		}
 		line = append(line, a)
 	}
-	b.gcc(line...)
+	b.compile(line...)
 }
 
 // stub returns a library with a given SONAME, to link against.
 func (b *box) stub(soname string, args ...string) string {
 	b.t.Helper()
 	file := filepath.Join(b.t.TempDir(), "stub.so")
-	b.gcc(append([]string{"-nostdlib", "-shared", "-o", file, b.obj, "-Wl,-soname," + soname}, args...)...)
+	b.compile(append([]string{"-nostdlib", "-shared", "-o", file, b.obj, "-Wl,-soname," + soname}, args...)...)
 	return file
 }
 
@@ -111,7 +136,7 @@ type adversary struct {
 	build       func(b *box, dir string)
 }
 
-func adversaries() []adversary {
+func adversaries(a architecture) []adversary {
 	cases := []adversary{
 		{"origin through a linked folder", "", func(b *box, d string) {
 			b.lib(d+"/real/deep/libg.so", soname("libg.so"), "needs:libf.so", newTags, rpath("$ORIGIN/../beside"))
@@ -128,9 +153,9 @@ func adversaries() []adversary {
 			b.lib(d+"/prog", "needs:libg.so", newTags, rpath("$ORIGIN/lib"))
 		}},
 		{"tokens", "", func(b *box, d string) {
-			b.lib(d+"/lib/x86_64-linux-gnu/liba.so", soname("liba.so"))
+			b.lib(d+"/lib/"+b.triplet+"/liba.so", soname("liba.so"))
 			b.lib(d+"/lib64/liba.so", soname("liba.so"))
-			b.lib(d+"/x86_64/libb.so", soname("libb.so"))
+			b.lib(d+"/"+b.platform+"/libb.so", soname("libb.so"))
 			b.lib(d+"/haswell/libb.so", soname("libb.so"))
 			b.lib(d+"/x$ORIGINAL/libc1.so", soname("libc1.so"))
 			b.lib(d+"/x/y/libd.so", soname("libd.so"))
@@ -290,7 +315,7 @@ func adversaries() []adversary {
 		{"default directories", "", func(b *box, d string) {
 			b.lib("/usr/lib/libd1.so", soname("libd1.so"))
 			b.lib("/lib/libd1.so", soname("libd1.so"))
-			b.lib("/usr/lib/x86_64-linux-gnu/libd1.so", soname("libd1.so"))
+			b.lib("/usr/lib/"+b.triplet+"/libd1.so", soname("libd1.so"))
 			b.lib("/usr/local/lib/libd2.so", soname("libd2.so"))
 			b.lib("/lib64/libd3.so", soname("libd3.so"))
 			b.lib(d+"/prog", "needs:libd1.so", "needs:libd2.so", "needs:libd3.so")
@@ -303,11 +328,11 @@ func adversaries() []adversary {
 			script := b.write(d+"/v.map", "V1 { local: none; };\n")
 			old := b.write(d+"/f.c", "int f(void){return 1;}\n")
 			b.dir(d + "/lib")
-			b.gcc("-nostdlib", "-shared", "-fPIC", "-o", b.root+d+"/lib/libf.so", old, soname("libf.so"), "-Wl,--version-script,"+script)
+			b.compile("-nostdlib", "-shared", "-fPIC", "-o", b.root+d+"/lib/libf.so", old, soname("libf.so"), "-Wl,--version-script,"+script)
 			newer := b.write(d+"/v2.map", "V1 { local: none; };\nV2 { f; } V1;\n")
 			stub := b.stub("libf.so", "-fPIC", old, "-Wl,--version-script,"+newer)
 			caller := b.write(d+"/g.c", "int f(void); int g(void){return f();}\n")
-			b.gcc("-nostdlib", "-shared", "-fPIC", "-o", b.root+d+"/prog", caller, stub, oldTags, rpath(d+"/lib"))
+			b.compile("-nostdlib", "-shared", "-fPIC", "-o", b.root+d+"/prog", caller, stub, oldTags, rpath(d+"/lib"))
 		}},
 	}
 	// Something that is not a library of this machine stands before one that is.
@@ -316,7 +341,7 @@ func adversaries() []adversary {
 		at   int
 		with []byte
 	}{
-		{"wrong machine", 18, []byte{183, 0}},
+		{"wrong machine", 18, []byte{a.stranger, 0}},
 		{"wrong class", 4, []byte{1}},
 		{"big-endian", 5, []byte{2}},
 		{"not ELF", 0, []byte{'!'}},
@@ -393,31 +418,39 @@ var intended = map[string]map[string]bool{
 	"musl": {"wrong machine first": true, "wrong class first": true, "big-endian first": true, "not ELF first": true},
 }
 
-// The fixtures, as the loaders of four Debian releases and of Alpine see them.
+// The fixtures, as the loaders of Debian's releases and of Alpine see them;
+// emulated, those with differences between them.
 func TestAdversariesAsLoadersSay(t *testing.T) {
-	b := newBox(t)
-	cases := adversaries()
-	for i, c := range cases {
-		c.build(b, fmt.Sprintf("/f%d", i))
-	}
-	for _, l := range loaders(t) {
-		t.Run(l.name, func(t *testing.T) {
-			b.install(t, l)
-			for i, c := range cases {
-				t.Run(c.name, func(t *testing.T) {
-					diff := compareOne(t, b.root, l.path, fmt.Sprintf("/f%d/prog", i), c.libraryPath)
-					if differs := diff != ""; differs != intended[l.name][c.name] {
-						t.Errorf("loader (-), resolver (+):\n%s", diff)
-					}
-				})
-			}
-		})
+	for _, a := range architectures {
+		suites := releases
+		if a.goarch != runtime.GOARCH {
+			suites = []string{"bullseye", "trixie"}
+		}
+		b := newBox(t, a)
+		cases := adversaries(a)
+		for i, c := range cases {
+			c.build(b, fmt.Sprintf("/f%d", i))
+		}
+		for _, l := range loaders(t, a, suites) {
+			t.Run(a.goarch+" "+l.name, func(t *testing.T) {
+				b.install(t, l)
+				for i, c := range cases {
+					t.Run(c.name, func(t *testing.T) {
+						diff := compareOne(t, b.root, l.path, fmt.Sprintf("/f%d/prog", i), c.libraryPath)
+						if differs := diff != ""; differs != intended[l.name][c.name] {
+							t.Errorf("loader (-), resolver (+):\n%s", diff)
+						}
+					})
+				}
+			})
+		}
 	}
 }
 
 // Caches that each release's own ldconfig writes, in every format that it knows.
 func TestCachesAsLoadersSay(t *testing.T) {
-	b := newBox(t)
+	a := architectures[0]
+	b := newBox(t, a)
 	for _, folder := range []string{"/one", "/two", "/one/glibc-hwcaps/x86-64-v3", "/two/glibc-hwcaps/x86-64-v2", "/lib"} {
 		b.lib("/c"+folder+"/liba.so.1.2", soname("liba.so.1"))
 		b.lib("/c"+folder+"/libb.so.10.2", soname("libb.so.10"))
@@ -432,7 +465,7 @@ func TestCachesAsLoadersSay(t *testing.T) {
 	b.write("/etc/conf.d/a.conf", "/c/two  # last\n")
 	b.lib("/c/prog", "needs:liba.so.1", "needs:libb.so.10", "needs:libb.so.9", "needs:libonly.so", "needs:liblate.so", "needs:libplain.so", "needs:libgone.so", "needs:libnone.so")
 	b.lib("/c/nodefault", "needs:libplain.so", "needs:libonly.so", "-Wl,-z,nodefaultlib")
-	for _, l := range loaders(t) {
+	for _, l := range loaders(t, a, releases) {
 		if l.ldconfig == "" {
 			continue
 		}
@@ -460,20 +493,27 @@ type loader struct {
 	ldconfig   string // and that of its ldconfig, empty: it has no cache
 }
 
-func loaders(t *testing.T) []loader {
+// releases are the Debian releases whose C library is known.
+var releases = []string{"bullseye", "bookworm", "trixie", "sid"}
+
+func loaders(t *testing.T, a architecture, suites []string) []loader {
 	var list []loader
-	for _, suite := range []string{"bullseye", "bookworm", "trixie", "sid"} {
-		root, err := debian(t, suite)()
+	for _, suite := range suites {
+		find, ldconfig := debian(t, suite), "/sbin/ldconfig"
+		if a.goarch == "arm64" {
+			find, ldconfig = debianARM(t, suite), ""
+		}
+		root, err := find()
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, findLoader(t, suite, root, "/lib64/ld-linux-x86-64.so.2", "/sbin/ldconfig"))
+		list = append(list, findLoader(t, suite, root, a.glibc, ldconfig))
 	}
-	root, err := alpine(t, "amd64")()
+	root, err := alpine(t, a.goarch)()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(list, findLoader(t, "musl", root, "/lib/ld-musl-x86_64.so.1", ""))
+	return append(list, findLoader(t, "musl", root, a.musl, ""))
 }
 
 func findLoader(t *testing.T, name, root, path, ldconfig string) loader {
@@ -495,7 +535,7 @@ func findLoader(t *testing.T, name, root, path, ldconfig string) loader {
 // install makes a loader the only one of the box, without a cache.
 func (b *box) install(t *testing.T, l loader) {
 	t.Helper()
-	for _, old := range []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1", "/etc/ld.so.cache"} {
+	for _, old := range []string{b.glibc, b.musl, "/etc/ld.so.cache"} {
 		if err := os.RemoveAll(b.root + old); err != nil {
 			t.Fatal(err)
 		}

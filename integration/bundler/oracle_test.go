@@ -3,9 +3,7 @@ package bundler
 import (
 	"bytes"
 	"context"
-	"debug/elf"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -268,24 +266,12 @@ func runLoader(ctx context.Context, root string, env []string, argv ...string) (
 
 // elfFiles returns the paths of the ELF files of a root file system.
 func elfFiles(t *testing.T, root string) []string {
-	var names []string
-	err := filepath.WalkDir(root, func(host string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		f, err := os.Open(host)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		var magic [4]byte
-		if n, _ := f.Read(magic[:]); string(magic[:n]) == elf.ELFMAG {
-			names = append(names, strings.TrimPrefix(host, root))
-		}
-		return nil
-	})
+	names, err := lab.ELFFiles(root)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(name, root)
 	}
 	return names
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,12 +31,12 @@ func (b *bench) resolving(ctx context.Context) error {
 		return err
 	}
 	fast := []candidate{
-		{"`oh-bundle tree --missing`", nil, onList(list, b.bundle, "tree", "--missing")},
 		{"`oh-bundle tree`", nil, onList(list, b.bundle, "tree")},
+		{"`oh-bundle tree --missing`", nil, onList(list, b.bundle, "tree", "--missing")},
 		{"`libtree`", nil, onList(list, "libtree")},
 		{"`libtree -v`", nil, onList(list, "libtree", "-v")},
 	}
-	costs, err := b.compare(ctx, 21, fast)
+	costs, err := b.compare(ctx, 31, fast)
 	if err != nil {
 		return err
 	}
@@ -50,7 +49,7 @@ func (b *bench) resolving(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(&b.report, "\n## Resolving\n\nAll %d dynamic ELF files of this machine below /usr, in the page cache, output to nowhere. "+
-		"Medians of 21 runs, of the slow tools one; memory is the largest resident set.\n", len(names))
+		"Medians and least times of 31 runs in turn, of the slow tools one; memory is the largest resident set.\n", len(names))
 	b.table(append(fast, slow...), append(costs, more...))
 	b.report.WriteString("\n`oh-bundle` finds the whole closure of every file and checks every symbol version, on all processors; `--missing` prints only the trees that lack something. " +
 		"`libtree` looks no further than a library that it has seen, and leaves out the C library and its like, which `-v` shows; neither checks versions.\n")
@@ -119,20 +118,25 @@ func onList(list string, argv ...string) []string {
 // dynamicFiles returns the files below dir that a loader of this machine maps,
 // as paths below root.
 func dynamicFiles(dir, root string) ([]string, error) {
+	files, err := lab.ELFFiles(dir)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
-	err := filepath.WalkDir(dir, func(host string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		f, err := os.Open(host)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if o, err := bundler.ReadObject(f); err == nil && o.Machine == elf.EM_X86_64 && !o.Foreign && o.Dynamic && !o.Static() {
+	for _, host := range files {
+		o, err := readObject(host)
+		if err == nil && o.Machine == elf.EM_X86_64 && !o.Foreign && o.Dynamic && !o.Static() {
 			names = append(names, "/"+strings.TrimPrefix(strings.TrimPrefix(host, root), "/"))
 		}
-		return nil
-	})
-	return names, err
+	}
+	return names, nil
+}
+
+func readObject(host string) (*bundler.Object, error) {
+	f, err := os.Open(host)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return bundler.ReadObject(f)
 }
