@@ -11,7 +11,7 @@ ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 FUZZTIME   ?= 20000x
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix-docs bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
@@ -68,6 +68,15 @@ live: deps
 	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -parallel 2 -timeout 45m $(LIVE)
 
 test: unit oracle fuzz live
+
+# The tables of docs/matrix.md over images of your choice, for example
+# make matrix BASES="rockylinux:9 ubuntu:24.04". SUITES chooses tests by name.
+SUITES ?= ^Test(Bases|Contract|Users)$$
+matrix: install engine
+	@test -n "$(BASES)" || { echo 'name the images to test: make matrix BASES="rockylinux:9 ubuntu:24.04"'; exit 2; }
+	$(LAB) bases debian:trixie-slim
+	docker openhands deps build
+	OH_BASES="$(BASES)" OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -parallel 2 -timeout 6h -run '$(SUITES)' ./integration/live
 
 matrix-docs: live
 	cp $(ARTIFACTS)/matrix.md docs/matrix.md

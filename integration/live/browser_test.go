@@ -36,7 +36,7 @@ func checkBrowser(t *testing.T, s *sandbox) {
 	if err := s.Write(ctx, "/workspace/site/index.html", page); err != nil {
 		t.Fatal(err)
 	}
-	s.shell(t, "python3 -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
+	s.shell(t, "oh-python -I -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
 	defer s.shell(t, "kill $(jobs -p); wait; true")
 	const address = "http://127.0.0.1:8123/"
 	err := lab.WaitFor(ctx, time.Minute, "the page", func(ctx context.Context) bool {

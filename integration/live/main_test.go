@@ -75,12 +75,14 @@ func slug(name string) string {
 	return strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
 }
 
-// build makes a runtime image under a tag of the test's own. The names that
+// build makes a runtime image under a tag of the test's own, one for each base
+// and flags. The names that
 // the build gave are taken away at the test's end. The variable OH_DEPS_IMAGE
 // names a deps image to use instead of the plugin's choice.
 func build(t *testing.T, base string, flags ...string) string {
 	t.Helper()
-	tag := "oh-live/" + slug(t.Name()) + ":" + slug(base)
+	tag := "oh-live/" + slug(t.Name()) + ":" + slug(strings.Join(append([]string{base}, flags...), " "))
+	tag = tag[:min(len(tag), 100)]
 	args := append([]string{"openhands", "build", "--base", base, "--tag", tag, "--load", "--progress", "plain"}, flags...)
 	if deps := os.Getenv("OH_DEPS_IMAGE"); deps != "" && !slices.Contains(flags, "--deps-image") {
 		args = append(args, "--deps-image", deps)

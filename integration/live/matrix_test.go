@@ -79,7 +79,11 @@ func (m *matrix) markdown() string {
 const matrixHead = `# What works on which base
 
 ` + "Each image was made by `docker openhands build --base BASE`; the real server ran in it and answered every check.\n" +
-	"✓ passed, ✗ failed, · not applicable or not run. `make matrix-docs` writes this file anew.\n\n"
+	"✓ passed, ✗ failed, · not applicable or not run. `make matrix-docs` writes this file anew.\n\n" +
+	"`el-like` and `ubuntu-like` are no images of those distributions: they are made of Debian's packages and laid out as\n" +
+	"Enterprise Linux 9 and Ubuntu 24.04 are, where that matters to a base (`integration/lab/shapes`). The same tables over\n" +
+	"any images that can be pulled, printed and written to `artifacts/matrix.md`:\n\n" +
+	"    make matrix BASES=\"quay.io/centos/centos:stream9 rockylinux:9 ubuntu:24.04 fedora opensuse/leap archlinux cgr.dev/chainguard/wolfi-base gcr.io/distroless/base\"\n\n"
 
 func (m *matrix) save(t *testing.T) {
 	if err := os.WriteFile(artifacts(t, "matrix.md"), []byte(matrixHead+m.markdown()), 0o644); err != nil {

@@ -23,6 +23,7 @@ type sandbox struct {
 	container string
 	base      string
 	user      string // whom the server's shell belongs to
+	offline   bool   // without a network
 }
 
 // asOpenHands is the argument list that unmodified OpenHands gives to a
@@ -41,6 +42,7 @@ type way struct {
 	user    string   // whom the server's shell belongs to
 	command []string // empty: the image's own entry point and command
 	options []string // more of docker run
+	offline bool     // without a network
 }
 
 // asUser starts a server as OpenHands does for the named user.
@@ -65,17 +67,21 @@ func asImage(user string, options ...string) func(t *testing.T, base, image stri
 func start(t *testing.T, base, image string, how way) *sandbox {
 	t.Helper()
 	name := "oh-live-" + slug(t.Name())
+	network := []string{"--publish", "127.0.0.1::8000"}
+	if how.offline {
+		network = []string{"--network", "none"}
+	}
 	args := []string{
-		"run", "--detach", "--name", name, "--publish", "127.0.0.1::8000",
+		"run", "--detach", "--name", name,
 		"--env", "PYTHONUNBUFFERED=1", "--env", "VSCODE_PORT=8001", "--env", "APP_PORT_1=8002", "--env", "APP_PORT_2=8003",
 		"--env", "OPENHANDS_SESSION_ID=live", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", "--env", "SESSION_API_KEY=" + sessionKey,
 	}
 	if len(how.command) > 0 {
 		args = append(args, "--entrypoint", "", "--workdir", "/openhands/code/")
 	}
-	docker(t, slices.Concat(args, how.options, []string{image}, how.command)...)
+	docker(t, slices.Concat(args, network, how.options, []string{image}, how.command)...)
 	cleanup(t, lab.Engine{}, "rm", "--force", "--volumes", name)
-	s := &sandbox{container: name, base: base, user: how.user}
+	s := &sandbox{container: name, base: base, user: how.user, offline: how.offline}
 	t.Cleanup(func() { s.saveLog(t) })
 	begin := time.Now()
 	s.wait(t)
@@ -87,10 +93,12 @@ func start(t *testing.T, base, image string, how way) *sandbox {
 // container has ended, and shows what the server wrote last.
 func (s *sandbox) wait(t *testing.T) {
 	t.Helper()
-	// The port that the engine chose is another one after a restart.
-	s.Client = &client.Client{
-		URL: "http://" + strings.Fields(docker(t, "port", s.container, "8000/tcp"))[0],
-		Key: sessionKey, HTTP: &http.Client{},
+	s.Client = &client.Client{URL: "http://127.0.0.1:8000", Key: sessionKey, HTTP: &http.Client{}}
+	if s.offline {
+		s.HTTP.Transport = &http.Transport{DialContext: dialInside(s.container)}
+	} else {
+		// The port that the engine chose is another one after a restart.
+		s.URL = "http://" + strings.Fields(docker(t, "port", s.container, "8000/tcp"))[0]
 	}
 	ended := false
 	err := lab.WaitFor(t.Context(), aliveLimit, "the server", func(ctx context.Context) bool {

@@ -1,8 +1,12 @@
 package live
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
 
 // check is one thing that must work in a running S.
@@ -15,12 +19,33 @@ type check[S any] struct {
 // there, in their order.
 type mode[S any] struct {
 	name   string
-	on     []string // bases that it is tried on; empty: all of the suite
+	on     []string                               // bases that it is tried on; empty: all of the suite
+	over   func(t *testing.T, base string) string // makes of a base of the suite the one to build on; nil: that one
+	flags  []string                               // of docker openhands build, beside those of the suite
 	start  func(t *testing.T, base, image string) S
 	checks []check[S]
 }
 
-func (m mode[S]) runsOn(base string) bool { return len(m.on) == 0 || slices.Contains(m.on, base) }
+func (m mode[S]) runsOn(base string) bool {
+	return len(m.on) == 0 || slices.Contains(m.on, base) || len(chosenBases()) > 0
+}
+
+// chosenBases are images to run every suite over in place of its own bases,
+// see `make matrix`.
+func chosenBases() []string { return strings.Fields(os.Getenv("OH_BASES")) }
+
+// obtain reports whether the engine has a base or can pull it.
+func obtain(t *testing.T, base string) bool {
+	t.Helper()
+	if base == "scratch" || (lab.Engine{}).HasImage(t.Context(), base) {
+		return true
+	}
+	_, err := lab.Engine{}.Docker(t.Context(), "pull", "--quiet", base)
+	if err != nil {
+		t.Errorf("the base %s is not in the engine and cannot be pulled: %v", base, err)
+	}
+	return err == nil
+}
 
 // suite makes one table of the matrix: an image for each base, started in each
 // mode. S is what a check gets to talk to.
@@ -35,7 +60,11 @@ type suite[S any] struct {
 // run fills the suite's table. Images are built one after the other; bases are
 // then tested side by side, as many as -parallel allows.
 func (s suite[S]) run(t *testing.T) {
-	out := &table{title: s.title, about: s.about, bases: s.bases}
+	bases := s.bases
+	if chosen := chosenBases(); len(chosen) > 0 {
+		bases = chosen
+	}
+	out := &table{title: s.title, about: s.about, bases: bases}
 	for _, m := range s.modes {
 		out.checks = append(out.checks, m.name+": alive")
 		for _, c := range m.checks {
@@ -45,17 +74,38 @@ func (s suite[S]) run(t *testing.T) {
 	results.add(out)
 	t.Cleanup(func() { results.save(t) })
 
-	images := map[string]string{}
-	for _, base := range s.bases {
-		images[base] = build(t, base, s.flags...)
+	images := map[string]string{} // by what is built
+	image := map[[2]string]string{}
+	for _, base := range bases {
+		if !obtain(t, base) {
+			for _, m := range s.modes {
+				out.record(m.name+": alive", base, false)
+			}
+			continue
+		}
+		for _, m := range s.modes {
+			if !m.runsOn(base) {
+				continue
+			}
+			on := base
+			if m.over != nil {
+				on = m.over(t, base)
+			}
+			flags := slices.Concat(s.flags, m.flags)
+			what := strings.Join(append([]string{on}, flags...), " ")
+			if images[what] == "" {
+				images[what] = build(t, on, flags...)
+			}
+			image[[2]string{base, m.name}] = images[what]
+		}
 	}
 	t.Run("on", func(t *testing.T) {
-		for _, base := range s.bases {
+		for _, base := range bases {
 			t.Run(base, func(t *testing.T) {
 				t.Parallel()
 				for _, m := range s.modes {
-					if m.runsOn(base) {
-						t.Run(m.name, func(t *testing.T) { m.run(t, out, base, images[base]) })
+					if image := image[[2]string{base, m.name}]; image != "" {
+						t.Run(m.name, func(t *testing.T) { m.run(t, out, base, image) })
 					}
 				}
 			})
