@@ -72,6 +72,9 @@ type Component struct {
 	Prune     []bundler.Prune
 	Launchers map[string]payload.Launcher
 
+	// Lean is what else is left out of payloads that ask for less.
+	Lean *Lean
+
 	// Allow lists exceptions from the seal check, see bundler.
 	Allow []string
 

@@ -103,6 +103,11 @@ func load(name string, folder fs.FS, where string) (Component, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
 		return c, decodeError(path.Join(where, componentFile), err)
 	}
+	if c.Lean != nil {
+		if err := c.Lean.check(); err != nil {
+			return c, fmt.Errorf("%s: %w", path.Join(where, componentFile), err)
+		}
+	}
 	if c.Order == 0 {
 		c.Order = defaultOrder
 	}

@@ -11,6 +11,7 @@ type Choice struct {
 	Server  string   // profile
 	With    []string // optional components to put in
 	Without []string // components to leave out
+	Lean    bool     // the lean form of those that have one
 }
 
 // Select returns the chosen ones of all components, in the same order. In what
@@ -47,6 +48,9 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 			}
 		}
 		selected[i].Needs = needs
+	}
+	if choice.Lean {
+		return lean(selected)
 	}
 	return selected, nil
 }

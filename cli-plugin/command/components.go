@@ -28,6 +28,8 @@ type componentReport struct {
 	Packages    []string `json:"packages"`
 	Proof       []string `json:"proof"`
 
+	Lean []string `json:"lean,omitempty"` // what --python-env lean is without
+
 	// As the newest payload of the engine that has the component says.
 	Size  int64 `json:"size,omitempty"` // bytes, without shared libraries
 	Files int   `json:"files,omitempty"`
@@ -77,6 +79,9 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 			server: c.Server,
 		}
 		slices.Sort(r.Needs)
+		if c.Lean != nil {
+			r.Lean = c.Lean.Report()
+		}
 		if c.Server != "" {
 			r.Servers = []string{c.Server}
 		}
@@ -112,5 +117,16 @@ func writeComponents(w io.Writer, reports []componentReport) error {
 	for _, r := range reports {
 		fmt.Fprintf(table, "%s\t%s\n", r.Name, shortened(strings.Join(r.Proof, " ")))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, r := range reports {
+		for i, line := range r.Lean {
+			if i == 0 {
+				fmt.Fprintf(w, "\n%s with --python-env lean is without\n", r.Name)
+			}
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	return nil
 }

@@ -33,7 +33,7 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 
 // Flags that only one of the modes knows.
 var (
-	onlyTwoStage = []string{"server", "builder-base", "with", "without", "component-dir", "deps-image", "user", "no-sudo", "layer-order", "assemble",
+	onlyTwoStage = []string{"server", "builder-base", "with", "without", "python-env", "component-dir", "deps-image", "user", "no-sudo", "layer-order", "assemble",
 		"export-library-path", "package-config", "pull", "offline"}
 	onlyTraditional = []string{"build-folder", "extra-build-args", "strict-tags"}
 )

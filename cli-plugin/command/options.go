@@ -32,6 +32,7 @@ type payloadOptions struct {
 	with        []string
 	without     []string
 	dirs        []string // of the user's own components
+	pythonEnv   string
 	platform    string
 	repository  string
 }
@@ -44,6 +45,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.with, "with", nil, "Optional components to put in")
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringArrayVar(&o.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
+	f.StringVar(&o.pythonEnv, "python-env", string(plan.PythonEnvFull), "Virtual environment of the server: full or lean; --dry-run lists what lean is without")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 }
@@ -164,7 +166,7 @@ func (o *payloadOptions) components() ([]templates.Component, error) {
 func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
 	return plan.Options{
 		Bases: o.bases, Repository: o.repository,
-		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, With: o.with, Without: o.without,
+		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
 		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
 		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 	}

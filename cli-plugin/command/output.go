@@ -58,6 +58,9 @@ func writePlan(w io.Writer, p plan.Plan) error {
 	if len(p.Deps.Components) > 0 {
 		fmt.Fprintf(&b, "  components %s\n", strings.Join(p.Deps.Components, ", "))
 	}
+	for _, line := range p.Deps.LeftOut {
+		fmt.Fprintf(&b, "  without %s\n", line)
+	}
 	for _, r := range p.Runtimes {
 		fmt.Fprintf(&b, "image       %s\n  over %s, layers %s\n", r.Image, r.Base, r.LayerOrder)
 		for _, tag := range r.Tags {

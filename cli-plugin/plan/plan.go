@@ -50,6 +50,16 @@ const (
 	AssembleNever Assemble = "never"
 )
 
+// PythonEnv says how much of the server's virtual environment is put in.
+type PythonEnv string
+
+// Full is all that the server's lock says; Lean is without what only the
+// OpenHands application needs, which runs outside of the sandbox.
+const (
+	PythonEnvFull PythonEnv = "full"
+	PythonEnvLean PythonEnv = "lean"
+)
+
 // Options are what a user can choose.
 type Options struct {
 	Bases       []string
@@ -60,6 +70,7 @@ type Options struct {
 	BuilderBase string
 	With        []string // optional components put in
 	Without     []string // components left out
+	PythonEnv   PythonEnv
 	Deps        *DepsImage
 	Tags        []string // further names of the one runtime image
 
@@ -95,6 +106,7 @@ type Deps struct {
 	Arch        string            `json:"architecture"`
 	BuilderBase string            `json:"builderBase,omitempty"`
 	Components  []string          `json:"components,omitempty"`
+	LeftOut     []string          `json:"leftOut,omitempty"` // of a lean virtual environment
 	Labels      map[string]string `json:"labels,omitempty"`
 	Dockerfile  string            `json:"dockerfile,omitempty"`
 	Context     map[string]File   `json:"-"` // build context by path, the Dockerfile apart
@@ -176,6 +188,11 @@ func (o *Options) check(in Inputs) error {
 	} else if err := o.chooseVersion(in.Components); err != nil {
 		return err
 	}
+	switch o.PythonEnv {
+	case "", PythonEnvFull, PythonEnvLean:
+	default:
+		return usage("--python-env is %q, not full or lean", o.PythonEnv)
+	}
 	switch o.LayerOrder {
 	case OrderAuto, OrderPayloadFirst, OrderBaseFirst:
 	default:
@@ -224,13 +241,18 @@ func (o *Options) check(in Inputs) error {
 }
 
 func (o *Options) deps(in Inputs) (Deps, error) {
-	components, err := templates.Select(in.Components, templates.Choice{Server: o.Server, With: o.With, Without: o.Without})
+	components, err := templates.Select(in.Components, templates.Choice{
+		Server: o.Server, With: o.With, Without: o.Without, Lean: o.PythonEnv == PythonEnvLean,
+	})
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")
 	}
 	d := Deps{Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
 	for _, component := range components {
 		d.Components = append(d.Components, component.Name)
+		if component.Lean != nil && o.PythonEnv == PythonEnvLean {
+			d.LeftOut = append(d.LeftOut, component.Lean.Report()...)
+		}
 	}
 	stage := templates.Stage1{
 		Version: o.Version, Server: o.Server, BuilderBase: o.BuilderBase, Arch: o.Arch, Components: components,

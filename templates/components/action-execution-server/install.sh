@@ -7,7 +7,9 @@ venv=/openhands/poetry/openhands-ai-5O4_aCHf-py3.13
 
 $uv venv --quiet --no-config --python $python --system-site-packages $venv
 ln -s "${venv##*/}" "${venv%3.13}3.12"
-$python "$RECIPE/requirements.py" /openhands/code/poetry.lock >/tmp/requirements.txt
+without=
+[ ! -e "$RECIPE/lean.txt" ] || without=$RECIPE/lean.txt
+$python "$RECIPE/requirements.py" /openhands/code/poetry.lock $without >/tmp/requirements.txt
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython

@@ -2,7 +2,8 @@
 
 Every package of the groups main and runtime is printed with its version, its
 markers and the hashes of all its files, so that an installation with
---no-deps --require-hashes is exactly what the lock says.
+--no-deps --require-hashes is exactly what the lock says. The packages that a
+second argument names in a file, one a line, are left out.
 """
 
 import sys
@@ -21,8 +22,10 @@ def markers(package):
     return found
 
 
-def requirements(lock):
+def requirements(lock, without):
     for package in lock["package"]:
+        if package["name"] in without:
+            continue
         if package.get("optional") or not GROUPS.intersection(package.get("groups", ["main"])):
             continue
         if "source" in package and package["source"]["type"] not in ("legacy",):
@@ -36,4 +39,9 @@ def requirements(lock):
 
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
-        print("\n".join(requirements(tomllib.load(file))))
+        lock = tomllib.load(file)
+    without = set()
+    if len(sys.argv) > 2:
+        with open(sys.argv[2]) as file:
+            without = set(file.read().split())
+    print("\n".join(requirements(lock, without)))

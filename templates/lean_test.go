@@ -1,0 +1,41 @@
+package templates
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+)
+
+func TestLean(t *testing.T) {
+	full := Component{
+		Name: "environment", Server: "one", Files: map[string][]byte{"install.sh": nil},
+		Prune: []bundler.Prune{{Paths: []string{"tests"}, Reason: "tests"}},
+		Lean: &Lean{
+			Requirements: []LeftOut{{Packages: []string{"alembic", "redis"}, Reason: "the database"}},
+			Prune:        []bundler.Prune{{Paths: []string{"pages"}, Reason: "pages"}},
+		},
+	}
+	all := []Component{full, {Name: "sources", Server: "two"}}
+
+	selected, err := Select(all, Choice{Server: "one", Lean: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := selected[0]
+	if got := string(c.Files[leanFile]); got != "alembic\nredis\n" {
+		t.Errorf("%s is %q", leanFile, got)
+	}
+	if len(c.Prune) != 2 || len(full.Prune) != 1 || len(full.Files) != 1 {
+		t.Errorf("prunes %v; of the full form %v, files %v", c.Prune, full.Prune, full.Files)
+	}
+	if got := strings.Join(c.Lean.Report(), "\n"); got != "the database: alembic, redis\npages" {
+		t.Errorf("report %q", got)
+	}
+	if selected, err = Select(all, Choice{Server: "one"}); err != nil || selected[0].Files[leanFile] != nil {
+		t.Errorf("the full form has %s, %v", leanFile, err)
+	}
+	if _, err := Select(all, Choice{Server: "two", Lean: true}); err == nil {
+		t.Error("a lean payload without a component that has a lean form was taken")
+	}
+}
