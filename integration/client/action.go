@@ -55,6 +55,8 @@ func (c *Client) execute(ctx context.Context, a action, extras any) (string, err
 type Command struct {
 	Line    string
 	Input   bool          // input for the program that still runs, not a new line
+	Dir     string        // run in this folder, in a session of its own
+	Early   bool          // answer when the command is silent for NO_CHANGE_TIMEOUT_SECONDS
 	Timeout time.Duration // the shell stops waiting after it; 0 means two minutes
 }
 
@@ -69,10 +71,13 @@ type CommandResult struct {
 	Truncated   bool   // the server did not see where the output began
 }
 
-// Run executes a command. Unlike OpenHands' default it does not return early
-// when a command is silent, only when it ends or at its time-out.
+// Run executes a command. It returns when the command ends or at its time-out;
+// OpenHands' own default is Early.
 func (c *Client) Run(ctx context.Context, command Command) (CommandResult, error) {
-	args := map[string]any{"command": command.Line, "is_input": command.Input, "blocking": true}
+	args := map[string]any{"command": command.Line, "is_input": command.Input, "blocking": !command.Early}
+	if command.Dir != "" {
+		args["is_static"], args["cwd"], args["hidden"] = true, command.Dir, true
+	}
 	var extras struct {
 		Metadata struct {
 			ExitCode    int    `json:"exit_code"`
@@ -99,6 +104,9 @@ func (c *Client) RunAgain(ctx context.Context, command Command) (CommandResult, 
 		result, err := c.Run(ctx, command)
 		if err != nil || !result.Truncated {
 			return result, err
+		}
+		if command.Dir != "" {
+			continue // the session is gone, and the late output with it
 		}
 		// The late output would be taken for that of the next command.
 		for token := fmt.Sprintf("in-step-%d", attempt); ; {
@@ -131,6 +139,35 @@ func (c *Client) Write(ctx context.Context, path, content string) error {
 // Read returns a text file of the sandbox.
 func (c *Client) Read(ctx context.Context, path string) (string, error) {
 	return c.execute(ctx, action{Action: "read", Args: map[string]any{"path": path}}, nil)
+}
+
+// ReadLines returns the lines of a text file from start to before end, counted
+// from 0; an end of -1 is that of the file.
+func (c *Client) ReadLines(ctx context.Context, path string, start, end int) (string, error) {
+	return c.execute(ctx, action{Action: "read", Args: map[string]any{"path": path, "start": start, "end": end}}, nil)
+}
+
+// WriteLines replaces those lines by content.
+func (c *Client) WriteLines(ctx context.Context, path string, start, end int, content string) error {
+	args := map[string]any{"path": path, "content": content, "start": start, "end": end}
+	_, err := c.execute(ctx, action{Action: "write", Args: args}, nil)
+	return err
+}
+
+// ReadImage returns a picture that lies in the shell's working directory.
+func (c *Client) ReadImage(ctx context.Context, name string) ([]byte, error) {
+	url, err := c.execute(ctx, action{Action: "read", Args: map[string]any{"path": name}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return decodeDataURL(url)
+}
+
+// View shows a folder or file as the editor does: a folder as the names in it,
+// a document as Markdown.
+func (c *Client) View(ctx context.Context, path string) (string, error) {
+	args := map[string]any{"path": path, "command": "view", "impl_source": "oh_aci"}
+	return c.execute(ctx, action{Action: "edit", Args: args}, nil)
 }
 
 // Replace replaces the one occurrence of old in a file of the sandbox and
@@ -169,6 +206,20 @@ func (c *Client) Browse(ctx context.Context, actions string) (Page, error) {
 	}
 	picture, err := decodeDataURL(extras.Screenshot)
 	return Page{content, extras.URL, picture, extras.ScreenshotPath}, err
+}
+
+// Fetch has the browser download what is at an address. It returns where the
+// server put the file.
+func (c *Client) Fetch(ctx context.Context, address string) (string, error) {
+	var extras struct {
+		Path string `json:"file_path"`
+	}
+	args := map[string]any{"browser_actions": fmt.Sprintf("goto(%q)", address)}
+	content, err := c.execute(ctx, action{Action: "browse_interactive", Args: args}, &extras)
+	if err == nil && extras.Path == "" {
+		err = fmt.Errorf("the browser did not take %s for a file: %s", address, content)
+	}
+	return extras.Path, err
 }
 
 // decodeDataURL decodes the data of a base64 data URL, see RFC 2397.

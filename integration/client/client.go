@@ -58,9 +58,13 @@ func (c *Client) ListFiles(ctx context.Context, dir string) ([]string, error) {
 // Upload writes a file of the sandbox. Its folder is made where it is missing;
 // the file belongs to the server's user.
 func (c *Client) Upload(ctx context.Context, file string, content []byte) error {
+	return c.upload(ctx, url.Values{"destination": {path.Dir(file)}}, path.Base(file), content)
+}
+
+func (c *Client) upload(ctx context.Context, query url.Values, name string, content []byte) error {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", path.Base(file))
+	part, err := form.CreateFormFile("file", name)
 	if err != nil {
 		return err
 	}
@@ -70,8 +74,17 @@ func (c *Client) Upload(ctx context.Context, file string, content []byte) error 
 	if err := form.Close(); err != nil {
 		return err
 	}
-	target := "/upload_file?" + url.Values{"destination": {path.Dir(file)}}.Encode()
-	return c.call(ctx, http.MethodPost, target, form.FormDataContentType(), &body, nil)
+	return c.call(ctx, http.MethodPost, "/upload_file?"+query.Encode(), form.FormDataContentType(), &body, nil)
+}
+
+// address is that of a target on the server.
+func (c *Client) address(target string) string { return strings.TrimSuffix(c.URL, "/") + target }
+
+func (c *Client) http() *http.Client {
+	if c.HTTP == nil {
+		return http.DefaultClient
+	}
+	return c.HTTP
 }
 
 func (c *Client) post(ctx context.Context, target string, request, answer any) error {
@@ -84,9 +97,21 @@ func (c *Client) post(ctx context.Context, target string, request, answer any) e
 
 // call makes one request and decodes the JSON answer, unless answer is nil.
 func (c *Client) call(ctx context.Context, method, target, contentType string, body io.Reader, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+target, body)
-	if err != nil {
+	data, err := c.exchange(ctx, method, target, contentType, body)
+	if err != nil || answer == nil {
 		return err
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("decoding the answer of %s: %w", target, err)
+	}
+	return nil
+}
+
+// exchange makes one request and returns the body of the answer.
+func (c *Client) exchange(ctx context.Context, method, target, contentType string, body io.Reader) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.address(target), body)
+	if err != nil {
+		return nil, err
 	}
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
@@ -94,27 +119,17 @@ func (c *Client) call(ctx context.Context, method, target, contentType string, b
 	if c.Key != "" {
 		request.Header.Set("X-Session-API-Key", c.Key)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	response, err := client.Do(request)
+	response, err := c.http().Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", target, err)
+		return nil, fmt.Errorf("reading the answer of %s: %w", target, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s: %s", method, target, response.Status, bytes.TrimSpace(data))
+		return nil, fmt.Errorf("%s %s: %s: %s", method, target, response.Status, bytes.TrimSpace(data))
 	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return fmt.Errorf("decoding the answer of %s: %w", target, err)
-	}
-	return nil
+	return data, nil
 }

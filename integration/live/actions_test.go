@@ -86,6 +86,21 @@ func checkTimeout(t *testing.T, s *sandbox) {
 	equal(t, s.shell(t, "echo again"), "again")
 }
 
+// checkSilent has a command that prints nothing for longer than OpenHands
+// listens: the server says so, and the shell can still be talked to.
+func checkSilent(t *testing.T, s *sandbox) {
+	result := s.run(t, client.Command{Line: "read -r line; echo got $line", Early: true, Timeout: time.Minute})
+	if result.ExitCode != -1 {
+		t.Errorf("exit status %d of a command that waits for input", result.ExitCode)
+	}
+	contains(t, result.Remark, "has no new output after 3 seconds")
+	result, err := s.Run(t.Context(), client.Command{Line: "it", Input: true})
+	if err != nil || result.ExitCode != 0 {
+		t.Errorf("exit status %d after the input: %v", result.ExitCode, err)
+	}
+	contains(t, result.Output, "got it")
+}
+
 func checkUnicode(t *testing.T, s *sandbox) {
 	const text = "größe 日本語 ✓ naïve"
 	equal(t, s.shell(t, "echo '"+text+"'"), text)

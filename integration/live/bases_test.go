@@ -32,8 +32,15 @@ func TestBases(t *testing.T) {
 				{"background job", checkBackground},
 				{"time-out", checkTimeout},
 				{"non-ASCII", checkUnicode},
+				{"silent command", checkSilent},
+				{"folders up and down", checkTransfer},
 				{"browser", checkBrowser},
+				{"file from the browser", checkFetch},
+				{"pictures, file viewer", checkViewer},
 				{"sudo", checkSudo},
+				{"git over HTTPS, changes, diffs", checkGit},
+				{"agent_skills", checkSkills},
+				{"MCP servers", checkMCP},
 				{"%pip and pip install", checkPip},
 				{"python, python3", checkPython},
 				{"names of files and users", checkNames},
@@ -43,6 +50,12 @@ func TestBases(t *testing.T) {
 				{"~/.bashrc over pause and restart", checkBashrc}, // last: it restarts the server
 			})},
 			{name: "root", start: asUser("root", "0"), checks: slices.Concat(basic, []sandboxCheck{{"browser", checkBrowser}})},
+			{name: "without browser and VS Code", on: []string{"alpine:3.20"}, start: startWithoutParts, checks: []sandboxCheck{
+				{"id", checkID},
+				{"notebook", checkNotebook},
+				{"browser is refused", checkNoBrowser},
+				{"memory monitor", checkMemoryMonitor},
+			}},
 			{name: "default command", start: asImage("openhands"), checks: slices.Concat(basic, []sandboxCheck{
 				{"ends on SIGTERM", checkStop}, // last
 			})},

@@ -36,16 +36,7 @@ func checkBrowser(t *testing.T, s *sandbox) {
 	if err := s.Write(ctx, "/workspace/site/index.html", page); err != nil {
 		t.Fatal(err)
 	}
-	s.shell(t, "oh-python -I -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
-	defer s.shell(t, "kill $(jobs -p); wait; true")
-	const address = "http://127.0.0.1:8123/"
-	err := lab.WaitFor(ctx, time.Minute, "the page", func(ctx context.Context) bool {
-		result, err := s.RunAgain(ctx, client.Command{Line: "curl -sf -o /dev/null " + address})
-		return err == nil && result.ExitCode == 0
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := serveSite(t, s)
 	shown, err := s.Browse(ctx, `goto("`+address+`")`)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +52,30 @@ func checkBrowser(t *testing.T, s *sandbox) {
 	saved := strings.Fields(s.shell(t, "sha256sum "+shown.ScreenshotPath))
 	equal(t, saved[0], hex.EncodeToString(sum[:]))
 	look(t, shown.Screenshot)
+}
+
+// serveSite serves /workspace/site in the container until the test's end and
+// returns its address, which ends in a slash.
+func serveSite(t *testing.T, s *sandbox) string {
+	t.Helper()
+	s.shell(t, "oh-python -I -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
+	// Cleanups of a test run after its context has ended.
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := s.RunAgain(ctx, client.Command{Line: "kill $(jobs -p); wait; true"}); err != nil {
+			t.Error(err)
+		}
+	})
+	const address = "http://127.0.0.1:8123/"
+	err := lab.WaitFor(t.Context(), time.Minute, "the page", func(ctx context.Context) bool {
+		result, err := s.RunAgain(ctx, client.Command{Line: "curl -sf -o /dev/null " + address})
+		return err == nil && result.ExitCode == 0
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // look fails where a picture is not one of the page.

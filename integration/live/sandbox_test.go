@@ -74,7 +74,7 @@ func start(t *testing.T, base, image string, how way) *sandbox {
 	args := []string{
 		"run", "--detach", "--name", name,
 		"--env", "PYTHONUNBUFFERED=1", "--env", "VSCODE_PORT=8001", "--env", "APP_PORT_1=8002", "--env", "APP_PORT_2=8003",
-		"--env", "OPENHANDS_SESSION_ID=live", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", "--env", "SESSION_API_KEY=" + sessionKey,
+		"--env", "OPENHANDS_SESSION_ID=live", "--env", "PIP_BREAK_SYSTEM_PACKAGES=1", "--env", "NO_CHANGE_TIMEOUT_SECONDS=3", "--env", "SESSION_API_KEY=" + sessionKey,
 	}
 	if len(how.command) > 0 {
 		args = append(args, "--entrypoint", "", "--workdir", "/openhands/code/")

@@ -21,7 +21,7 @@ func checkSudo(t *testing.T, s *sandbox) {
 func checkPip(t *testing.T, s *sandbox) {
 	for i, name := range []string{"oh_from_notebook", "oh_from_shell"} {
 		file := "/tmp/" + name + "-1.0-py3-none-any.whl"
-		if err := s.Upload(t.Context(), file, wheel(t, name)); err != nil {
+		if err := s.Upload(t.Context(), file, wheel(t, name, fmt.Appendf(nil, "word = %q\n", name))); err != nil {
 			t.Fatal(err)
 		}
 		install := "pip install --force-reinstall --no-index --no-deps " + file
@@ -36,15 +36,18 @@ func checkPip(t *testing.T, s *sandbox) {
 	}
 }
 
-// wheel makes a package of one module, see the binary distribution format
-// (PEP 427).
-func wheel(t *testing.T, name string) []byte {
+// wheel makes a package of one module, with more files about it, see the
+// binary distribution format (PEP 427).
+func wheel(t *testing.T, name string, module []byte, about ...[2]string) []byte {
 	t.Helper()
 	info := name + "-1.0.dist-info/"
 	files := [][2]string{
-		{name + ".py", fmt.Sprintf("word = %q\n", name)},
+		{name + ".py", string(module)},
 		{info + "METADATA", "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n"},
 		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: live\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
+	}
+	for _, file := range about {
+		files = append(files, [2]string{info + file[0], file[1]})
 	}
 	record := info + "RECORD,,\n"
 	for _, file := range files {
