@@ -47,6 +47,14 @@ func (c *Client) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	return info, err
 }
 
+// VSCodeToken asks for what the VS Code server wants to be shown; it is empty
+// where there is no such server.
+func (c *Client) VSCodeToken(ctx context.Context) (string, error) {
+	var answer struct{ Token string }
+	err := c.call(ctx, http.MethodGet, "/vscode/connection_token", "", nil, &answer)
+	return answer.Token, err
+}
+
 // ListFiles returns the names in a folder of the sandbox, folders first and
 // with a final slash. A folder that does not exist is empty.
 func (c *Client) ListFiles(ctx context.Context, dir string) ([]string, error) {

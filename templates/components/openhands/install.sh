@@ -21,6 +21,13 @@ for part in openhands microagents skills third_party pyproject.toml poetry.lock;
 	[ ! -e $source/$part ] || cp -a $source/$part $code/
 done
 
+# The editor looks for extensions in one folder.
+mkdir -p /openhands/vscode/extensions
+for extension in $code/openhands/runtime/utils/vscode-extensions/*/; do
+	extension=${extension%/}
+	[ ! -d "$extension" ] || ln -s "$extension" "/openhands/vscode/extensions/openhands-${extension##*/}"
+done
+
 # Nothing is written at run time: every module is compiled now, and its byte
 # code is trusted without a look at the source.
 $python -m compileall -qq -f -j 0 --invalidation-mode unchecked-hash $code || true
