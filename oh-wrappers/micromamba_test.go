@@ -13,7 +13,7 @@ import (
 
 // The command that OpenHands itself starts a container with.
 const serverCommand = payload.Micromamba + " run -n openhands poetry run python -u -m " + serverModule +
-	" 8000 --working-dir /workspace --plugins agent_skills jupyter --username openhands --user-id 1000"
+	" 8000 --working-dir /workspace --plugins agent_skills jupyter vscode --username openhands --user-id 1000"
 
 func serverRoot(t *testing.T) string {
 	return newRoot(t, map[string]string{
@@ -54,7 +54,7 @@ func TestServerStart(t *testing.T) {
 	if got, want := o.Env.forUser().get("PYTHONPATH"), "/app::/openhands/code:/openhands/../lib"; got != want {
 		t.Errorf("the user's PYTHONPATH=%q, want %q", got, want)
 	}
-	for _, folder := range []string{payload.Workspace, downloads} {
+	for _, folder := range []string{payload.Workspace, downloads, editorSettings} {
 		info, err := os.Stat(root + folder)
 		must(t, err)
 		owner := info.Sys().(*syscall.Stat_t)
@@ -97,7 +97,7 @@ func TestServerStartWithoutWorkspace(t *testing.T) {
 	argv := strings.Fields(serverCommand)
 	o, err := inside(t, serverRoot(t), 1000, environ{"PATH=/bin"}, "", argv[0], argv...)
 	must(t, err)
-	if !strings.Contains(o.Messages, "files that the browser fetches will be lost: mkdir /workspace: permission denied") {
+	if !strings.Contains(o.Messages, "files that the browser fetches and settings of the editor will be lost: mkdir /workspace: permission denied") {
 		t.Errorf("message %q", o.Messages)
 	}
 }

@@ -23,6 +23,10 @@ const serverModule = "openhands.runtime.action_execution_server"
 // is fixed in its source. Not every version of Playwright makes the folder.
 const downloads = payload.Workspace + "/.downloads"
 
+// editorSettings is where the editor keeps what its user sets for the
+// workspace; the server's plugin would make it a folder of root's.
+const editorSettings = payload.Workspace + "/.vscode"
+
 // actionExecutionServer starts the server:
 //
 //	oh-action-execution-server [PORT] [OPTION...]
@@ -98,7 +102,7 @@ func isServer(command []string) bool {
 }
 
 // prepareServer sees to what the server expects to find: its sources as the
-// working directory, an account's variables, a home, the folder for downloads.
+// working directory, an account's variables, a home, folders to write to.
 // Of PYTHONPATH the server gets only what lies in the payload; its children get
 // back the rest. It returns the command with the user whom sessions are for.
 func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
@@ -134,8 +138,12 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	} else {
 		fmt.Fprintf(c.stderr, "%s: going on without a home: %v\n", c.name, err)
 	}
-	if err := c.makeDownloads(accounts, session); err != nil {
-		fmt.Fprintf(c.stderr, "%s: files that the browser fetches will be lost: %v\n", c.name, err)
+	folders := []string{payload.Workspace, downloads}
+	if slices.Contains(command, "vscode") {
+		folders = append(folders, editorSettings)
+	}
+	if err := c.makeFolders(folders, accounts, session); err != nil {
+		fmt.Fprintf(c.stderr, "%s: files that the browser fetches and settings of the editor will be lost: %v\n", c.name, err)
 	}
 	return command, c.chdir(payload.Code)
 }
@@ -168,12 +176,12 @@ func (c *call) changesUser() bool {
 	return slices.Contains([]string{"1", "true", "t", "yes", "y", "on"}, value)
 }
 
-// makeDownloads creates the folder for downloads and, where needed, the one
-// around it. They belong to the user of the sessions and, as in the server
-// itself, to the group SANDBOX_GROUP_ID or root.
-func (c *call) makeDownloads(accounts *accounts, owner string) error {
+// makeFolders creates those of the folders that are missing. They belong to
+// the user of the sessions and, as in the server itself, to the group
+// SANDBOX_GROUP_ID or root.
+func (c *call) makeFolders(folders []string, accounts *accounts, owner string) error {
 	defer syscall.Umask(syscall.Umask(0o002))
-	for _, folder := range []string{payload.Workspace, downloads} {
+	for _, folder := range folders {
 		err := os.Mkdir(c.path(folder), 0o775)
 		if errors.Is(err, fs.ErrExist) {
 			continue
