@@ -103,6 +103,25 @@ func (s Stage1) Layers() []string {
 	return layers
 }
 
+// Changing returns the uppermost layers, those made of a checkout of OpenHands,
+// Settled all below: their proofs are not run again when the checkout changes.
+func (s Stage1) Changing() []string { return s.Layers()[len(s.Layers())-s.changing():] }
+
+// Settled returns the layers below those that Changing returns.
+func (s Stage1) Settled() []string { return s.Layers()[:len(s.Layers())-s.changing()] }
+
+// changing is the number of components in the layers of Changing.
+func (s Stage1) changing() int {
+	n := 0
+	for _, c := range slices.Backward(s.Components) {
+		if !c.Sources || c.Order <= libsOrder {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // Context returns the files of the build context, by slash-separated path. The
 // builder adds the helper binaries as helpers/oh-init, helpers/oh-wrappers and
 // helpers/oh-bundle.
@@ -144,25 +163,34 @@ func (s Stage1) Context() (map[string]File, error) {
 	for name, file := range s.Source {
 		files[path.Join("source", name)] = file
 	}
-	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check())}
+	settled := len(s.Components) - s.changing()
+	files["stage1/settled.sh"] = File{Mode: 0o755, Data: []byte("#!/bin/sh\nset -eu\n" + proofs(s.Components[:settled]) + "touch /settled\n")}
+	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check(s.Components[settled:]))}
 	files["stage1/allow.txt"] = File{Mode: 0o644, Data: []byte(s.allow())}
 	return files, nil
 }
 
 // check returns the script that judges the whole payload: the seal check, then
-// every component's proof.
-func (s Stage1) check() string {
+// the proofs of the components that are not settled.
+func (s Stage1) check(changing []Component) string {
 	var text strings.Builder
 	text.WriteString("#!/bin/sh\nset -eu\n")
 	text.WriteString("/helpers/oh-bundle verify --allow /stage1/allow.txt /\n")
-	for _, c := range s.Components {
+	text.WriteString(proofs(changing))
+	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest /\n",
+		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
+	return text.String()
+}
+
+// proofs returns the commands that prove that components work.
+func proofs(components []Component) string {
+	var text strings.Builder
+	for _, c := range components {
 		if len(c.Proof) > 0 {
 			fmt.Fprintf(&text, "echo 'proof of %s'\n%s </dev/null >/tmp/proof 2>&1 || { cat /tmp/proof; echo 'component %s does not work'; exit 1; }\n",
 				c.Name, shellWords(c.Proof), c.Name)
 		}
 	}
-	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest /\n",
-		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
 	return text.String()
 }
 

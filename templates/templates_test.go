@@ -162,6 +162,25 @@ func TestLayersPutLibrariesInTheMiddle(t *testing.T) {
 	}
 }
 
+func TestChangingLayersAreTheUppermost(t *testing.T) {
+	sources := Component{Name: "sources", Order: 90, Sources: true}
+	for want, components := range map[string][]Component{
+		"component-sources": {{Name: "low", Order: 10}, {Name: "high", Order: 80}, sources},
+		"":                  {{Name: "low", Order: 10}, sources, {Name: "above", Order: 95}},
+	} {
+		s := stage1(components)
+		if got := strings.Join(s.Changing(), " "); got != want {
+			t.Errorf("changing %q, want %q", got, want)
+		}
+		if got := slices.Concat(s.Settled(), s.Changing()); !slices.Equal(got, s.Layers()) {
+			t.Errorf("%q and not %q", got, s.Layers())
+		}
+	}
+	if got := stage1([]Component{{Name: "low", Order: 10, Sources: true}}).Changing(); len(got) > 0 {
+		t.Errorf("%q would lie below the libraries", got)
+	}
+}
+
 func TestStagesFollowTheirNeeds(t *testing.T) {
 	var got []string
 	for _, c := range stage1([]Component{
@@ -188,7 +207,11 @@ func TestStage1Context(t *testing.T) {
 		if !ok || !json.Valid(file.Data) {
 			t.Errorf("%s: no valid recipe.json", c.Name)
 		}
-		if !strings.Contains(string(files["stage1/check.sh"].Data), "proof of "+c.Name) {
+		script := "stage1/settled.sh"
+		if c.Name == "openhands" {
+			script = "stage1/check.sh"
+		}
+		if !strings.Contains(string(files[script].Data), "proof of "+c.Name+"'\n") {
 			t.Errorf("%s: its proof is not run", c.Name)
 		}
 	}

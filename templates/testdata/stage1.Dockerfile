@@ -105,16 +105,24 @@ RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
     --mount=type=bind,from=component-openhands,source=/libs,target=/libs/openhands \
     ["/bin/sh", "/stage1/libs.sh"]
 
-FROM scratch AS payload
+FROM scratch AS settled
 COPY --from=component-python /out/ /
 COPY --from=component-uv /out/ /
 COPY --from=libs /out/ /
 COPY --from=component-action-execution-server /out/ /
 COPY --from=component-core /out/ /
+
+FROM builder AS check-settled
+RUN --mount=type=bind,from=settled,source=/openhands,target=/openhands \
+    --mount=type=bind,source=stage1/settled.sh,target=/stage1/settled.sh \
+    ["/bin/sh", "/stage1/settled.sh"]
+
+FROM settled AS payload
 COPY --from=component-openhands /out/ /
 
 FROM builder AS check
 RUN --mount=type=bind,from=payload,source=/openhands,target=/openhands \
+    --mount=type=bind,from=check-settled,source=/settled,target=/settled \
     --mount=type=bind,source=stage1/check.sh,target=/stage1/check.sh \
     --mount=type=bind,source=stage1/allow.txt,target=/stage1/allow.txt \
     --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
