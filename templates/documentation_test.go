@@ -41,12 +41,12 @@ func TestDocumentation(t *testing.T) {
 	}
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[Component](), reflect.TypeFor[ReleaseList](), reflect.TypeFor[bundler.Copy](), reflect.TypeFor[bundler.Link](),
-		reflect.TypeFor[bundler.Rewrite](), reflect.TypeFor[bundler.Prune](), reflect.TypeFor[payload.Launcher](),
+		reflect.TypeFor[bundler.Rewrite](), reflect.TypeFor[bundler.Prune](), reflect.TypeFor[Lean](), reflect.TypeFor[LeftOut](), reflect.TypeFor[payload.Launcher](),
 	} {
 		for i := range of.NumField() {
 			field := of.Field(i)
 			key := strings.ToLower(field.Name)
-			if field.Tag.Get("toml") != "-" && !strings.Contains(blocks[1], key+" =") && !strings.Contains(blocks[1], "["+key) {
+			if field.Tag.Get("toml") != "-" && !strings.Contains(blocks[1], key+" =") && !strings.Contains(blocks[1], "["+key) && !strings.Contains(blocks[1], "[lean."+key) {
 				t.Errorf("the key %s of %s is not in the list", key, of)
 			}
 		}
