@@ -2,7 +2,7 @@
 //
 //	go run ./integration/bench -o docs/benchmarks.md
 //
-// It needs an engine that holds a deps image, the bases debian:13, debian:12,
+// It needs an engine that holds the bases debian:13, debian:12,
 // alpine:3.20, busybox:glibc and busybox:musl, and the plugin. It compares
 // with `docker build` and COPY of the same payload, and with a classic image
 // (folder classic) that installs the same server straight into Debian. The
@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,6 @@ import (
 	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/integration/lab"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 func main() {
@@ -56,6 +56,7 @@ func run(ctx context.Context, out, counts string, withClassic bool) error {
 		func(ctx context.Context) error { return b.newBases(ctx, numbers) },
 		b.copies,
 		b.furtherBases,
+		b.stage1,
 	}
 	if withClassic {
 		sections = append(sections, b.classicBuild, b.starts)
@@ -76,26 +77,53 @@ func run(ctx context.Context, out, counts string, withClassic bool) error {
 type bench struct {
 	engine lab.Engine
 	root   string // folder in which the engine keeps its images
-	deps   string // the deps image
+	deps   string // the deps image that the other measurements are made with
+	kinds  []kind // the deps images that are measured
 	report strings.Builder
 	images []string // made by this run
 }
 
 func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.report, format, args...) }
 
-// prepare finds the engine's folder and the newest deps image.
+// kind is a deps image and what it is called in the report.
+type kind struct{ name, ref string }
+
+// prepare finds the engine's folder, and makes the payloads that are not there.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.root, err = b.engine.Docker(ctx, "info", "--format", "{{.DockerRootDir}}"); err != nil {
 		return err
 	}
-	found, err := b.engine.Docker(ctx, "images", "--filter", "label="+payload.LabelKind+"="+payload.KindDeps, "--format", "{{.Repository}}:{{.Tag}}")
-	if err != nil {
-		return err
+	for _, k := range []struct {
+		name string
+		args []string
+	}{
+		{"action-execution-server", nil},
+		{"action-execution-server, --python-env lean", []string{"--python-env", "lean"}},
+		{"agent-server", []string{"--server", "agent-server"}},
+	} {
+		ref, err := b.payload(ctx, k.args)
+		if err != nil {
+			return fmt.Errorf("the payload %s: %w", k.name, err)
+		}
+		b.kinds = append(b.kinds, kind{k.name, ref})
 	}
-	if b.deps, _, _ = strings.Cut(found, "\n"); b.deps == "" {
-		return fmt.Errorf("the engine has no deps image: run 'docker openhands deps build' first")
-	}
+	b.deps = b.kinds[0].ref
 	return nil
+}
+
+// payload builds the deps image of the arguments unless the engine has it, and
+// returns its name.
+func (b *bench) payload(ctx context.Context, args []string) (string, error) {
+	text, err := b.engine.Docker(ctx, append([]string{"openhands", "deps", "build", "--dry-run", "--json"}, args...)...)
+	if err != nil {
+		return "", err
+	}
+	var plan struct{ Deps struct{ Image string } }
+	if err := json.Unmarshal([]byte(text), &plan); err != nil {
+		return "", err
+	}
+	_, err = b.engine.Docker(ctx, append([]string{"openhands", "deps", "build", "--progress", "quiet"}, args...)...)
+	return plan.Deps.Image, err
 }
 
 // clean removes the images that this run made.

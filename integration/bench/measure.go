@@ -49,3 +49,6 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f", float64(n)/1e6) }
 
 // seconds formats a duration with two decimals.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
+
+// ratio formats a / b with two decimals.
+func ratio(a, b int64) string { return fmt.Sprintf("%.2f", float64(a)/float64(b)) }

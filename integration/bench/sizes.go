@@ -15,11 +15,20 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// payloadSizes lists the layers of the deps image, each named by the component
-// that it holds.
+// payloadSizes lists the layers of the newest deps image of each kind that the
+// engine has, each layer named by the component that it holds.
 func (b *bench) payloadSizes(ctx context.Context) error {
-	b.printf("\n## The payload\n\n| layer | MB | MB with gzip |\n|---|--:|--:|\n")
-	save := b.engine.Command(ctx, "save", b.deps)
+	for _, image := range b.kinds {
+		b.printf("\n## The payload: %s\n\n| layer | MB | MB with gzip |\n|---|--:|--:|\n", image.name)
+		if err := b.layers(ctx, image.ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) layers(ctx context.Context, image string) error {
+	save := b.engine.Command(ctx, "save", image)
 	pipe, err := save.StdoutPipe()
 	if err != nil {
 		return err
@@ -33,7 +42,7 @@ func (b *bench) payloadSizes(ctx context.Context) error {
 		b.printf("| %s | %s | %s |\n", layer.name, megabytes(layer.bytes), megabytes(layer.gzipped))
 	})
 	if err := errors.Join(err, save.Wait()); err != nil {
-		return fmt.Errorf("reading %s: %w", b.deps, err)
+		return fmt.Errorf("reading %s: %w", image, err)
 	}
 	b.printf("| **together** | %s | %s |\n", megabytes(all), megabytes(packed))
 	return nil
