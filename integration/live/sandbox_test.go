@@ -15,7 +15,7 @@ import (
 
 // aliveLimit is how long a server may take to start while another one starts
 // beside it on two cores.
-const aliveLimit = 3 * time.Minute
+const aliveLimit = 5 * time.Minute
 
 // sandbox is a container with a server in it.
 type sandbox struct {
