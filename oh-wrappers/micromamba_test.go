@@ -92,6 +92,18 @@ func TestServerSession(t *testing.T) {
 	}
 }
 
+// A user ID in group 0 may not give files to a group of its own number.
+func TestServerFilesInGroupRoot(t *testing.T) {
+	t.Chdir("/")
+	name := payload.Bin + "/oh-action-execution-server"
+	c, s, _ := newCall(serverRoot(t), environ{"PATH=/bin"}, name)
+	c.ids = ids{12345, 12345, 0, 0}
+	must(t, c.dispatch())
+	if got := lastOption(s.argv, "--user-id"); got != "-1" {
+		t.Errorf("--user-id %s, want -1, which chown leaves alone", got)
+	}
+}
+
 // The server starts also where there can be no workspace, and says what that means.
 func TestServerStartWithoutWorkspace(t *testing.T) {
 	argv := strings.Fields(serverCommand)

@@ -57,7 +57,7 @@ func (c *call) actionExecutionServer() error {
 	}
 	name, id := cmp.Or(c.env.get(payload.UserVariable), payload.User), payload.DefaultID
 	if c.ids.euid != 0 {
-		name, id = c.currentUser(accounts), c.ids.euid
+		name, id = c.currentUser(accounts), c.ownID()
 	}
 	if given := lastOption(options, "--username"); given != "" {
 		name = given
@@ -160,13 +160,23 @@ func (c *call) session(accounts *accounts, command []string) (_ []string, name s
 	case name == "" || name == own || known && user.uid == c.ids.euid:
 	case c.ids.euid != 0:
 		fmt.Fprintf(c.stderr, "%s: sessions are those of user %s, whom the container runs as: only root could start some of %s\n", c.name, own, name)
-		command = slices.Concat(command, []string{"--username", own, "--user-id", strconv.Itoa(c.ids.euid)})
+		command = slices.Concat(command, []string{"--username", own, "--user-id", strconv.Itoa(c.ownID())})
 		name = own
 	case c.changesUser() && !canChange():
 		return nil, "", fmt.Errorf("root cannot start sessions of %s: the container lacks the capabilities SETGID and SETUID; "+
 			"start it with --user %[1]s, or with --cap-add SETGID --cap-add SETUID", name)
 	}
 	return command, name, nil
+}
+
+// ownID is the ID of a process that is not root for the server, which gives new
+// files to the user and the group of that number. Where the group is another
+// one the process may not, and the server is told to leave them as they are.
+func (c *call) ownID() int {
+	if c.ids.egid != c.ids.euid {
+		return unchanged
+	}
+	return c.ids.euid
 }
 
 // changesUser reads SU_TO_USER as the server does: without it, sessions are
