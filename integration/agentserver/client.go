@@ -54,7 +54,7 @@ func (c *Client) Bash(ctx context.Context, command string) (Output, error) {
 }
 
 // conversationLimit is how long an agent may take for a handful of actions.
-const conversationLimit = 2 * time.Minute
+const conversationLimit = 5 * time.Minute
 
 // Converse gives an agent with the named tools a task and waits until it has
 // finished. The agent does what the model at the given address says.

@@ -64,7 +64,7 @@ func startAgent(t *testing.T, image, id string, options []string, args ...string
 func (a *agent) wait(t *testing.T, healthy func(context.Context) bool) {
 	t.Helper()
 	ended := false
-	err := lab.WaitFor(t.Context(), aliveLimit, "the agent server", func(ctx context.Context) bool {
+	err := lab.WaitFor(t.Context(), 2*aliveLimit, "the agent server", func(ctx context.Context) bool {
 		if healthy(ctx) {
 			return true
 		}
