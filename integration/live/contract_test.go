@@ -67,8 +67,7 @@ func TestContract(t *testing.T) {
 				name:  "hostile base",
 				over:  hostile,
 				start: asUser("openhands", "1000"),
-				checks: slices.Concat(working, []sandboxCheck{
-					{"variables are the base's", checkHostileVariables},
+				checks: slices.Concat([]sandboxCheck{{"variables are the base's", checkHostileVariables}}, working, []sandboxCheck{
 					{"broken programs are the base's", checkBrokenPrograms},
 					{"names without the base's name services", checkHostileNames},
 				}),
@@ -186,12 +185,14 @@ func checkHostileVariables(t *testing.T, s *sandbox) {
 		if name == "TERM" {
 			continue
 		}
-		equal(t, s.shell(t, "echo $"+name), hostileVariables[name])
+		contains(t, s.shell(t, "echo $"+name), hostileVariables[name])
 		contains(t, s.shell(t, "sh -c 'echo $"+name+"'"), hostileVariables[name])
 	}
 	if result := s.run(t, client.Command{Line: "/openhands/fallback/bin/bash -c true"}); result.ExitCode != 66 {
 		t.Errorf("exit status %d of a script, want that of BASH_ENV", result.ExitCode)
 	}
+	// The loader of a glibc base complains of it in whatever a program prints.
+	s.shell(t, "unset LD_PRELOAD")
 	// A notebook is a login of its own: what it starts has no more than the
 	// variables that every login keeps.
 	contains(t, s.cell(t, "import subprocess; print(subprocess.run(['sh', '-c', 'echo of the base'], capture_output=True, text=True))"), "of the base")
