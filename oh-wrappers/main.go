@@ -7,6 +7,7 @@
 //	micromamba                      the entry point that unmodified OpenHands calls
 //	su sudo useradd groupadd id chown tmux
 //	                                programs for the server alone
+//	uv uvx                          the payload's, for the server's MCP servers
 //	oh-sudo                         sudo behind the setuid stub of the set-up layer
 //	code, oh-code                   the client of the editor whose terminal it is called in
 //	anything else                   a launcher, see payload.Launcher
@@ -118,6 +119,8 @@ func (c *call) dispatch() error {
 		return c.id()
 	case "chown":
 		return c.chown()
+	case "uv", "uvx":
+		return c.uv()
 	case "tmux":
 		return c.tmux()
 	case "code", "oh-code":

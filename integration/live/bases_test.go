@@ -40,7 +40,7 @@ func TestBases(t *testing.T) {
 				{"sudo", checkSudo},
 				{"git over HTTPS, changes, diffs", checkGit},
 				{"agent_skills", checkSkills},
-				{"MCP servers", checkMCP},
+				{"MCP: uvx and npx", checkMCP},
 				{"%pip and pip install", checkPip},
 				{"python, python3", checkPython},
 				{"names of files and users", checkNames},

@@ -22,13 +22,17 @@ func checkMCP(t *testing.T, s *sandbox) {
 	const name, bundle = "oh-live-mcp", "/etc/ssl/certs/ca-certificates.crt"
 	f.pythonPackage(name, wheel(t, "oh_live_mcp", read(t, "testdata/mcp/server.py"),
 		[2]string{"entry_points.txt", "[console_scripts]\n" + name + " = oh_live_mcp:main\n"}))
+	f.nodePackage(t, name, read(t, "testdata/mcp/server.js"))
 
 	// A server sees only what is set here, and a handful of variables such as
 	// PATH and HOME.
-	env := map[string]string{"OH_LIVE_SETTING": "größe", "SSL_CERT_FILE": bundle, "UV_DEFAULT_INDEX": f.pythonIndex()}
 	servers := []client.MCPServer{
-		{Name: "python", Command: "uvx", Args: []string{name}, Env: env},
-		{Name: "same", Command: "uvx", Args: []string{"--from", name, name}, Env: env},
+		{Name: "python", Command: "uvx", Args: []string{name}, Env: map[string]string{
+			"OH_LIVE_SETTING": "größe", "SSL_CERT_FILE": bundle, "UV_DEFAULT_INDEX": f.pythonIndex(),
+		}},
+		{Name: "javascript", Command: "npx", Args: []string{"-y", name}, Env: map[string]string{
+			"OH_LIVE_SETTING": "größe", "NODE_EXTRA_CA_CERTS": bundle, "npm_config_registry": f.nodeIndex(),
+		}},
 	}
 	if err := s.SetMCPServers(ctx, servers...); err != nil {
 		t.Fatal(err)
@@ -57,7 +61,7 @@ func checkMCP(t *testing.T, s *sandbox) {
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Errorf("%s answers %q", tool, text)
 		}
-		want := map[string]string{"language": "python", "text": "naïve 語", "setting": "größe", "home": "/root", "tls": "OpenSSL"}
+		want := map[string]string{"language": server.Name, "text": "naïve 語", "setting": "größe", "home": "/root", "tls": "OpenSSL"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", tool, diff)
 		}

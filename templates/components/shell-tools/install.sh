@@ -38,9 +38,10 @@ for name in git-receive-pack git-upload-pack git-upload-archive; do
 done
 mkdir -p /openhands/share/misc
 cp -L /usr/share/misc/magic.mgc /openhands/share/misc/magic.mgc
-# What the server calls while it makes its user and working directory.
+# What the server calls while it makes its user and working directory, and what
+# scripts that uv writes call with options that not every BusyBox knows.
 mkdir -p /openhands/libexec/compat/bin
-for name in chmod mkdir; do
+for name in chmod dirname mkdir realpath; do
 	ln -s ../../../fallback/bin/$name /openhands/libexec/compat/bin/$name
 done
 # A link that leads nowhere in the payload would fail the seal check.
