@@ -122,7 +122,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestStage1Dockerfile(t *testing.T) {
-	selected, err := Select(only(t, "python", "uv", "openhands", server, "core"), Choice{Server: server})
+	selected, err := Select(only(t, "python", "node", "uv", "openhands", server, "core"), Choice{Server: server})
 	if err != nil {
 		t.Fatal(err)
 	}

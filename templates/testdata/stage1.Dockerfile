@@ -40,6 +40,23 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=secret,id=settings,target=/run/secrets/settings \
     ["/bin/sh", "/stage1/component.sh"]
 
+FROM builder AS component-node
+RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
+    --mount=type=cache,id=oh-apt-node,target=/var/cache/apt/archives,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=apt,target=/run/secrets/apt \
+    ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
+RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
+    --mount=type=bind,source=components/node,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=cache,id=oh-cache-node,target=/root/.cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    --mount=type=secret,id=pip,target=/run/secrets/pip \
+    --mount=type=secret,id=uv,target=/run/secrets/uv \
+    --mount=type=secret,id=npm,target=/run/secrets/npm \
+    --mount=type=secret,id=settings,target=/run/secrets/settings \
+    ["/bin/sh", "/stage1/component.sh"]
+
 FROM builder AS component-openhands
 ENV OPENHANDS_VERSION=0.62.0
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
@@ -64,6 +81,8 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/action-execution-server,target=/recipe \
     --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,from=component-node,source=/libs,target=/needs/node \
+    --mount=type=bind,from=component-node,source=/out/openhands/node/bin/node,target=/openhands/node/bin/node \
     --mount=type=bind,from=component-openhands,source=/libs,target=/needs/openhands \
     --mount=type=bind,from=component-openhands,source=/out/openhands/code/poetry.lock,target=/openhands/code/poetry.lock \
     --mount=type=bind,from=component-python,source=/libs,target=/needs/python \
@@ -100,6 +119,7 @@ RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
     --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
     --mount=type=bind,from=component-python,source=/libs,target=/libs/python \
     --mount=type=bind,from=component-uv,source=/libs,target=/libs/uv \
+    --mount=type=bind,from=component-node,source=/libs,target=/libs/node \
     --mount=type=bind,from=component-action-execution-server,source=/libs,target=/libs/action-execution-server \
     --mount=type=bind,from=component-core,source=/libs,target=/libs/core \
     --mount=type=bind,from=component-openhands,source=/libs,target=/libs/openhands \
@@ -108,6 +128,7 @@ RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
 FROM scratch AS settled
 COPY --from=component-python /out/ /
 COPY --from=component-uv /out/ /
+COPY --from=component-node /out/ /
 COPY --from=libs /out/ /
 COPY --from=component-action-execution-server /out/ /
 COPY --from=component-core /out/ /

@@ -17,6 +17,8 @@ cp -L "$RECIPE/ipython_config.py" $venv/etc/ipython/
 
 # Each release of Playwright names the folders of its browsers anew: it is asked.
 driver=$venv/lib/python3.13/site-packages/playwright/driver
+# One node in the payload: Playwright works with any of its time.
+ln -sf /openhands/node/bin/node "$driver/node"
 mkdir -p /openhands/share
 PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright "$driver/node" "$RECIPE/browsers.js" "$driver/package" \
 	>/openhands/share/browsers.txt
