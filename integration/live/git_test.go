@@ -85,7 +85,7 @@ func checkGit(t *testing.T, s *sandbox) {
 // checkGitOwner has another user's repository refused until it is named as safe.
 func checkGitOwner(t *testing.T, s *sandbox, dir string) {
 	t.Helper()
-	s.shell(t, "sudo chown 0:0 "+dir+" "+dir+"/.git")
+	s.shell(t, "git config --global --unset-all safe.directory; sudo chown 0:0 "+dir+" "+dir+"/.git")
 	result := s.run(t, client.Command{Line: "git status --short"})
 	if result.ExitCode != 128 || !strings.Contains(result.Output, "dubious ownership") {
 		t.Errorf("another user's repository: exit status %d, %s", result.ExitCode, result.Output)
