@@ -124,7 +124,7 @@ echo 'if [ -n "${LANG-}" ]; then export LANG; fi' >/etc/profile.d/lang.sh
 : >/etc/profile.d/sh.local
 rm -f /etc/skel/.profile
 printf 'if [ -f ~/.bashrc ]; then\n\t. ~/.bashrc\nfi\n' >/etc/skel/.bash_profile
-printf 'if [ -f /etc/bashrc ]; then\n\t. /etc/bashrc\nfi\nPATH="$HOME/.local/bin:$HOME/bin:$PATH"\nexport PATH\n' >/etc/skel/.bashrc
+printf 'if [ -f /etc/bashrc ]; then\n\t. /etc/bashrc\nfi\n' >/etc/skel/.bashrc
 : >/etc/skel/.bash_logout
 rm -f /root/.profile
 cp /etc/skel/.bash_profile /etc/skel/.bashrc /etc/skel/.bash_logout /root/
