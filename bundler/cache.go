@@ -52,15 +52,15 @@ func ReadCache(v *View, name string) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	c, err := ParseCache(text)
+	c, err := parseCache(text)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return c, nil
 }
 
-// ParseCache reads the header of a cache.
-func ParseCache(text string) (*Cache, error) {
+// parseCache reads the header of a cache.
+func parseCache(text string) (*Cache, error) {
 	if strings.HasPrefix(text, newCacheMagic) {
 		return parseNewCache(text)
 	}

@@ -66,7 +66,7 @@ func sampleCache() string {
 }
 
 func TestCacheLookup(t *testing.T) {
-	c, err := ParseCache(sampleCache())
+	c, err := parseCache(sampleCache())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestParseCacheRefuses(t *testing.T) {
 		"more entries than bytes": string(many), "big-endian": good[:28] + "\x03" + good[29:],
 		"old with more entries than bytes": oldCacheMagic + "\x00\xff\xff\xff\xff",
 	} {
-		if _, err := ParseCache(text); err == nil {
+		if _, err := parseCache(text); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -116,7 +116,7 @@ func FuzzCache(f *testing.F) {
 	f.Add(oldCacheMagic+"\x00\x00\x00\x00\x00"+good, "libb.so.9")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		withinMemory(t, 64<<10+2*len(text), func() {
-			c, err := ParseCache(text)
+			c, err := parseCache(text)
 			if err != nil {
 				return
 			}

@@ -80,7 +80,7 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 		return nil, wrap(err)
 	}
 	// As long as the files are those of the packages.
-	if b.report.Packages, err = DebianOwners(opt.Root, opt.Out, b.sources); err != nil {
+	if b.report.Packages, err = debianOwners(opt.Root, opt.Out, b.sources); err != nil {
 		return nil, wrap(fmt.Errorf("finding the packages: %w", err))
 	}
 	for _, l := range recipe.Links {
@@ -149,7 +149,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 	machine := b.opt.Machine
 	// The system's own libraries come first: those already in the prefix may
 	// belong to a component that this one does not go with.
-	b.resolver = NewResolver(view, Loader{Machine: machine, Dirs: append(DefaultDirs(view, machine), b.opt.Prefix+libFolder)})
+	b.resolver = NewResolver(view, Loader{Machine: machine, Dirs: append(defaultDirs(view, machine), b.opt.Prefix+libFolder)})
 	files, err := scan(ctx, b.opt.Out, b.opt.Prefix)
 	if err != nil {
 		return err

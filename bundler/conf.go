@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// DefaultDirs returns the library directories of a system whose cache may be
+// defaultDirs returns the library directories of a system whose cache may be
 // missing or stale: those of its ld.so.conf, as ldconfig(8) would put them into
 // the cache now, then the ones that a Debian, a multilib and a plain loader of
 // the machine have compiled in.
-func DefaultDirs(v *View, machine elf.Machine) []string {
-	dirs := ConfiguredDirs(v)
+func defaultDirs(v *View, machine elf.Machine) []string {
+	dirs := configuredDirs(v)
 	if abi, ok := abis[machine]; ok {
 		dirs = append(dirs, "/lib/"+abi.triplet, "/usr/lib/"+abi.triplet)
 	}
 	return append(dirs, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 }
 
-// ConfiguredDirs returns the directories of /etc/ld.so.conf and of the files
+// configuredDirs returns the directories of /etc/ld.so.conf and of the files
 // that it includes, in order.
-func ConfiguredDirs(v *View) []string {
+func configuredDirs(v *View) []string {
 	c := configuration{view: v, seen: map[string]bool{}}
 	c.read("/etc/ld.so.conf")
 	return c.dirs

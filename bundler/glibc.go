@@ -142,9 +142,9 @@ func padSlash(p string, n int) (string, error) {
 
 var glibcBanner = regexp.MustCompile(`stable release version ([0-9.]+[0-9])`)
 
-// GlibcVersion returns the release that the bytes of a loader or of a C
+// glibcVersion returns the release that the bytes of a loader or of a C
 // library name, such as "2.41".
-func GlibcVersion(data []byte) (string, error) {
+func glibcVersion(data []byte) (string, error) {
 	m := glibcBanner.FindSubmatch(data)
 	if m == nil {
 		return "", errors.New("no banner of the GNU C library")
@@ -154,7 +154,7 @@ func GlibcVersion(data []byte) (string, error) {
 
 // glibcRelease returns the release that a loader or C library is of.
 func glibcRelease(data []byte, a abi, soname string) (string, error) {
-	version, err := GlibcVersion(data)
+	version, err := glibcVersion(data)
 	if err != nil && soname == a.loader && bytes.Contains(data, []byte("GLIBC_PRIVATE\x00")) {
 		return bannerless, nil
 	}
@@ -298,5 +298,5 @@ func ReadGlibcVersion(host string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return GlibcVersion(data)
+	return glibcVersion(data)
 }

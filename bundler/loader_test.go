@@ -115,7 +115,7 @@ func TestConfiguredDirs(t *testing.T) {
 	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf.off", "/off\n", 0o644)
 	mustWrite(t, root+"/etc/more/x", "/more\n", 0o644)
-	if got := strings.Join(ConfiguredDirs(NewView(root)), " "); got != "/a /b /more /last /typed" {
+	if got := strings.Join(configuredDirs(NewView(root)), " "); got != "/a /b /more /last /typed" {
 		t.Errorf("%q", got)
 	}
 }

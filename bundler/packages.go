@@ -26,11 +26,11 @@ func sortPackages(packages []Package) []Package {
 	return slices.Compact(packages)
 }
 
-// DebianOwners returns the packages that brought the files of a tree, according
+// debianOwners returns the packages that brought the files of a tree, according
 // to dpkg's database below root: those that own one of the paths in sources,
 // and those that own a file of the same name, size and content as one in the
 // tree. Without a database there are none.
-func DebianOwners(root, tree string, sources []string) ([]Package, error) {
+func debianOwners(root, tree string, sources []string) ([]Package, error) {
 	versions, err := dpkgVersions(filepath.Join(root, "var/lib/dpkg/status"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

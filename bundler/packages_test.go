@@ -34,7 +34,7 @@ Version: 7
 	mustWrite(t, out+"/openhands/bin/tool", "a tool", 0o755)
 	mustWrite(t, out+"/openhands/bin/other", "changed", 0o755) // same size, not the package's
 	mustWrite(t, out+"/openhands/README", "", 0o644)
-	got, err := DebianOwners(root, out, []string{"/usr/lib/libtool.so.1.2", "/usr/lib/libold.so.1"})
+	got, err := debianOwners(root, out, []string{"/usr/lib/libtool.so.1.2", "/usr/lib/libold.so.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ Version: 7
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if none, err := DebianOwners(t.TempDir(), out, nil); err != nil || none != nil {
+	if none, err := debianOwners(t.TempDir(), out, nil); err != nil || none != nil {
 		t.Errorf("without a database: %v, %v", none, err)
 	}
 }

@@ -286,7 +286,7 @@ func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
 	}
 	r.walk(c, n)
 	for i := 0; notes && i < len(c.Objects); i++ {
-		list, err := r.Opens(c.Objects[i])
+		list, err := r.opensOf(c.Objects[i])
 		if err != nil {
 			return err
 		}
@@ -648,8 +648,8 @@ func (r *Resolver) MissingVersions(c *Closure) []MissingVersion {
 	return list
 }
 
-// Opens returns what the notes of an object say that it opens.
-func (r *Resolver) Opens(l *Loaded) ([]Open, error) {
+// opensOf returns what the notes of an object say that it opens.
+func (r *Resolver) opensOf(l *Loaded) ([]Open, error) {
 	if len(l.Object.notes) == 0 {
 		return nil, nil
 	}

@@ -86,7 +86,7 @@ func TestResolverAgreesWithLoader(t *testing.T) {
 			prog := dir + "/bin/prog"
 			view := NewView("/")
 			machine := mustObject(t, prog).Machine
-			closure, err := NewResolver(view, Loader{Machine: machine, Dirs: DefaultDirs(view, machine)}).Closure(prog)
+			closure, err := NewResolver(view, Loader{Machine: machine, Dirs: defaultDirs(view, machine)}).Closure(prog)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +172,7 @@ func TestDefaultDirsReadsConfiguration(t *testing.T) {
 	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n/last # why\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/b.conf", "/b\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
-	dirs := DefaultDirs(NewView(root), 62)
+	dirs := defaultDirs(NewView(root), 62)
 	got := strings.Join(dirs, " ")
 	if !strings.HasPrefix(got, "/a ") || !strings.Contains(got, " /b /last /lib/x86_64-linux-gnu ") {
 		t.Errorf("directories: %s", got)
@@ -203,7 +203,7 @@ func BenchmarkClosure(b *testing.B) {
 	}
 	for b.Loop() {
 		view := NewView("/")
-		r := NewResolver(view, Loader{Machine: opt.Machine, Dirs: DefaultDirs(view, opt.Machine)})
+		r := NewResolver(view, Loader{Machine: opt.Machine, Dirs: defaultDirs(view, opt.Machine)})
 		for _, name := range files {
 			if _, err := r.Closure(name); err != nil {
 				b.Fatal(err)

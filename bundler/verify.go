@@ -186,7 +186,7 @@ func (v *verifier) loader() error {
 			v.add(name, RuleConstants, fmt.Sprintf("%q is not replaced", strings.Trim(string(p.old), "\x00")))
 		}
 		if soname == libcSoname {
-			if version, err := GlibcVersion(data); err == nil {
+			if version, err := glibcVersion(data); err == nil {
 				v.report.Libc = "glibc " + version
 			}
 		}
