@@ -2,7 +2,7 @@
 // image for it.
 //
 //	oh-init [--user NAME] [--] [CMD...]   runs CMD as PID 1; by default the server
-//	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo]
+//	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]
 //	                                      makes what a base image lacks
 //	oh-init doctor [--json]               checks the container that it runs in
 //

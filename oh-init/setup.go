@@ -11,12 +11,13 @@ import (
 
 // setUp is the command setup.
 func setUp(args []string, stdout, _ io.Writer) (int, error) {
-	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo]", stdout)
+	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]", stdout)
 	root := f.String("root", "/", "`folder` of the root file system")
 	o := setup.Options{Arch: runtime.GOARCH}
 	f.StringVar(&o.User, "user", payload.User, "`name` of the account")
 	f.IntVar(&o.UID, "uid", payload.DefaultID, "user and group `ID` of a new account, unless taken")
 	f.BoolVar(&o.Sudo, "sudo", false, "let the account become root without a password")
+	f.BoolVar(&o.Project, "project", false, "make "+payload.Project+", too")
 	if err := parse(f, args); err != nil {
 		return 0, err
 	}

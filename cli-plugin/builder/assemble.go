@@ -284,7 +284,7 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 // setup returns the set-up layer.
 func (t attempt) setup(base *savedImage) ([]byte, error) {
 	changes, err := setup.Plan(newRootFS(base.layers), setup.Options{
-		User: t.runtime.User, UID: t.runtime.UID, Sudo: t.runtime.Sudo, Arch: t.engine.arch,
+		User: t.runtime.User, UID: t.runtime.UID, Sudo: t.runtime.Sudo, Project: t.runtime.Server().OwnArguments, Arch: t.engine.arch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("planning the set-up of %s: %w", t.runtime.Base, err)

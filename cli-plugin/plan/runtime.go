@@ -110,5 +110,8 @@ func (r Runtime) setupArgs() []string {
 	if r.Sudo {
 		args = append(args, "--sudo")
 	}
+	if r.Server().OwnArguments {
+		args = append(args, "--project")
+	}
 	return args
 }

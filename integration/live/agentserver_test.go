@@ -110,7 +110,7 @@ func TestAgentServer(t *testing.T) {
 				{"--check-browser", checkAgentSelfTest},
 				{"sudo", checkAgentSudo},
 			})},
-			{name: "application", on: []string{"debian:12", "alpine:3.20"}, start: asApplication(account), checks: []agentCheck{tools[0], tools[1], tools[3]}},
+			{name: "application", on: []string{"debian:12", "alpine:3.20"}, start: asApplication(account), checks: tools},
 			{name: "user 12345:0", on: []string{"debian:12", "alpine:3.20", "scratch"}, start: asSDK(stranger, "--user", "12345:0"), checks: tools},
 			{name: "no network", on: []string{"debian:12", "scratch"}, start: withoutNetwork, checks: []agentCheck{
 				{"nothing is asked for outside", checkAgentAsksNobody},

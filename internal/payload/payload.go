@@ -43,6 +43,9 @@ const VenvName = "openhands-ai-5O4_aCHf-py3.13"
 // Workspace is the working directory of a runtime image.
 const Workspace = "/workspace"
 
+// Project is where clients of the agent server have it work.
+const Project = Workspace + "/project"
+
 // User is the account that the set-up layer creates; DefaultID is its user and
 // group ID unless another account of the base has it already.
 const (

@@ -46,7 +46,11 @@ func (s *stage) userDirectories(user account) error {
 	if err := s.home(user, 0o755); err != nil {
 		return err
 	}
-	_, _, err := s.mkdir(payload.Workspace, fs.ModeSetgid|0o775, user.uid, 0)
+	return s.workspace(payload.Workspace, user)
+}
+
+func (s *stage) workspace(folder string, user account) error {
+	_, _, err := s.mkdir(folder, fs.ModeSetgid|0o775, user.uid, 0)
 	return err
 }
 

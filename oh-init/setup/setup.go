@@ -24,7 +24,10 @@ type Options struct {
 	UID  int    // wanted user ID; 0: payload.DefaultID
 	GID  int    // wanted group ID; 0: UID
 	Sudo bool   // the account may become root without a password
-	Arch string // amd64 or arm64 (GOARCH); needed with Sudo where the base has none
+	// Project asks for payload.Project, too: an engine that has to make a
+	// working directory makes it for root.
+	Project bool
+	Arch    string // amd64 or arm64 (GOARCH); needed with Sudo where the base has none
 }
 
 // accountName is what shadow-utils accepts in its default configuration. It
@@ -82,6 +85,12 @@ func Plan(root View, o Options) ([]Change, error) {
 		s.loginPath,
 		s.certificates,
 		func() error { return s.userDirectories(user) },
+		func() error {
+			if !o.Project {
+				return nil
+			}
+			return s.workspace(payload.Project, user)
+		},
 		s.rootHome,
 		func() error {
 			if !o.Sudo {
