@@ -141,9 +141,11 @@ func (e *editor) waitForFile(t *testing.T, name, text string) string {
 	t.Helper()
 	var last string
 	err := lab.WaitFor(t.Context(), editorLimit, name, func(ctx context.Context) bool {
-		var err error
-		last, err = lab.Engine{}.Docker(ctx, "exec", e.container, "/openhands/fallback/bin/cat", "/workspace/"+name)
-		return err == nil && strings.HasPrefix(last, text)
+		held, err := lab.Engine{}.Docker(ctx, "exec", e.container, "/openhands/fallback/bin/cat", "/workspace/"+name)
+		if err == nil {
+			last = held
+		}
+		return strings.HasPrefix(last, text)
 	})
 	if err != nil {
 		e.picture(t, slug(t.Name())+"-failed")
@@ -234,12 +236,15 @@ func checkEditorTerminal(t *testing.T, e *editor) {
 		command("Terminal: Create New Terminal"),
 		chromedp.WaitVisible(chromedp.CSS(".terminal-wrapper.active .xterm-screen")),
 		chromedp.WaitReady(chromedp.CSS(".terminal-wrapper.active textarea.xterm-helper-textarea")),
-		insert(`echo "$BASH" "$PATH" > /workspace/terminal.txt; code opened.txt`),
+		insert(`echo "${BASH##*/}" "$PATH" > /workspace/terminal.txt; code opened.txt`),
 		chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`.tab[data-resource-name="opened.txt"]`)),
 	)
-	said := e.waitForFile(t, "terminal.txt", "/bin/bash /openhands/vscode/bin/remote-cli:")
-	contains(t, said, e.shell(t, "echo $PATH")) // what a login shell adds stands before it
+	// What a login shell adds stands somewhere between.
+	said := e.waitForFile(t, "terminal.txt", "bash /openhands/vscode/bin/remote-cli:")
+	for folder := range strings.SplitSeq(e.shell(t, "echo $PATH"), ":") {
+		contains(t, strings.TrimSpace(said)+":", ":"+folder+":")
+	}
 	if result := e.run(t, client.Command{Line: "code opened.txt"}); result.ExitCode != 1 {
 		t.Errorf("code outside of the editor: exit status %d, %s", result.ExitCode, result.Output)
 	}
