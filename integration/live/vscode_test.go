@@ -240,9 +240,9 @@ func checkEditorTerminal(t *testing.T, e *editor) {
 		chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`.tab[data-resource-name="opened.txt"]`)),
 	)
-	// What a login shell adds stands somewhere between.
+	// OpenHands starts the editor from a login shell.
 	said := e.waitForFile(t, "terminal.txt", "bash /openhands/vscode/bin/remote-cli:")
-	for folder := range strings.SplitSeq(e.shell(t, "echo $PATH"), ":") {
+	for folder := range strings.SplitSeq(e.shell(t, "bash -lc 'echo $PATH'"), ":") {
 		contains(t, strings.TrimSpace(said)+":", ":"+folder+":")
 	}
 	if result := e.run(t, client.Command{Line: "code opened.txt"}); result.ExitCode != 1 {
