@@ -46,4 +46,7 @@ rm extensions/postinstall.mjs
 for folder in @vscode/ripgrep-universal/bin node-pty/prebuilds; do
 	find node_modules/$folder -mindepth 1 -maxdepth 1 ! -name "linux-$arch" -exec rm -rf {} +
 done
-rm -rf node_modules/@parcel/watcher-linux-*-musl /tmp/modules /tmp/package "/tmp/$archive"
+rm -rf node_modules/@parcel/watcher-linux-*-musl
+# It asks the base which C library there is, but runs on the payload's.
+ln -s "watcher-linux-$arch-glibc" "node_modules/@parcel/watcher-linux-$arch-musl"
+rm -rf /tmp/modules /tmp/package "/tmp/$archive"
