@@ -50,27 +50,32 @@ func run(ctx context.Context, out, counts string, withClassic bool) error {
 		}
 		numbers = append(numbers, n)
 	}
-	sections := []func(context.Context) error{
-		b.machine,
-		b.payloadSizes,
+	sections := []func(context.Context) error{b.machine, b.payloadSizes}
+	if withClassic {
+		sections = append(sections, b.classicBuild, b.starts)
+	}
+	sections = append(sections,
 		func(ctx context.Context) error { return b.newBases(ctx, numbers) },
 		b.copies,
 		b.furtherBases,
 		b.stage1,
-	}
-	if withClassic {
-		sections = append(sections, b.classicBuild, b.starts)
-	}
+	)
 	for _, section := range sections {
 		if err := section(ctx); err != nil {
 			return err
+		}
+		// What has been measured outlives a later failure.
+		if out != "" {
+			if err := os.WriteFile(out, []byte(b.report.String()), 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	if out == "" {
 		_, err := os.Stdout.WriteString(b.report.String())
 		return err
 	}
-	return os.WriteFile(out, []byte(b.report.String()), 0o644)
+	return nil
 }
 
 // bench is one run; report grows section by section.
