@@ -21,7 +21,8 @@ func dialInside(container string) func(ctx context.Context, network, address str
 		if err != nil {
 			return nil, err
 		}
-		relay := fmt.Sprintf("exec 3<>/dev/tcp/%s/%s && { cat <&3 & cat >&3; }", host, port)
+		// It ends with the server's side: a server closes what is idle.
+		relay := fmt.Sprintf("exec 3<>/dev/tcp/%s/%s 4<&0 && { cat <&4 >&3 & cat <&3; kill $!; }", host, port)
 		// Not ctx: the connection outlives the request that it was made for.
 		cmd := lab.Engine{}.Command(context.WithoutCancel(ctx), "exec", "--interactive", container, payload.FallbackBin+"/bash", "-c", relay)
 		stdin, err := cmd.StdinPipe()

@@ -95,7 +95,7 @@ func (s *sandbox) wait(t *testing.T) {
 	t.Helper()
 	s.Client = &client.Client{URL: "http://127.0.0.1:8000", Key: sessionKey, HTTP: &http.Client{}}
 	if s.offline {
-		s.HTTP.Transport = &http.Transport{DialContext: dialInside(s.container)}
+		s.HTTP.Transport = &http.Transport{DialContext: dialInside(s.container), DisableKeepAlives: true}
 	} else {
 		// The port that the engine chose is another one after a restart.
 		s.URL = "http://" + strings.Fields(docker(t, "port", s.container, "8000/tcp"))[0]
