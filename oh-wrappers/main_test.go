@@ -225,7 +225,8 @@ func TestList(t *testing.T) {
 			t.Errorf("%s leads to %s", link.Path, got)
 		}
 		// A link that is not served would only fail in a container.
-		c, s, _ := newCall(newRoot(t, nil), environ{"PATH=/"}, link.Path)
+		root := newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/openhands/libexec/tmux"}`})
+		c, s, _ := newCall(root, environ{"PATH=/"}, link.Path)
 		if err := c.dispatch(); s.path == "" {
 			if e, ok := err.(*statusError); ok && e.code == 127 {
 				t.Errorf("%s: %v", link.Path, err)

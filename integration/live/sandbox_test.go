@@ -163,7 +163,7 @@ const silence = "[Code executed successfully with no output]"
 func (s *sandbox) cell(t *testing.T, code string) string {
 	t.Helper()
 	var out string
-	for range 3 {
+	for range 10 {
 		var err error
 		if out, err = s.RunCell(t.Context(), code); err != nil {
 			t.Fatal(err)
