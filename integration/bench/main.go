@@ -26,17 +26,20 @@ import (
 func main() {
 	out := flag.String("o", "", "file to write the report to; empty: standard output")
 	counts := flag.String("bases", "2,10,50", "how many new bases to build on, one run each")
-	classic := flag.Bool("classic", true, "also build and start the classic image")
+	only := flag.String("only", "", "parts to measure, separated by commas: "+strings.Join(parts, ", ")+"; empty: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *out, *counts, *classic); err != nil {
+	if err := run(ctx, *out, *counts, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out, counts string, withClassic bool) error {
+// parts are what can be measured, in the order of the report.
+var parts = []string{"sizes", "classic", "starts", "bases", "copies", "further", "stage1"}
+
+func run(ctx context.Context, out, counts, only string) error {
 	b := &bench{engine: lab.Engine{}}
 	defer b.clean(context.WithoutCancel(ctx))
 	if err := b.prepare(ctx); err != nil {
@@ -50,19 +53,24 @@ func run(ctx context.Context, out, counts string, withClassic bool) error {
 		}
 		numbers = append(numbers, n)
 	}
-	sections := []func(context.Context) error{b.machine, b.payloadSizes}
-	if withClassic {
-		sections = append(sections, b.classicBuild, b.starts)
+	wanted := parts
+	if only != "" {
+		wanted = strings.Split(only, ",")
 	}
-	sections = append(sections,
-		func(ctx context.Context) error { return b.newBases(ctx, numbers) },
-		b.copies,
-		b.furtherBases,
-		b.stage1,
-	)
-	for _, section := range sections {
-		if err := section(ctx); err != nil {
-			return err
+	measure := map[string]func(context.Context) error{
+		"sizes": b.payloadSizes, "classic": b.classicBuild, "starts": b.starts,
+		"bases":  func(ctx context.Context) error { return b.newBases(ctx, numbers) },
+		"copies": b.copies, "further": b.furtherBases, "stage1": b.stage1,
+	}
+	if err := b.machine(ctx); err != nil {
+		return err
+	}
+	for _, part := range wanted {
+		if measure[part] == nil {
+			return fmt.Errorf("-only %q: the parts are %s", part, strings.Join(parts, ", "))
+		}
+		if err := measure[part](ctx); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
 		}
 		// What has been measured outlives a later failure.
 		if out != "" {
