@@ -48,7 +48,7 @@ func (b *bench) classicBuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.printf("\n## Against the classic build\n\nThe same lock, Chromium and tools by apt and uv on debian:13; every new base pays that again.\n\n"+
+	b.printf("\n## Against the classic build\n\nThe same lock, Chromium and tools by apt and uv on debian:13; every new base pays that again. VS Code and Node.js are in the payload only.\n\n"+
 		"| | s for a base | MB of disk for a base | MB of the image | image / classic |\n|---|--:|--:|--:|--:|\n"+
 		"| classic | %s | %s | %s | 1 |\n| plugin, payload present | %s | %s | %s | %s |\n",
 		seconds(spent.time), megabytes(spent.disk), megabytes(classic), seconds(ours.time), megabytes(ours.disk), megabytes(size),
