@@ -138,17 +138,6 @@ var harmful = []string{
 	"BASH_ENV", "ENV",
 }
 
-// names returns the names of the variables that match a pattern, see unset.
-func (e environ) names(pattern string) []string {
-	var names []string
-	for _, entry := range e {
-		if name, _, _ := strings.Cut(entry, "="); matches(pattern, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // forServer returns the environment of a program of the server's virtual
 // environment. first are the folders that come before the image's PATH.
 //
@@ -157,10 +146,9 @@ func (e environ) forServer(first ...string) environ {
 	server := append(environ(nil), e...)
 	server.set("PATH", strings.Join(append(first, payload.Path(withoutVenv(e.get("PATH")))), ":"))
 	server.replace("VIRTUAL_ENV", payload.Venv)
-	for _, pattern := range harmful {
-		for _, name := range e.names(pattern) {
-			server.replace(name, "")
-		}
+	for _, entry := range e.only(harmful...) {
+		name, _, _ := strings.Cut(entry, "=")
+		server.replace(name, "")
 	}
 	// The package otherwise fetches a price list while it is imported.
 	server.replace("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -45,7 +45,7 @@ const folder = "/tmp"
 // that is looked at; it is empty outside of tests.
 func Find(root string, wanted ...string) (string, error) {
 	for _, dir := range wanted {
-		if Usable(root, dir) {
+		if usable(root, dir) {
 			return dir, nil
 		}
 	}
@@ -66,8 +66,8 @@ func Find(root string, wanted ...string) (string, error) {
 	return filepath.Join(folder, filepath.Base(made)), furnish(made)
 }
 
-// Usable reports whether dir can be the home of this process.
-func Usable(root, dir string) bool {
+// usable reports whether dir can be the home of this process.
+func usable(root, dir string) bool {
 	const write, enter = 2, 1
 	if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" || syscall.Access(root+dir, write|enter) != nil {
 		return false
