@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -22,9 +21,12 @@ type ownLayer struct {
 	descriptor ocispec.Descriptor
 }
 
-func newOwnLayer(data []byte) (ownLayer, error) {
+func newOwnLayer(data []byte, form Compression) (ownLayer, error) {
 	var compressed bytes.Buffer
-	z := gzip.NewWriter(&compressed) // writes no name and no time
+	z, err := form.writer(&compressed)
+	if err != nil {
+		return ownLayer{}, err
+	}
 	if _, err := z.Write(data); err != nil {
 		return ownLayer{}, err
 	}
@@ -33,11 +35,7 @@ func newOwnLayer(data []byte) (ownLayer, error) {
 	}
 	return ownLayer{
 		data: data, diffID: digest.FromBytes(data), compressed: compressed.Bytes(),
-		descriptor: ocispec.Descriptor{
-			MediaType: ocispec.MediaTypeImageLayerGzip,
-			Digest:    digest.FromBytes(compressed.Bytes()),
-			Size:      int64(compressed.Len()),
-		},
+		descriptor: descriptor(form.mediaType(), compressed.Bytes()),
 	}, nil
 }
 
@@ -83,14 +81,14 @@ func writeFile(archive *tar.Writer, name string, data []byte) error {
 // that the engine lacks: an engine with a graph driver never opens the others.
 // It returns the image's ID, the digest of its configuration, and announces it
 // before the engine can make the image.
-func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer, announce func(id string) error) (digest.Digest, error) {
-	config, err := json.Marshal(image)
+func writeDockerArchive(archive *tar.Writer, made composition, announce func(id string) error) (digest.Digest, error) {
+	config, err := json.Marshal(made.config)
 	if err != nil {
 		return "", fmt.Errorf("encoding the image configuration: %w", err)
 	}
 	id := digest.FromBytes(config)
 	manifest := archiveManifest{Config: id.Encoded() + ".json"}
-	for _, s := range strata {
+	for _, s := range made.strata {
 		manifest.Layers = append(manifest.Layers, s.paths...)
 	}
 	manifests, err := json.Marshal([]archiveManifest{manifest})
@@ -100,7 +98,7 @@ func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, st
 	if err := announce(id.String()); err != nil {
 		return "", err
 	}
-	for _, l := range own {
+	for _, l := range made.own {
 		if err := writeFile(archive, l.path(), l.data); err != nil {
 			return "", err
 		}
@@ -118,58 +116,79 @@ func writeDockerArchive(archive *tar.Writer, image dockerspec.DockerOCIImage, st
 // the engine lacks: containerd's store takes the others from itself. It
 // returns the image's ID, the digest of its manifest, and announces it before
 // the engine can make the image.
-func writeLayout(archive *tar.Writer, image dockerspec.DockerOCIImage, strata []stratum, own []ownLayer, announce func(id string) error) (digest.Digest, error) {
-	config, err := json.Marshal(image)
+func writeLayout(archive *tar.Writer, made composition, announce func(id string) error) (digest.Digest, error) {
+	image, err := encode(made.config, made.descriptors())
 	if err != nil {
-		return "", fmt.Errorf("encoding the image configuration: %w", err)
-	}
-	platform := image.Platform
-	manifest := ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispec.MediaTypeImageManifest,
-		Config:    descriptor(ocispec.MediaTypeImageConfig, config),
-	}
-	for _, s := range strata {
-		manifest.Layers = append(manifest.Layers, s.descriptors...)
-	}
-	manifestData, err := json.Marshal(manifest)
-	if err != nil {
-		return "", fmt.Errorf("encoding the image manifest: %w", err)
-	}
-	root := descriptor(ocispec.MediaTypeImageManifest, manifestData)
-	root.Platform = &platform
-	index, err := json.Marshal(ocispec.Index{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{root},
-	})
-	if err != nil {
-		return "", fmt.Errorf("encoding the index: %w", err)
-	}
-	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
-	if err != nil {
-		return "", fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
-	}
-	if err := announce(root.Digest.String()); err != nil {
 		return "", err
 	}
-	for _, l := range own {
+	if err := announce(image.root.Digest.String()); err != nil {
+		return "", err
+	}
+	for _, l := range made.own {
 		if err := writeFile(archive, blobPath(l.descriptor.Digest), l.compressed); err != nil {
 			return "", err
 		}
+	}
+	if err := image.writeDocuments(archive, image.root); err != nil {
+		return "", err
+	}
+	return image.root.Digest, archive.Close()
+}
+
+// encodedImage is an OCI image but for its layers.
+type encodedImage struct {
+	config   []byte
+	manifest []byte
+	root     ocispec.Descriptor // of the manifest
+}
+
+func encode(image dockerspec.DockerOCIImage, layers []ocispec.Descriptor) (encodedImage, error) {
+	config, err := json.Marshal(image)
+	if err != nil {
+		return encodedImage{}, fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	manifest, err := json.Marshal(ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest,
+		Config:    descriptor(ocispec.MediaTypeImageConfig, config),
+		Layers:    layers,
+	})
+	if err != nil {
+		return encodedImage{}, fmt.Errorf("encoding the image manifest: %w", err)
+	}
+	platform := image.Platform
+	root := descriptor(ocispec.MediaTypeImageManifest, manifest)
+	root.Platform = &platform
+	return encodedImage{config, manifest, root}, nil
+}
+
+// writeDocuments writes all of an OCI image layout but the layers. Roots are
+// the entries of its index.
+func (i encodedImage) writeDocuments(archive *tar.Writer, roots ...ocispec.Descriptor) error {
+	index, err := json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: roots,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding the index: %w", err)
+	}
+	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
 	}
 	for _, file := range []struct {
 		name string
 		data []byte
 	}{
-		{blobPath(manifest.Config.Digest), config},
-		{blobPath(root.Digest), manifestData},
+		{blobPath(digest.FromBytes(i.config)), i.config},
+		{blobPath(i.root.Digest), i.manifest},
 		{ocispec.ImageIndexFile, index},
 		{ocispec.ImageLayoutFile, layout},
 	} {
 		if err := writeFile(archive, file.name, file.data); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return root.Digest, archive.Close()
+	return nil
 }
 
 func descriptor(mediaType string, data []byte) ocispec.Descriptor {

@@ -2,46 +2,26 @@ package builder
 
 import (
 	"archive/tar"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 )
 
-// assembly makes a runtime image out of layers that exist and one that it
-// writes, without running anything.
+// assembly makes a runtime image in an engine out of layers that exist and one
+// that it writes, without running anything.
 type assembly struct {
-	engine  *Engine
-	runtime plan.Runtime
-	labels  map[string]string // beside those of the plan
-	deps    *image.InspectResponse
-	base    *image.InspectResponse // nil: scratch
-	created time.Time              // of the image and of the files that are made
+	recipe
+	engine *Engine
+	deps   *image.InspectResponse
+	base   *image.InspectResponse // nil: scratch
 
 	announce func(id string) error // called before the engine can have the image
-}
-
-// root is the payload's folder as an entry of the root directory.
-var root = strings.TrimPrefix(payload.Prefix, "/")
-
-// conflictError says that the base has a claim to the payload's folder, so
-// that the payload cannot lie below it.
-type conflictError struct{ entry string }
-
-func (e *conflictError) Error() string {
-	return fmt.Sprintf("the base has /%s in a layer", e.entry)
 }
 
 // refusedError is an engine's refusal of an archive.
@@ -62,57 +42,30 @@ func (a assembly) run(ctx context.Context) (string, error) {
 		known.add(diffIDs(a.base))
 	}
 	known.add(diffIDs(a.deps))
-	try := attempt{assembly: a, known: known, baseFirst: a.runtime.LayerOrder == plan.OrderBaseFirst, content: map[string]bool{}}
-	for {
-		id, err := try.run(ctx)
-		var conflict *conflictError
-		var missing *notKeptError
-		var refused *refusedError
-		switch {
-		case err == nil:
-			return id, nil
-		case errors.As(err, &conflict) && a.runtime.LayerOrder == plan.OrderAuto && !try.baseFirst:
-			try.baseFirst = true
-		case errors.As(err, &conflict):
-			return "", problem.New(problem.BaseConflict,
-				fmt.Sprintf("the payload cannot lie below the base %s", a.runtime.Base), err,
-				"Use --layer-order auto or base-first: the base's own "+payload.Prefix+" is hidden then")
-		case errors.As(err, &missing) && !try.content[cleanName(missing.path)]:
-			try.content[cleanName(missing.path)] = true
-		case errors.As(err, &refused) && ctx.Err() == nil && !full(err) && !try.complete:
-			try.complete = true
-		default:
-			return "", err
+	complete := false
+	var id string
+	err := a.settle(func(w way) (err error) {
+		for {
+			id, err = attempt{a, w, known, complete}.run(ctx)
+			var refused *refusedError
+			if complete || !errors.As(err, &refused) || ctx.Err() != nil || full(err) {
+				return err
+			}
+			complete = true
 		}
+	})
+	if err != nil {
+		return "", err
 	}
+	return id, nil
 }
 
 // attempt is one way to assemble.
 type attempt struct {
 	assembly
-	known     chains          // layer stacks that the engine has
-	baseFirst bool            // the payload's layers lie above the base's
-	complete  bool            // nothing is left out of the archive
-	content   map[string]bool // files of the base that are read beside the usual ones
-}
-
-// keep says which files of a base set-up may read, see setup.View.
-func (t attempt) keep(name string, size int64) bool {
-	if size > setup.MaxFile {
-		return false
-	}
-	dir, base, nested := cutLast(name)
-	return strings.HasPrefix(name, "etc/") ||
-		nested && strings.HasPrefix(base, ".") && strings.Count(dir, "/") < 2 ||
-		t.content[name]
-}
-
-func cutLast(name string) (dir, base string, nested bool) {
-	i := strings.LastIndexByte(name, '/')
-	if i < 0 {
-		return "", name, false
-	}
-	return name[:i], name[i+1:], true
+	way
+	known    chains // layer stacks that the engine has
+	complete bool   // nothing is left out of the archive
 }
 
 // run streams the archive into the engine while it is being made: the base's
@@ -168,59 +121,16 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	if err != nil {
 		return "", nil, err
 	}
-	var own []ownLayer
-	add := func(data []byte, by string) (stratum, error) {
-		l, err := newOwnLayer(data)
-		own = append(own, l)
-		return l.stratum(t.created, by), err
-	}
-
-	baseStratum := stratum{
-		diffIDs: base.Config.RootFS.DiffIDs, paths: base.Paths, descriptors: base.Descriptors,
-		history: base.Config.History, origin: "base image " + t.runtime.Base,
-	}
-	strata := []stratum{baseStratum}
-	if conflict := t.conflict(base); conflict != nil {
-		if !t.baseFirst {
-			return "", nil, conflict
-		}
-		data, err := opaqueMarker(root, t.created)
-		if err != nil {
-			return "", nil, fmt.Errorf("writing the marker that hides the base's %s: %w", payload.Prefix, err)
-		}
-		marker, err := add(data, "docker openhands: hide "+payload.Prefix)
-		if err != nil {
-			return "", nil, err
-		}
-		strata = append(strata, marker)
-	}
-	depsStratum, err := t.depsStratum(ctx, archive, strata)
+	made, err := t.compose(base, t.way, Gzip, func(below []stratum) (stratum, error) { return t.depsStratum(ctx, archive, below) })
 	if err != nil {
 		return "", nil, err
 	}
-	if t.baseFirst {
-		strata = append(strata, depsStratum)
-	} else {
-		strata = append([]stratum{depsStratum}, strata...)
-	}
-
-	layers, err := t.setup(base)
-	if err != nil {
-		return "", nil, err
-	}
-	top, err := add(layers, "docker openhands: set up "+t.runtime.User)
-	if err != nil {
-		return "", nil, err
-	}
-	strata = append(strata, top)
-
-	config := runtimeConfig(t.runtime, base.Config, t.engine.arch, t.created, t.labels, strata)
 	finish := writeDockerArchive
 	if t.engine.containerd {
 		finish = writeLayout
 	}
-	written, err := finish(archive, config, strata, own, t.announce)
-	return written.String(), config.RootFS.DiffIDs, err
+	written, err := finish(archive, made, t.announce)
+	return written.String(), made.config.RootFS.DiffIDs, err
 }
 
 // readBase reads the base's layers. They are handed on unless the engine has
@@ -240,19 +150,10 @@ func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*savedImage
 	return t.engine.save(ctx, t.base.ID, how)
 }
 
-func (t attempt) conflict(base *savedImage) error {
-	for _, l := range base.layers {
-		if entry := l.claims(root); entry != "" {
-			return &conflictError{entry}
-		}
-	}
-	return nil
-}
-
 // depsStratum describes the payload's layers and, where the engine lacks them
 // above those of below, hands them on.
 func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []stratum) (stratum, error) {
-	s := stratum{diffIDs: diffIDs(t.deps), origin: "docker openhands: payload " + t.runtime.Labels[payload.LabelDepsTag]}
+	s := t.payloadStratum(t.deps)
 	var stack []digest.Digest
 	if t.baseFirst {
 		for _, b := range below {
@@ -279,17 +180,4 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 		s.paths = append(s.paths, id.Encoded()+"/layer.tar")
 	}
 	return s, nil
-}
-
-// setup returns the set-up layer.
-func (t attempt) setup(base *savedImage) ([]byte, error) {
-	changes, err := setup.Plan(newRootFS(base.layers), setup.Options{
-		User: t.runtime.User, UID: t.runtime.UID, Sudo: t.runtime.Sudo, Project: t.runtime.Server().OwnArguments, Arch: t.engine.arch,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("planning the set-up of %s: %w", t.runtime.Base, err)
-	}
-	var b bytes.Buffer
-	err = setup.WriteTar(&b, changes, t.created)
-	return b.Bytes(), err
 }

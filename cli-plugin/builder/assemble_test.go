@@ -377,13 +377,14 @@ func (s *fakeStore) assembly(t *testing.T, base *image.InspectResponse, order pl
 		own[payload.LabelBaseDigest] = base.ID
 	}
 	return assembly{
-		engine: s.engine(),
-		runtime: plan.Runtime{
-			Base: "base:1", User: payload.User, LayerOrder: order,
-			Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer},
+		recipe: recipe{
+			runtime: plan.Runtime{
+				Base: "base:1", User: payload.User, LayerOrder: order,
+				Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer},
+			},
+			labels: own, arch: "amd64", created: time.Unix(1700000000, 0).UTC(),
 		},
-		labels: own,
-		deps:   deps, base: base, created: time.Unix(1700000000, 0).UTC(),
+		engine: s.engine(), deps: deps, base: base,
 		announce: func(id string) error { s.announced = id; return nil },
 	}
 }

@@ -246,7 +246,8 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.In
 	lease := b.Engine.lease()
 	defer func() { err = errors.Join(err, lease.end()) }()
 	id, err := assembly{
-		engine: b.Engine, runtime: r, labels: origin, deps: deps, base: base, created: created(base, deps), announce: lease.image,
+		recipe: recipe{runtime: r, labels: origin, arch: b.Engine.arch, created: created(base, deps)},
+		engine: b.Engine, deps: deps, base: base, announce: lease.image,
 	}.run(ctx)
 	var refused *refusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {

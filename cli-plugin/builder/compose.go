@@ -1,0 +1,172 @@
+package builder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/image"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// recipe says what a runtime image is to be, wherever it goes.
+type recipe struct {
+	runtime plan.Runtime
+	labels  map[string]string // beside those of the plan
+	arch    string
+	created time.Time // of the image and of the files that are made
+}
+
+// way is what turns out only when a base is read.
+type way struct {
+	baseFirst bool            // the payload's layers lie above the base's
+	content   map[string]bool // files of the base that are read beside the usual ones
+}
+
+// composition is an image: its configuration and its layers from the lowest up.
+type composition struct {
+	config dockerspec.DockerOCIImage
+	strata []stratum
+	own    []ownLayer // those of strata that were made here
+}
+
+func (c composition) descriptors() []ocispec.Descriptor {
+	var all []ocispec.Descriptor
+	for _, s := range c.strata {
+		all = append(all, s.descriptors...)
+	}
+	return all
+}
+
+// root is the payload's folder as an entry of the root directory.
+var root = strings.TrimPrefix(payload.Prefix, "/")
+
+// conflictError says that the base has a claim to the payload's folder, so
+// that the payload cannot lie below it.
+type conflictError struct{ entry string }
+
+func (e *conflictError) Error() string {
+	return fmt.Sprintf("the base has /%s in a layer", e.entry)
+}
+
+// settle calls try until it has found the way that goes with the base.
+func (r recipe) settle(try func(way) error) error {
+	w := way{baseFirst: r.runtime.LayerOrder == plan.OrderBaseFirst, content: map[string]bool{}}
+	for {
+		err := try(w)
+		var conflict *conflictError
+		var missing *notKeptError
+		switch {
+		case errors.As(err, &conflict) && r.runtime.LayerOrder == plan.OrderAuto && !w.baseFirst:
+			w.baseFirst = true
+		case errors.As(err, &conflict):
+			return problem.New(problem.BaseConflict,
+				fmt.Sprintf("the payload cannot lie below the base %s", r.runtime.Base), err,
+				"Use --layer-order auto or base-first: the base's own "+payload.Prefix+" is hidden then")
+		case errors.As(err, &missing) && !w.content[cleanName(missing.path)]:
+			w.content[cleanName(missing.path)] = true
+		default:
+			return err
+		}
+	}
+}
+
+// keep says which files of a base set-up may read, see setup.View.
+func (w way) keep(name string, size int64) bool {
+	if size > setup.MaxFile {
+		return false
+	}
+	dir, base, nested := cutLast(name)
+	return strings.HasPrefix(name, "etc/") ||
+		nested && strings.HasPrefix(base, ".") && strings.Count(dir, "/") < 2 ||
+		w.content[name]
+}
+
+func cutLast(name string) (dir, base string, nested bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i < 0 {
+		return "", name, false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// compose puts the image together over a base whose content was read. Deps
+// describes the payload's layers, told which ones lie below them if the base's
+// do. What is made here is compressed as form says.
+func (r recipe) compose(base *savedImage, w way, form Compression, deps func(below []stratum) (stratum, error)) (composition, error) {
+	var made composition
+	add := func(data []byte, by string) error {
+		l, err := newOwnLayer(data, form)
+		made.own = append(made.own, l)
+		made.strata = append(made.strata, l.stratum(r.created, by))
+		return err
+	}
+	made.strata = []stratum{{
+		diffIDs: base.Config.RootFS.DiffIDs, paths: base.Paths, descriptors: base.Descriptors,
+		history: base.Config.History, origin: "base image " + r.runtime.Base,
+	}}
+	if conflict := conflict(base); conflict != nil {
+		if !w.baseFirst {
+			return made, conflict
+		}
+		data, err := opaqueMarker(root, r.created)
+		if err == nil {
+			err = add(data, "docker openhands: hide "+payload.Prefix)
+		}
+		if err != nil {
+			return made, fmt.Errorf("writing the marker that hides the base's %s: %w", payload.Prefix, err)
+		}
+	}
+	payloadLayers, err := deps(made.strata)
+	if err != nil {
+		return made, err
+	}
+	if w.baseFirst {
+		made.strata = append(made.strata, payloadLayers)
+	} else {
+		made.strata = append([]stratum{payloadLayers}, made.strata...)
+	}
+	data, err := r.setup(base)
+	if err != nil {
+		return made, err
+	}
+	if err := add(data, "docker openhands: set up "+r.runtime.User); err != nil {
+		return made, err
+	}
+	made.config = runtimeConfig(r.runtime, base.Config, r.arch, r.created, r.labels, made.strata)
+	return made, nil
+}
+
+func conflict(base *savedImage) error {
+	for _, l := range base.layers {
+		if entry := l.claims(root); entry != "" {
+			return &conflictError{entry}
+		}
+	}
+	return nil
+}
+
+// payloadStratum describes the layers of a payload, but not where they are.
+func (r recipe) payloadStratum(deps *image.InspectResponse) stratum {
+	return stratum{diffIDs: diffIDs(deps), origin: "docker openhands: payload " + r.runtime.Labels[payload.LabelDepsTag]}
+}
+
+// setup returns the set-up layer.
+func (r recipe) setup(base *savedImage) ([]byte, error) {
+	changes, err := setup.Plan(newRootFS(base.layers), setup.Options{
+		User: r.runtime.User, UID: r.runtime.UID, Sudo: r.runtime.Sudo, Project: r.runtime.Server().OwnArguments, Arch: r.arch,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("planning the set-up of %s: %w", r.runtime.Base, err)
+	}
+	var b bytes.Buffer
+	err = setup.WriteTar(&b, changes, r.created)
+	return b.Bytes(), err
+}

@@ -1,0 +1,51 @@
+package builder
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Compression is how layers are compressed.
+type Compression string
+
+// The compressions. Engines older than Docker 23 cannot pull zstd.
+const (
+	Gzip Compression = "gzip"
+	Zstd Compression = "zstd"
+)
+
+func (c Compression) mediaType() string {
+	if c == Zstd {
+		return ocispec.MediaTypeImageLayerZstd
+	}
+	return ocispec.MediaTypeImageLayerGzip
+}
+
+// maxEncoders bounds the memory of a zstd writer: each has a window of its own.
+const maxEncoders = 4
+
+// writer compresses what is written to it. The same bytes give the same result
+// on every machine.
+func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
+	switch c {
+	case Gzip:
+		return gzip.NewWriter(w), nil // writes no name and no time
+	case Zstd:
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(maxEncoders, runtime.GOMAXPROCS(0))))
+	}
+	return nil, fmt.Errorf("compressing by %q: not known", string(c))
+}
+
+// payloadTag is the tag of a payload with layers of this compression: one that
+// old engines cannot pull must not take the place of one that they can.
+func (c Compression) payloadTag(tag string) string {
+	if c == Zstd {
+		return tag + "-zstd"
+	}
+	return tag
+}
