@@ -6,6 +6,7 @@ GO         ?= go
 LAB        := $(GO) run ./integration/cmd/oh-lab
 PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOTESTSUM  := gotest.tools/gotestsum@v1.13.0
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
@@ -63,9 +64,10 @@ fuzz:
 	for f in $$($(GO) test -list '^Fuzz' ./bundler | grep '^Fuzz'); do \
 		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s ./bundler || exit 1; done
 
-# The live tests share one engine and its images: one package at a time.
+# The live tests share one engine and its images: one package at a time. What
+# failed is printed once more at the end.
 live: deps
-	OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -p 1 -parallel 2 -timeout 45m $(LIVE)
+	OH_ARTIFACTS=$(ARTIFACTS) $(GO) run $(GOTESTSUM) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 60m $(LIVE)
 
 test: unit oracle fuzz live
 

@@ -12,6 +12,9 @@ import (
 // defaultTimeout is how long an action may take that sets no limit.
 const defaultTimeout = 2 * time.Minute
 
+// grace is how much longer than an action's limit its answer is waited for.
+const grace = time.Minute
+
 // action is the wire form of an event that asks for something.
 type action struct {
 	Action  string  `json:"action"`
@@ -36,8 +39,14 @@ func (c *Client) execute(ctx context.Context, a action, extras any) (string, err
 	if a.Timeout == 0 {
 		a.Timeout = defaultTimeout.Seconds()
 	}
+	limit := time.Duration(a.Timeout*float64(time.Second)) + grace
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer after %s", limit))
+	defer cancel()
 	var o observation
 	if err := c.post(ctx, "/execute_action", map[string]action{"action": a}, &o); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return "", fmt.Errorf("action %s: %w", a.Action, err)
 	}
 	if o.Observation == "error" {
@@ -109,17 +118,22 @@ func (c *Client) RunAgain(ctx context.Context, command Command) (CommandResult, 
 			continue // the session is gone, and the late output with it
 		}
 		// The late output would be taken for that of the next command.
-		for token := fmt.Sprintf("in-step-%d", attempt); ; {
-			result, err := c.Run(ctx, Command{Line: "echo " + token})
-			if err != nil {
-				return result, err
-			}
-			if !result.Truncated && strings.TrimSpace(result.Output) == token {
-				break
-			}
+		if result, err := c.getInStep(ctx, fmt.Sprintf("in-step-%d", attempt)); err != nil {
+			return result, fmt.Errorf("after the output of %q was lost: %w", command.Line, err)
 		}
 	}
 	return CommandResult{}, fmt.Errorf("the server lost the output of %q %d times", command.Line, attempts)
+}
+
+// getInStep runs commands until the server's answer is that of the command.
+func (c *Client) getInStep(ctx context.Context, token string) (result CommandResult, err error) {
+	for range 20 {
+		result, err = c.Run(ctx, Command{Line: "echo " + token})
+		if err != nil || !result.Truncated && strings.TrimSpace(result.Output) == token {
+			return result, err
+		}
+	}
+	return result, fmt.Errorf("the shell answers %q to an echo: %s", result.Output, result.Remark)
 }
 
 // RunCell executes Python code in the sandbox's notebook kernel and returns
