@@ -92,15 +92,32 @@ func TestServerSession(t *testing.T) {
 	}
 }
 
-// A user ID in group 0 may not give files to a group of its own number.
+// A user in group 0 may not give files to a group of its own number, and the
+// server would look up the number of the account openhands.
 func TestServerFilesInGroupRoot(t *testing.T) {
-	t.Chdir("/")
-	name := payload.Bin + "/oh-action-execution-server"
-	c, s, _ := newCall(serverRoot(t), environ{"PATH=/bin"}, name)
-	c.ids = ids{12345, 12345, 0, 0}
-	must(t, c.dispatch())
-	if got := lastOption(s.argv, "--user-id"); got != "-1" {
-		t.Errorf("--user-id %s, want -1, which chown leaves alone", got)
+	own := payload.Bin + "/oh-action-execution-server"
+	for _, test := range []struct {
+		uid     int
+		command string
+		user    string
+	}{
+		{12345, own, "12345"},
+		{1000, own, "1000"},
+		{405, own, "guest"},
+		{12345, serverCommand, "12345"},
+		{1000, serverCommand, "1000"},
+	} {
+		t.Chdir("/")
+		argv := strings.Fields(test.command)
+		c, s, _ := newCall(serverRoot(t), environ{"PATH=/bin"}, argv...)
+		c.ids = ids{test.uid, test.uid, 0, 0}
+		must(t, c.dispatch())
+		if got := lastOption(s.argv, "--user-id"); got != "-1" {
+			t.Errorf("%d, %s: --user-id %s, want -1, which chown leaves alone", test.uid, argv[0], got)
+		}
+		if got := lastOption(s.argv, "--username"); got != test.user || environ(s.env).get("USER") != test.user {
+			t.Errorf("%d, %s: --username %s, USER=%s, want %s", test.uid, argv[0], got, environ(s.env).get("USER"), test.user)
+		}
 	}
 }
 
@@ -135,7 +152,7 @@ func TestDefaultCommand(t *testing.T) {
 		{uid: 1000, want: "8000 " + tail + "openhands --user-id 1000", user: "openhands"},
 		{uid: 405, want: "8000 " + tail + "guest --user-id 405", user: "guest"},
 		{uid: 7777, want: "8000 " + tail + "7777 --user-id 7777", user: "7777"},
-		{uid: 7777, args: "--username openhands", want: "8000 " + tail + "openhands --user-id 1000 --username openhands --username 7777 --user-id 7777", user: "7777"},
+		{uid: 7777, args: "--username openhands", want: "8000 " + tail + "7777 --user-id 7777 --username openhands --username 7777 --user-id 7777", user: "7777"},
 	} {
 		o, err := inside(t, serverRoot(t), test.uid, test.env, "", name, append([]string{name}, strings.Fields(test.args)...)...)
 		if err != nil {

@@ -56,14 +56,14 @@ func (c *call) actionExecutionServer() error {
 		return err
 	}
 	name, id := cmp.Or(c.env.get(payload.UserVariable), payload.User), payload.DefaultID
-	if c.ids.euid != 0 {
-		name, id = c.currentUser(accounts), c.ownID()
-	}
 	if given := lastOption(options, "--username"); given != "" {
 		name = given
 	}
 	if user, ok := accounts.user(name); ok {
 		id = user.uid
+	}
+	if c.ids.euid != 0 {
+		name, id = c.ownSession(c.currentUser(accounts))
 	}
 	return c.poetryRun(slices.Concat([]string{
 		"python", "-u", "-m", serverModule, port,
@@ -128,7 +128,11 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	}
 	// tmux runs su with it, where the base's own may be broken.
 	env.replace("SHELL", payload.FallbackBin+"/bash")
-	env.set("USER", c.currentUser(accounts))
+	if c.ids.euid != 0 && session != "" {
+		env.set("USER", session)
+	} else {
+		env.set("USER", c.currentUser(accounts))
+	}
 	own, _ := accounts.userOf(c.ids.euid)
 	if c.ids.euid == 0 {
 		own.home = cmp.Or(own.home, "/root")
@@ -156,12 +160,19 @@ func (c *call) session(accounts *accounts, command []string) (_ []string, name s
 	name = lastOption(command, "--username")
 	user, known := accounts.user(name)
 	own := c.currentUser(accounts)
+	mine := name == own || known && user.uid == c.ids.euid
 	switch {
-	case name == "" || name == own || known && user.uid == c.ids.euid:
+	case name == "":
 	case c.ids.euid != 0:
-		fmt.Fprintf(c.stderr, "%s: sessions are those of user %s, whom the container runs as: only root could start some of %s\n", c.name, own, name)
-		command = slices.Concat(command, []string{"--username", own, "--user-id", strconv.Itoa(c.ownID())})
-		name = own
+		if !mine {
+			fmt.Fprintf(c.stderr, "%s: sessions are those of user %s, whom the container runs as: only root could start some of %s\n", c.name, own, name)
+			name = own
+		}
+		var id int
+		if name, id = c.ownSession(name); lastOption(command, "--username") != name || lastOption(command, "--user-id") != strconv.Itoa(id) {
+			command = slices.Concat(command, []string{"--username", name, "--user-id", strconv.Itoa(id)})
+		}
+	case mine:
 	case c.changesUser() && !canChange():
 		return nil, "", fmt.Errorf("root cannot start sessions of %s: the container lacks the capabilities SETGID and SETUID; "+
 			"start it with --user %[1]s, or with --cap-add SETGID --cap-add SETUID", name)
@@ -169,14 +180,19 @@ func (c *call) session(accounts *accounts, command []string) (_ []string, name s
 	return command, name, nil
 }
 
-// ownID is the ID of a process that is not root for the server, which gives new
-// files to the user and the group of that number. Where the group is another
-// one the process may not, and the server is told to leave them as they are.
-func (c *call) ownID() int {
-	if c.ids.egid != c.ids.euid {
-		return unchanged
+// ownSession is what the server is told of a process that is not root, by the
+// name of its account. The server gives new files to the user and the group of
+// one number. Where the process's group is another one it may not, and the
+// server is told to leave them as they are; of its own account it would look
+// the number up, so that goes by the number instead.
+func (c *call) ownSession(name string) (string, int) {
+	if c.ids.egid == c.ids.euid {
+		return name, c.ids.euid
 	}
-	return c.ids.euid
+	if name == payload.User {
+		name = strconv.Itoa(c.ids.euid)
+	}
+	return name, unchanged
 }
 
 // changesUser reads SU_TO_USER as the server does: without it, sessions are

@@ -115,14 +115,20 @@ func (c *call) tmux() error {
 	return c.launch()
 }
 
-// suAccount finds the user. A container may run under an ID that no account
-// has; its own number then names the caller.
+// suAccount finds the user. Its own number names the caller as well, with the
+// group that the container runs in, and is all that names an ID without an
+// account.
 func (c *call) suAccount(accounts *accounts, name string) (account, error) {
 	if user, ok := accounts.user(name); ok {
 		return user, nil
 	}
 	if name == strconv.Itoa(c.ids.uid) {
-		return account{name: name, uid: c.ids.uid, gid: c.ids.gid, home: c.env.get("HOME")}, nil
+		user, ok := accounts.userOf(c.ids.uid)
+		if !ok {
+			user = account{name: name, uid: c.ids.uid, home: c.env.get("HOME")}
+		}
+		user.gid = c.ids.gid
+		return user, nil
 	}
 	if name == "root" {
 		return account{name: "root", home: "/root"}, nil

@@ -56,6 +56,8 @@ func TestSu(t *testing.T) {
 			env: map[string]string{"HOME": "/home/openhands", "PATH": userPath}},
 		{name: "own number without account", uid: 7777, args: "7777 -", argv: []string{"bash", "-"}, dir: "/", user: 7777, gid: 7777, groups: []int{},
 			env: map[string]string{"HOME": "/root", "USER": "7777"}},
+		{name: "own number", uid: 1000, args: "1000 -", argv: []string{"bash", "-"}, dir: "/", user: 1000, gid: 1000, groups: []int{},
+			env: map[string]string{"HOME": "/home/openhands", "USER": "openhands"}},
 		{name: "not root", uid: 1000, args: "guest", refused: "only root can become guest"},
 		{name: "not root to root", uid: 1000, args: "root -", refused: "only root can become root"},
 		{name: "unknown", args: "nobody", refused: "user nobody does not exist"},
