@@ -18,8 +18,8 @@ func newDepsLock(dockerCLI command.Cli) *cobra.Command {
 		Use:   "lock [FOLDER]",
 		Short: "Refresh what components pin, and show the difference",
 		Long: `Makes the files anew in which components pin versions and hashes of packages:
-requirements.txt from pyproject.toml with uv, package-lock.json from package.json
-and archives.sha512 with npm. FOLDER, by default the current one, is a checkout of
+requirements.txt from pyproject.toml with uv, archives.sha512, package.json where
+it follows an archive, and package-lock.json with npm. FOLDER, by default the current one, is a checkout of
 this project, a folder of components or one component. The components that are
 built into the plugin cannot be changed. Debian's packages are not pinned: a build
 installs those of the builder base's suite.`,

@@ -28,11 +28,13 @@ type kind struct {
 	read func(text []byte) (map[string]string, error)
 }
 
+// kinds come in the order in which they are made from one another.
 func kinds() []kind {
 	return []kind{
 		{"pyproject.toml", "requirements.txt", compilePython, readPython},
-		{"package.json", "package-lock.json", lockNode, readNode},
 		{"", "archives.sha512", refreshArchives, readArchives},
+		{"archives.sha512", "package.json", followArchives, readDependencies},
+		{"package.json", "package-lock.json", lockNode, readNode},
 	}
 }
 

@@ -1,8 +1,12 @@
 package pins
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,8 +20,8 @@ import (
 )
 
 // clients puts scripts in the place of the clients of the registries. Uv writes
-// what new.txt of the component's folder says, npm what new.json says, and both
-// add their arguments to the file calls in it.
+// what new.txt of the component's folder says, npm what new.json says, and
+// packed.tgz is the archive of every package.
 func clients(t *testing.T, scripts map[string]string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -31,7 +35,7 @@ func clients(t *testing.T, scripts map[string]string) {
 
 const (
 	uv  = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "new-${platform%%-*}.txt" "$2"`
-	npm = `if [ "$1" = view ]; then cat view.json; else cp new.json package-lock.json; fi`
+	npm = `case $1 in view) cat view.json ;; pack) echo packed.tgz ;; *) cp new.json package-lock.json ;; esac`
 )
 
 func component(t *testing.T, files map[string]string) string {
@@ -48,6 +52,11 @@ func component(t *testing.T, files map[string]string) string {
 func TestRefresh(t *testing.T) {
 	integrity := "sha512-" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x11}, 64))
 	hash := func(digit string) string { return strings.Repeat(digit, 128) }
+	packed := archiveOf(t, map[string]string{
+		"package/lock.json":   `{"packages": {"": {"version": "0"}, "node_modules/a": {"version": "1.0.1"}, "node_modules/@s/b": {"version": "2.0.0"}}}`,
+		"package/x/lock.json": `{"packages": {"node_modules/a": {"version": "9.0.0"}, "node_modules/c": {"version": "3.1.0"}}}`,
+	})
+	packedSum := sha512.Sum512([]byte(packed))
 	for _, test := range []struct {
 		name  string
 		files map[string]string
@@ -75,6 +84,14 @@ func TestRefresh(t *testing.T) {
 			"archives.sha512": hash("1") + "  node-24.10.0.tgz\n",
 			"view.json":       `{"version": "24.10.0", "dist.integrity": "` + integrity + `"}`,
 		}, []File{{Path: "archives.sha512"}}},
+		{"modules of an archive", map[string]string{
+			"archives.sha512": hash("0") + "  code-1.0.0.tgz\n", "packed.tgz": packed,
+			"view.json":    `{"version": "1.1.0", "dist.integrity": "sha512-` + base64.StdEncoding.EncodeToString(packedSum[:]) + `"}`,
+			"package.json": `{"versionsFrom": ["code/lock.json", "code/x/lock.json"], "dependencies": {"a": "1.0.0", "@s/b": "2.0.0", "c": "3.0.0"}}`,
+		}, []File{
+			{Path: "archives.sha512", Changed: true, Changes: []Change{{"code", "1.0.0", "1.1.0"}}},
+			{Path: "package.json", Changed: true, Changes: []Change{{"a", "1.0.0", "1.0.1"}, {"c", "3.0.0", "3.1.0"}}},
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			clients(t, map[string]string{"uv": uv, "npm": npm})
@@ -126,6 +143,47 @@ func TestRefreshFails(t *testing.T) {
 			_, err := Refresh(t.Context(), component(t, python))
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != problem.NoLock || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// archiveOf makes what npm pack writes.
+func archiveOf(t *testing.T, files map[string]string) string {
+	t.Helper()
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	content := tar.NewWriter(zipped)
+	for name, text := range files {
+		if err := content.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := content.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(content.Close(), zipped.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestFollowFails(t *testing.T) {
+	packed := archiveOf(t, map[string]string{"package/lock.json": `{"packages": {"node_modules/a": {"version": "1.0.1"}}}`})
+	sum := sha512.Sum512([]byte(packed))
+	for _, test := range []struct {
+		name, sum, json, want string
+	}{
+		{"module that is gone", hex.EncodeToString(sum[:]), `{"versionsFrom": ["code/lock.json"], "dependencies": {"b": "1"}}`, "package.json names b, which is in none of code/lock.json"},
+		{"file that is gone", hex.EncodeToString(sum[:]), `{"versionsFrom": ["code/x.json"], "dependencies": {"a": "1"}}`, "code@1.0.0 holds no x.json"},
+		{"another archive", strings.Repeat("0", 128), `{"versionsFrom": ["code/lock.json"], "dependencies": {"a": "1"}}`, "another SHA-512"},
+		{"another way to write it", hex.EncodeToString(sum[:]), `{"versionsFrom": ["code/lock.json"], "dependencies": {"a":"1"}}`, "is not written as"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clients(t, map[string]string{"npm": npm})
+			dir := component(t, map[string]string{"archives.sha512": test.sum + "  code-1.0.0.tgz\n", "packed.tgz": packed, "package.json": test.json})
+			if err := followArchives(t.Context(), dir); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})

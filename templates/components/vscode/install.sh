@@ -12,7 +12,7 @@ version=${archive#code-server-}
 npm pack --silent "code-server@${version%.tgz}"
 sha512sum --check --quiet "$RECIPE/archives.sha512"
 tar -xzf "$archive"
-node "$RECIPE/versions.cjs" /tmp/package/lib/vscode
+node "$RECIPE/versions.cjs" /tmp/package
 
 # package-lock.json lists modules instead of taking all of the package's: those
 # of Windows, of GitHub's and Anthropic's agents, of telemetry, of SSH tunnels
