@@ -154,6 +154,11 @@ func (c Component) check(where string) error {
 			return bad(name, "%q is no Debian package", name)
 		}
 	}
+	for _, line := range c.Allow {
+		if list, err := bundler.ParseAllowances(strings.NewReader(line)); err != nil || len(list) != 1 {
+			return bad(line, "%q is not \"/path/pattern: reason\"", line)
+		}
+	}
 	for _, paths := range c.Needs {
 		for _, p := range paths {
 			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") {

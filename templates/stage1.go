@@ -12,6 +12,8 @@ import (
 	"text/template"
 
 	_ "embed"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // Stage1 is everything that shapes the deps image but the helper binaries.
@@ -171,14 +173,18 @@ func (s Stage1) Context() (map[string]File, error) {
 }
 
 // check returns the script that judges the whole payload: the seal check, then
-// the proofs of the components that are not settled.
+// the proofs of the components that are not settled. What it excuses it puts
+// into the payload, for those who check the seal again.
 func (s Stage1) check(changing []Component) string {
 	var text strings.Builder
 	text.WriteString("#!/bin/sh\nset -eu\n")
-	text.WriteString("/helpers/oh-bundle verify --allow /stage1/allow.txt /\n")
+	text.WriteString("/helpers/oh-bundle verify --permissions --allow /stage1/allow.txt /\n")
 	text.WriteString(proofs(changing))
 	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest /\n",
 		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
+	if s.allow() != "" {
+		fmt.Fprintf(&text, "install -D -m 644 /stage1/allow.txt /manifest%s\n", payload.AllowFile)
+	}
 	return text.String()
 }
 

@@ -75,6 +75,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"an option as a package", good + "packages = ['tmux', '-o']", `dir/component.toml:3: "-o" is no Debian package`},
 		{"a need outside", good + "needs = { python = ['/usr'] }", `dir/component.toml:3: "/usr" is not a clean path below /openhands`},
 		{"a program outside", good + "[[programs]]\nfrom = '/usr/bin/x'\nto = '/usr/bin/y'", `dir/component.toml:5: recipe x: to "/usr/bin/y" is not`},
+		{"an exception without a reason", good + "allow = ['/openhands/y']", `dir/component.toml:3: "/openhands/y" is not "/path/pattern: reason"`},
 		{"a launcher of nothing", good + "[launchers.x]\nargs = ['y']", `dir/component.toml:3: the launcher "x"`},
 		{"releases without a file", good + "releases = { package = 'x', file = 'y' }", `dir/component.toml:3: there is no file "y"`},
 	} {
@@ -213,6 +214,19 @@ func TestStage1Context(t *testing.T) {
 		}
 		if !strings.Contains(string(files[script].Data), "proof of "+c.Name+"'\n") {
 			t.Errorf("%s: its proof is not run", c.Name)
+		}
+	}
+}
+
+// Exceptions from the seal are recorded in the payload, where there are any.
+func TestStage1RecordsExceptions(t *testing.T) {
+	for _, allow := range [][]string{nil, {"/openhands/x: a test"}} {
+		files, err := stage1([]Component{{Name: "x", Allow: allow}}).Context()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if recorded := strings.Contains(string(files["stage1/check.sh"].Data), payload.AllowFile); recorded != (allow != nil) {
+			t.Errorf("exceptions %q: recorded: %v", allow, recorded)
 		}
 	}
 }

@@ -72,8 +72,8 @@ const (
 )
 
 // Examine gathers what can be known about an image without running anything
-// of it. Allow lists exceptions from the seal, see bundler.ParseAllowances.
-func (b *Builder) Examine(ctx context.Context, ref string, allow []byte) (verify.Facts, string, error) {
+// of it.
+func (b *Builder) Examine(ctx context.Context, ref string) (verify.Facts, string, error) {
 	found, err := b.find(ctx, ref)
 	if err != nil {
 		return verify.Facts{}, "", problem.Classify(ctx, err)
@@ -95,10 +95,10 @@ func (b *Builder) Examine(ctx context.Context, ref string, allow []byte) (verify
 	if err != nil {
 		return facts, "", err
 	}
-	return facts, found.ID, problem.Classify(ctx, b.Engine.examine(ctx, found.ID, programs["oh-bundle"], allow, &facts))
+	return facts, found.ID, problem.Classify(ctx, b.Engine.examine(ctx, found.ID, programs["oh-bundle"], &facts))
 }
 
-func (e *Engine) examine(ctx context.Context, image string, program, allow []byte, facts *verify.Facts) (err error) {
+func (e *Engine) examine(ctx context.Context, image string, program []byte, facts *verify.Facts) (err error) {
 	made, err := e.create(ctx, &container.Config{
 		Image: image, User: "0:0", WorkingDir: "/",
 		Entrypoint: []string{examiner + "/oh-bundle"}, Cmd: []string{"verify", "--json", "--permissions", "--allow", allowFile, "/"},
@@ -121,6 +121,10 @@ func (e *Engine) examine(ctx context.Context, image string, program, allow []byt
 			return fmt.Errorf("looking for %s: %w", path, err)
 		}
 		facts.Paths[path] = err == nil
+	}
+	allow, err := x.read(ctx, payload.AllowFile)
+	if err != nil {
+		return err
 	}
 	if err := x.put(ctx, map[string][]byte{"oh-bundle": program, "allow.txt": allow}); err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -71,11 +70,7 @@ func verdict(r verify.Report) error {
 
 // examine makes all checks of an image.
 func examine(ctx context.Context, b *builder.Builder, image string, live bool) (verify.Report, error) {
-	allow, err := allowances()
-	if err != nil {
-		return verify.Report{}, err
-	}
-	facts, id, err := b.Examine(ctx, image, allow)
+	facts, id, err := b.Examine(ctx, image)
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -95,21 +90,6 @@ func examine(ctx context.Context, b *builder.Builder, image string, live bool) (
 	report := verify.NewReport(image, id, findings)
 	report.Live, report.Servers = live, servers
 	return report, nil
-}
-
-// allowances are the exceptions from the seal that the components ask for.
-func allowances() ([]byte, error) {
-	components, err := templates.Components()
-	if err != nil {
-		return nil, err
-	}
-	var text strings.Builder
-	for _, c := range components {
-		for _, line := range c.Allow {
-			text.WriteString(line + "\n")
-		}
-	}
-	return []byte(text.String()), nil
 }
 
 // liveStart is a way to start the server of an image, and who then proves that

@@ -34,6 +34,7 @@ const (
 	ManifestFile   = Prefix + "/manifest.json"           // see Manifest
 	SBOMFile       = Prefix + "/sbom.spdx.json"          // the same packages as an SPDX 2.3 document
 	ComponentsDir  = Prefix + "/share/components"        // one JSON file a component, see Component
+	AllowFile      = Prefix + "/share/allow.txt"         // exceptions from the seal that components ask for; missing where there are none
 )
 
 // VenvName is the folder that Poetry itself would choose for a project

@@ -13,6 +13,13 @@ $uv venv --quiet --no-config --python $python --system-site-packages $venv
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r "$RECIPE/requirements.txt"
 $venv/bin/python -m ensurepip --default-pip
 
+# The editor looks for extensions in one folder.
+mkdir -p /openhands/vscode/extensions
+for extension in $venv/lib/python3.13/site-packages/openhands/agent_server/vscode_extensions/*/; do
+	extension=${extension%/}
+	ln -s "$extension" "/openhands/vscode/extensions/${extension##*/}"
+done
+
 # Where the browser tool looks, in the folders of Playwright.
 mkdir -p /openhands/share
 echo "oh-browser /openhands/browser/ms-playwright/chromium-0/chrome-linux64/chrome" >/openhands/share/browsers.txt
