@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -117,7 +116,11 @@ func writeDockerArchive(archive *tar.Writer, made composition, announce func(id 
 // returns the image's ID, the digest of its manifest, and announces it before
 // the engine can make the image.
 func writeLayout(archive *tar.Writer, made composition, announce func(id string) error) (digest.Digest, error) {
-	image, err := encode(made.config, made.descriptors())
+	config, err := json.Marshal(made.config)
+	if err != nil {
+		return "", fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	image, err := encode(config, made.config.Platform, made.descriptors())
 	if err != nil {
 		return "", err
 	}
@@ -142,11 +145,7 @@ type encodedImage struct {
 	root     ocispec.Descriptor // of the manifest
 }
 
-func encode(image dockerspec.DockerOCIImage, layers []ocispec.Descriptor) (encodedImage, error) {
-	config, err := json.Marshal(image)
-	if err != nil {
-		return encodedImage{}, fmt.Errorf("encoding the image configuration: %w", err)
-	}
+func encode(config []byte, platform ocispec.Platform, layers []ocispec.Descriptor) (encodedImage, error) {
 	manifest, err := json.Marshal(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
@@ -156,7 +155,6 @@ func encode(image dockerspec.DockerOCIImage, layers []ocispec.Descriptor) (encod
 	if err != nil {
 		return encodedImage{}, fmt.Errorf("encoding the image manifest: %w", err)
 	}
-	platform := image.Platform
 	root := descriptor(ocispec.MediaTypeImageManifest, manifest)
 	root.Platform = &platform
 	return encodedImage{config, manifest, root}, nil

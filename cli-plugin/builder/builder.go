@@ -32,8 +32,10 @@ type Builder struct {
 	Pull          PullPolicy        // of images that exist somewhere; empty: PullMissing
 	Offline       bool              // with PullNever: nothing is built that needs a network
 	PackageConfig map[string]string // files for package managers, see HostSecrets
+	Output        *Output           // nil: images are loaded into the engine
 
-	silent map[string]bool // registries that did not answer
+	silent    map[string]bool    // registries that did not answer
+	transport *registryTransport // nil: no registry was talked to
 }
 
 // Result is one image that a plan asked for.
@@ -43,12 +45,18 @@ type Result struct {
 	ID         string   `json:"id"`
 	Reused     bool     `json:"reused"` // it was there before
 	Seconds    float64  `json:"seconds"`
+	Digest     string   `json:"digest,omitempty"` // of the manifest that was pushed or written
+	Traffic    *Traffic `json:"push,omitempty"`   // of a push
 }
 
 // Build makes every image of the plan, the deps image first. An image that is
 // there already and was made from the same inputs is reused. Results are those
 // of the images that are finished, also where it ends with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
+	if b.Output != nil {
+		results, err := b.publish(ctx, p)
+		return results, problem.Classify(ctx, err)
+	}
 	// A base that cannot be had is found out before minutes go into stage 1.
 	bases := make([]*image.InspectResponse, len(p.Runtimes))
 	for i, r := range p.Runtimes {
@@ -95,15 +103,12 @@ func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse
 			return nil, result, lockErr
 		}
 		defer unlock()
-		found, err = b.reuse(ctx, "deps image", d.Image, func(have map[string]string, platform string) (changed []string) {
-			if have[payload.LabelKind] != payload.KindDeps || have[payload.LabelDepsTag] != d.Tag {
-				changed = append(changed, "payload")
+		if found, err = b.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && b.Engine.containerd {
+			// Other engines may not be able to pull it.
+			if found, err = b.reuse(ctx, "deps image", Zstd.payloadTag(d.Image), depsDiffer(d)); found != nil {
+				err = b.tag(ctx, found.ID, []string{d.Image})
 			}
-			if platform != "linux/"+d.Arch {
-				changed = append(changed, "platform")
-			}
-			return changed
-		})
+		}
 	}
 	if err != nil {
 		return nil, result, err
@@ -121,6 +126,19 @@ func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse
 	return found, result, nil
 }
 
+// depsDiffer says what keeps an image from being the payload d.
+func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []string {
+	return func(have map[string]string, platform string) (changed []string) {
+		if have[payload.LabelKind] != payload.KindDeps || have[payload.LabelDepsTag] != d.Tag {
+			changed = append(changed, "payload")
+		}
+		if platform != "linux/"+d.Arch {
+			changed = append(changed, "platform")
+		}
+		return changed
+	}
+}
+
 func (b *Builder) checkArch(what, ref string, image *image.InspectResponse) error {
 	if image.Os == "linux" && image.Architecture == b.Engine.arch {
 		return nil
@@ -135,6 +153,9 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 	if b.Offline {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
 			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
+	}
+	if b.Engine.absent != nil {
+		return nil, b.Engine.absent
 	}
 	b.logf("building deps image %s", d.Image)
 	secrets, err := HostSecrets(b.PackageConfig)
@@ -179,26 +200,31 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse
 		result.ID, result.Reused = existing.ID, true
 		return result, b.tag(ctx, existing.ID, r.Tags)
 	}
-	origin := map[string]string{
-		payload.LabelDepsDigest:            deps.ID,
-		payload.LabelBaseDigest:            "",
-		"org.opencontainers.image.created": created(base, deps).Format(time.RFC3339),
-	}
-	if base != nil {
-		origin[payload.LabelBaseDigest] = base.ID
-		origin[labelOCIBaseDigest] = distributionDigest(base)
-	}
-	for _, label := range []string{payload.LabelComponents, payload.LabelInputs} {
-		if value := labels(deps)[label]; value != "" {
-			origin[label] = value
-		}
-	}
-	if result.ID, err = b.make(ctx, r, deps, base, origin); err != nil {
+	if result.ID, err = b.make(ctx, r, deps, base, origin(deps, base)); err != nil {
 		return result, err
 	}
 	result.Seconds = time.Since(start).Seconds()
 	b.logf("%s made in %.1f s", r.Image, result.Seconds)
 	return result, nil
+}
+
+// origin are the labels that say what an image was made from.
+func origin(deps, base *image.InspectResponse) map[string]string {
+	from := map[string]string{
+		payload.LabelDepsDigest:            deps.ID,
+		payload.LabelBaseDigest:            "",
+		"org.opencontainers.image.created": created(base, deps).Format(time.RFC3339),
+	}
+	if base != nil {
+		from[payload.LabelBaseDigest] = base.ID
+		from[labelOCIBaseDigest] = distributionDigest(base)
+	}
+	for _, label := range []string{payload.LabelComponents, payload.LabelInputs} {
+		if value := labels(deps)[label]; value != "" {
+			from[label] = value
+		}
+	}
+	return from
 }
 
 // created is the time of the image over base, or else deps: never now, so that
@@ -231,11 +257,16 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 	if err != nil {
 		return nil, err
 	}
+	return found, b.checkBase(ref, found)
+}
+
+// checkBase refuses what nothing can be built over.
+func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 	if kind := labels(found)[payload.LabelKind]; kind != "" {
-		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil,
+		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil,
 			fmt.Sprintf("Use the image that it was made over: %s", labels(found)[payload.LabelBaseName]))
 	}
-	return found, b.checkArch("base image", ref, found)
+	return b.checkArch("base image", ref, found)
 }
 
 // make makes the image and, when it is whole, gives it its names.
@@ -310,6 +341,13 @@ func (e *Engine) LocalDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 
 // FindDeps describes the deps image ref, pulled where the engine lacks it.
 func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
+	if b.Output != nil {
+		found, err := b.obtain(ctx, "deps image", ref)
+		if err != nil {
+			return nil, err
+		}
+		return depsImage(ref, found.info), nil
+	}
 	found, err := b.get(ctx, "deps image", ref)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"runtime"
@@ -24,6 +25,17 @@ func (c Compression) mediaType() string {
 		return ocispec.MediaTypeImageLayerZstd
 	}
 	return ocispec.MediaTypeImageLayerGzip
+}
+
+// compressionOf tells the compression of what starts with head, "" for none.
+func compressionOf(head []byte) Compression {
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return Gzip
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return Zstd
+	}
+	return ""
 }
 
 // maxEncoders bounds the memory of a zstd writer: each has a window of its own.

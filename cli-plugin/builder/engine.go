@@ -28,7 +28,12 @@ type Engine struct {
 	arch       string   // of its containers, GOARCH form
 	containerd bool     // keeps images in containerd's store, not a graph driver's
 	insecure   []string // registries that it trusts without TLS
+	absent     error    // why there is none: it has no images then
 }
+
+// NoEngine stands for an engine that cannot be reached for the given reason,
+// for work that may not need one.
+func NoEngine(arch string, reason error) *Engine { return &Engine{arch: arch, absent: reason} }
 
 // connectTimeout is how long an engine may take to say what it is; one behind
 // ssh has to be logged in to.
@@ -83,6 +88,9 @@ func architecture(machine string) string {
 
 // inspect returns the image ref, or nil where the engine has none.
 func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectResponse, error) {
+	if e.absent != nil {
+		return nil, nil
+	}
 	result, err := e.api.ImageInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
 		return nil, nil
@@ -139,10 +147,7 @@ func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte,
 // says of itself.
 func (e *Engine) manifest(ctx context.Context, ref string, image *image.InspectResponse) (payload.Manifest, error) {
 	var manifest payload.Manifest
-	refuse := func(cause error) error {
-		return problem.New(problem.NotDeps, fmt.Sprintf("%s is no deps image of OpenHands", ref), cause,
-			"Name an image that 'docker openhands deps build' made, or leave --deps-image out to have one built")
-	}
+	refuse := func(cause error) error { return notDeps(ref, cause) }
 	if kind := labels(image)[payload.LabelKind]; kind != payload.KindDeps {
 		return manifest, refuse(fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}

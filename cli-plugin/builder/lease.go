@@ -123,7 +123,9 @@ func (e *Engine) Sweep(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, e.sweepStrays(ctx, time.Now().Add(-strayAge)))
+	if e.absent == nil {
+		errs = append(errs, e.sweepStrays(ctx, time.Now().Add(-strayAge)))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("taking away what killed commands left: %w", err)
 	}
@@ -159,6 +161,9 @@ func (e *Engine) removeContainers(ctx context.Context, which client.Filters, cho
 
 // sweep takes away what is under the lease id.
 func (e *Engine) sweep(ctx context.Context, id, file string) error {
+	if e.absent != nil {
+		return os.RemoveAll(file + folderSuffix)
+	}
 	if err := e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel+"="+id), nil); err != nil {
 		return err
 	}

@@ -39,6 +39,9 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil { // an image ID
 		return fail(nil)
 	}
+	if b.Engine.absent != nil {
+		return nil, b.Engine.absent
+	}
 	b.logf("pulling %s %s", what, ref)
 	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
 	if err != nil {

@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,30 +16,39 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/image"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // registryPatience is how long a registry may take to describe an image that
 // the build can do without.
 const registryPatience = 4 * time.Second
 
-// offer describes an image of a registry.
-type offer struct {
-	labels   map[string]string
-	platform string
-	digests  []string // any of which may be the image's ID in an engine
+// registryImage is an image of a registry, of the engine's platform.
+type registryImage struct {
+	info       image.InspectResponse // as of an engine that has pulled it; its ID is the manifest's digest
+	config     dockerspec.DockerOCIImage
+	rawConfig  []byte // as its digest is over
+	layers     []blob // lowest first
+	repository name.Repository
 }
 
-// held tells whether the image of an engine is the one offered.
-func (o *offer) held(image *image.InspectResponse) bool {
-	return slices.ContainsFunc(identities(image), func(id string) bool { return slices.Contains(o.digests, id) })
+// id is the image's ID in an engine with a graph driver.
+func (r *registryImage) id() string { return digest.FromBytes(r.rawConfig).String() }
+
+// held tells whether the image of an engine is this one.
+func (r *registryImage) held(image *image.InspectResponse) bool {
+	known := identities(&r.info)
+	return slices.ContainsFunc(identities(image), func(id string) bool { return slices.Contains(known, id) })
 }
 
-// offer asks the registry of ref for the image, without pulling it. It is nil
+// ask asks the registry of ref for an image that b can do without. It is nil
 // where there is none, and where the registry does not answer: that one is not
 // asked again by b.
-func (b *Builder) offer(ctx context.Context, ref string) (*offer, error) {
-	parsed, err := name.ParseReference(ref)
+func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
+	parsed, err := b.parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
@@ -46,12 +56,11 @@ func (b *Builder) offer(ctx context.Context, ref string) (*offer, error) {
 	if b.silent[host] {
 		return nil, nil
 	}
-	asking, cancel := context.WithTimeout(ctx, registryPatience)
-	defer cancel()
-	found, err := b.describe(asking, ref, host)
+	asking, patience := newWatchdog(ctx, registryPatience)
+	found, err := b.describe(asking, parsed, remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithRetryStatusCodes())
 	var refused *transport.Error
 	switch {
-	case err == nil:
+	case err == nil && patience.timer.Stop(): // its layers may be read later
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -61,9 +70,10 @@ func (b *Builder) offer(ctx context.Context, ref string) (*offer, error) {
 		// Registries answer so about images that do not exist, too.
 		b.logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
 		return nil, nil
-	case errors.Is(asking.Err(), context.DeadlineExceeded):
+	case asking.Err() != nil:
 		err = fmt.Errorf("no answer in %s", registryPatience)
 	}
+	patience.stop()
 	b.logf("going on without the registry %s: %v", host, err)
 	if b.silent == nil {
 		b.silent = map[string]bool{}
@@ -72,45 +82,100 @@ func (b *Builder) offer(ctx context.Context, ref string) (*offer, error) {
 	return nil, nil
 }
 
-func (b *Builder) describe(ctx context.Context, ref, host string) (*offer, error) {
-	var options []name.Option
-	roundTripper := remote.DefaultTransport.(*http.Transport).Clone()
-	if slices.Contains(b.Engine.insecure, host) {
-		options = append(options, name.Insecure)
-		roundTripper.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
-	}
-	defer roundTripper.CloseIdleConnections()
-	parsed, err := name.ParseReference(ref, options...)
+// describe asks the registry of ref for the image, which ctx has to outlive.
+func (b *Builder) describe(ctx context.Context, ref name.Reference, options ...remote.Option) (*registryImage, error) {
+	descriptor, err := remote.Get(ref, append(b.remoteOptions(ctx), options...)...)
 	if err != nil {
 		return nil, err
 	}
-	descriptor, err := remote.Get(parsed,
-		remote.WithContext(ctx), remote.WithTransport(roundTripper), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
+	found, err := descriptor.Image()
+	if err != nil {
+		return nil, err
+	}
+	r := &registryImage{repository: ref.Context()}
+	if r.rawConfig, err = found.RawConfigFile(); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(r.rawConfig, &r.config); err != nil {
+		return nil, fmt.Errorf("the configuration of %s: %w", ref, err)
+	}
+	manifest, err := found.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	layers, err := found.Layers() // nothing is read yet
+	if err != nil {
+		return nil, err
+	}
+	ids := r.config.RootFS.DiffIDs
+	if len(layers) != len(ids) {
+		return nil, fmt.Errorf("%s has %d layers, its configuration names %d", ref, len(layers), len(ids))
+	}
+	for i, l := range layers {
+		d := manifest.Layers[i]
+		r.layers = append(r.layers, blob{
+			descriptor: ocispec.Descriptor{MediaType: ociLayerType(string(d.MediaType)), Digest: digest.Digest(d.Digest.String()), Size: d.Size},
+			diffID:     ids[i], open: l.Compressed, in: &r.repository,
+		})
+	}
+	id, err := found.Digest()
+	if err != nil {
+		return nil, err
+	}
+	r.info = image.InspectResponse{ID: id.String(), Os: r.config.OS, Architecture: r.config.Architecture, Config: &r.config.Config}
+	if r.config.Created != nil {
+		r.info.Created = r.config.Created.Format(time.RFC3339Nano)
+	}
+	for _, id := range ids {
+		r.info.RootFS.Layers = append(r.info.RootFS.Layers, id.String())
+	}
+	for _, d := range []v1.Hash{descriptor.Digest, id, manifest.Config.Digest} {
+		r.info.RepoDigests = append(r.info.RepoDigests, r.repository.Name()+"@"+d.String())
+	}
+	return r, nil
+}
+
+// parse reads a reference to an image of a registry. Without TLS are those
+// registries that the engine goes to without it.
+func (b *Builder) parse(ref string) (name.Reference, error) {
+	parsed, err := name.ParseReference(ref)
+	if err == nil && slices.Contains(b.Engine.insecure, parsed.Context().RegistryStr()) {
+		return name.ParseReference(ref, name.Insecure)
+	}
+	return parsed, err
+}
+
+// remoteOptions are how this machine talks to registries.
+func (b *Builder) remoteOptions(ctx context.Context) []remote.Option {
+	if b.transport == nil {
+		lax := remote.DefaultTransport.(*http.Transport).Clone()
+		lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
+		b.transport = &registryTransport{strict: remote.DefaultTransport, lax: lax, insecure: b.Engine.insecure}
+	}
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithTransport(b.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: b.Engine.arch}),
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithRetryStatusCodes())
-	if err != nil {
-		return nil, err
 	}
-	image, err := descriptor.Image()
-	if err != nil {
-		return nil, err
+}
+
+// registryTransport checks certificates but those of registries that the
+// engine does not check either. It tells a meter, if there is one, what passes.
+type registryTransport struct {
+	strict, lax http.RoundTripper
+	insecure    []string
+	meter       *meter
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	next := t.strict
+	if slices.Contains(t.insecure, request.URL.Host) {
+		next = t.lax
 	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return nil, err
+	if t.meter == nil {
+		return next.RoundTrip(request)
 	}
-	manifest, err := image.Digest()
-	if err != nil {
-		return nil, err
-	}
-	id, err := image.ConfigName()
-	if err != nil {
-		return nil, err
-	}
-	return &offer{
-		labels: config.Config.Labels, platform: config.OS + "/" + config.Architecture,
-		digests: []string{descriptor.Digest.String(), manifest.String(), id.String()},
-	}, nil
+	return t.meter.roundTrip(next, request)
 }
 
 // keychain takes credentials from where docker login put them.

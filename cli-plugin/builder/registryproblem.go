@@ -88,7 +88,7 @@ var pullFaults = [...]pullFault{
 		`(manifest|name) unknown|(manifest for|repository) .* not found|404 Not Found|: not found$|no such host|server misbehaving`},
 	{problem.Platform, "the %s cannot be pulled: %s has none for the engine's platform",
 		"Choose an image of that platform, or use an engine of the other one with 'docker context use'",
-		`no matching manifest|no match for platform|not (provide|match) the specified platform`},
+		`no matching manifest|no match for platform|no child with platform|not (provide|match) the specified platform`},
 	{problem.RegistryDenied, "the %s cannot be pulled: the registry %s refuses access",
 		"Log in with 'docker login HOST' as somebody who may pull it, and check the spelling",
 		`unauthorized|no basic auth credentials|authentication required|denied|403 Forbidden`},

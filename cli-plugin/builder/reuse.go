@@ -37,7 +37,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	}
 	fits := found != nil && len(changed) == 0
 	if b.Pull == PullAlways || b.Pull != PullNever && !fits {
-		offered, err := b.offer(ctx, ref)
+		offered, err := b.ask(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -60,8 +60,8 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 
 // take pulls what a registry offers if it is what is wanted. It returns nil
 // where it is not, and where it cannot be pulled.
-func (b *Builder) take(ctx context.Context, what, ref string, offered *offer, differs func(map[string]string, string) []string) (*image.InspectResponse, error) {
-	if changed := differs(offered.labels, offered.platform); len(changed) > 0 {
+func (b *Builder) take(ctx context.Context, what, ref string, offered *registryImage, differs func(map[string]string, string) []string) (*image.InspectResponse, error) {
+	if changed := differs(labels(&offered.info), platform(&offered.info)); len(changed) > 0 {
 		b.logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
 		return nil, nil
 	}
@@ -92,7 +92,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResp
 	if b.Pull != PullAlways {
 		return found, nil
 	}
-	offered, err := b.offer(ctx, ref)
+	offered, err := b.ask(ctx, ref)
 	if err != nil || offered == nil || offered.held(found) {
 		return found, err
 	}

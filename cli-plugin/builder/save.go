@@ -3,7 +3,6 @@ package builder
 import (
 	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +23,7 @@ import (
 // containerd store's by their descriptors as well.
 type savedImage struct {
 	Config      dockerspec.DockerOCIImage
+	rawConfig   []byte               // as its digest is over
 	Paths       []string             // of the layers in the archive, lowest first
 	Descriptors []ocispec.Descriptor // of the layers, lowest first; nil from a graph driver
 	layers      []layer              // where their content was asked for
@@ -31,8 +31,9 @@ type savedImage struct {
 
 // reading says what is done with a save stream while it passes by.
 type reading struct {
-	keep    keepFunc    // nil: layers are not looked into
-	forward *tar.Writer // gets every layer as it is; nil: none
+	keep    keepFunc              // nil: layers are not looked into
+	forward *tar.Writer           // gets every layer as it is; nil: none
+	spool   func(io.Reader) error // gets every layer instead; nil: none
 }
 
 // save streams the image id from the engine and reads it once.
@@ -108,6 +109,9 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how rea
 	if path.Base(name) != "layer.tar" && !strings.HasPrefix(name, "blobs/") {
 		return nil
 	}
+	if how.spool != nil {
+		return how.spool(body)
+	}
 	var source io.Reader = body
 	if how.forward != nil {
 		if err := how.forward.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}); err != nil {
@@ -131,10 +135,10 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how rea
 
 // decompress undoes the compression that the first bytes tell.
 func decompress(head []byte, r io.Reader) (io.ReadCloser, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	switch compressionOf(head) {
+	case Gzip:
 		return gzip.NewReader(r)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case Zstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, err
@@ -174,6 +178,7 @@ func (f *archiveFiles) fromManifest() (*savedImage, error) {
 	if err := f.document(manifests[0].Config, &saved.Config); err != nil {
 		return nil, err
 	}
+	saved.rawConfig = f.documents[path.Clean(manifests[0].Config)]
 	return saved, f.collect(saved)
 }
 
@@ -219,6 +224,7 @@ func (f *archiveFiles) find(descriptors []ocispec.Descriptor, arch string) (*sav
 		if err := f.document(blobPath(manifest.Config.Digest), &saved.Config); err != nil {
 			return nil, err
 		}
+		saved.rawConfig = f.documents[blobPath(manifest.Config.Digest)]
 		if saved.Config.OS != "linux" || saved.Config.Architecture != arch {
 			continue
 		}

@@ -13,12 +13,15 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var how buildOptions
 	var mode modeOptions
 	var old traditionalOptions
-	var dry, load bool
+	var to destinationOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "build --base REF [--base REF...]",
 		Short: "Build runtime images over one or more bases",
 		Example: `  docker openhands build --base alpine:3.20
   docker openhands build --base debian:12 --base scratch --without browser
+  docker openhands build --base alpine:3.20 --push --tag registry.example/app:1
+  docker openhands build --base alpine:3.20 --output type=docker,dest=app.tar
   docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,8 +34,9 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 			if len(runtimes.bases) == 0 {
 				return problem.New(problem.Usage, "no base is given", nil, "Name one, for example --base alpine:3.20, or --base scratch")
 			}
-			if !load {
-				return problem.New(problem.Usage, "--load=false leaves nothing to build for", nil, "Leave it out: images are loaded into the engine")
+			var err error
+			if how.output, err = to.destination(cmd, dockerCLI, how.json, len(runtimes.bases)); err != nil {
+				return err
 			}
 			if dry {
 				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
@@ -46,7 +50,7 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	old.flags(cmd.Flags())
 	cmd.Flags().SetNormalizeFunc(oldSpelling)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
-	cmd.Flags().BoolVar(&load, "load", true, "Load the images into the engine")
+	to.flags(cmd.Flags())
 	complete(cmd)
 	configurable(cmd, dockerCLI)
 	return cmd
@@ -63,6 +67,9 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 	}
 	if how.json {
 		return writeJSON(dockerCLI.Out(), report{results})
+	}
+	if how.output != nil && how.output.File == "-" {
+		return nil // the archive is there
 	}
 	return writeResults(dockerCLI.Out(), results)
 }

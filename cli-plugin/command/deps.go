@@ -19,12 +19,20 @@ func newDeps(dockerCLI command.Cli) *cobra.Command {
 func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 	runtimes := runtimeOptions{layerOrder: "auto", assemble: "auto"}
 	var how buildOptions
+	var to destinationOptions
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the deps image alone",
-		Args:  arguments(0, 0),
+		Long: `Builds the deps image, or finds the one that the engine or the registry has.
+With --push it goes to its tag in --repository, where every other build of the
+same payload finds it.`,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if how.output, err = to.destination(cmd, dockerCLI, how.json, 1); err != nil {
+				return err
+			}
 			if dry {
 				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
 			}
@@ -33,6 +41,7 @@ func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 	}
 	runtimes.payloadOptions.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	to.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	complete(cmd)
 	configurable(cmd, dockerCLI)

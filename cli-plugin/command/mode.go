@@ -34,7 +34,7 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 // Flags that only one of the modes knows.
 var (
 	onlyTwoStage = []string{"server", "builder-base", "with", "without", "python-env", "component-dir", "deps-image", "user", "no-sudo", "layer-order", "assemble",
-		"export-library-path", "package-config", "pull", "offline"}
+		"export-library-path", "package-config", "pull", "offline", "push", "output", "compression"}
 	onlyTraditional = []string{"build-folder", "extra-build-args", "strict-tags"}
 )
 

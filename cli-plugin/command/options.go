@@ -87,6 +87,7 @@ type buildOptions struct {
 	packageConfig []string
 	metadataFile  string
 	json          bool
+	output        *builder.Output // nil: the engine
 }
 
 func (o *buildOptions) flags(f *pflag.FlagSet) {
@@ -105,6 +106,7 @@ func choices() map[string][]string {
 	return map[string][]string{
 		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
 		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
+		"compression": {string(builder.Gzip), string(builder.Zstd)},
 		"pull":        {string(builder.PullMissing), string(builder.PullAlways), string(builder.PullNever)},
 		"mode":        {modeTwoStage, modeTraditional},
 		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
@@ -283,7 +285,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 			return nil, err
 		}
 	}
-	engine, err := connect(ctx, dockerCLI)
+	engine, err := engineFor(ctx, dockerCLI, o.output, wanted)
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
@@ -298,7 +300,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}
 	return &builder.Builder{
 		Engine: engine, CLI: dockerCLI, Log: log, Progress: mode,
-		NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig,
+		NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig, Output: o.output,
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker/go-units"
 )
 
 // report is what --json prints of a build.
@@ -31,14 +32,26 @@ func writeResults(w io.Writer, results []builder.Result) error {
 		if base == "" {
 			base = "(deps)"
 		}
-		if r.Reused {
+		switch {
+		case r.Reused && r.Digest != "":
+			status = "in the registry"
+		case r.Reused:
 			status = "reused"
+		case r.Traffic != nil:
+			status = fmt.Sprintf("pushed in %.1f s, %s", r.Seconds, traffic(r.Traffic))
+		case r.Digest != "":
+			status = fmt.Sprintf("written in %.1f s", r.Seconds)
 		}
 		for _, ref := range r.References {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", base, ref, shortID(r.ID), status)
 		}
 	}
 	return table.Flush()
+}
+
+// traffic is what a push came to, for a person.
+func traffic(t *builder.Traffic) string {
+	return fmt.Sprintf("%s uploaded, %d layers new, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
 }
 
 func shortID(id string) string {

@@ -46,7 +46,7 @@ const (
 )
 
 // notSettings are flags that say what one call is to do, or how it reports.
-var notSettings = []string{"help", "config", "dry-run", "json", "load", "print-dockerfile", "build-folder"}
+var notSettings = []string{"help", "config", "dry-run", "json", "load", "push", "output", "print-dockerfile", "build-folder"}
 
 // settingsOf are the settings behind the flags of commands, by name.
 func settingsOf(flagSets ...*pflag.FlagSet) []settings.Setting {

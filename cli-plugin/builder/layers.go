@@ -1,0 +1,125 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// layers returns the layers of an image as they are published. Those that a
+// registry has are left there; the others are compressed and kept in files.
+// With must, all have the compression that is asked for.
+func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob, error) {
+	fits := func(l blob) bool { return !must || l.compression() == p.Output.Compression }
+	ids := diffIDs(m.info)
+	if m.remote != nil {
+		for _, l := range m.remote.layers {
+			if fits(l) {
+				p.known[l.diffID] = l
+			}
+		}
+	}
+	lacking := func() (missing []digest.Digest) {
+		for _, id := range ids {
+			if l, ok := p.known[id]; !ok || !fits(l) {
+				missing = append(missing, id)
+			}
+		}
+		return missing
+	}
+	if missing := lacking(); len(missing) > 0 && p.Output.Push {
+		seen, err := p.seen(ctx, missing, fits)
+		if err != nil {
+			return nil, err
+		}
+		p.know(seen)
+	}
+	if missing := lacking(); len(missing) > 0 {
+		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.ref, p.Output.Compression)
+		if err := p.compress(ctx, m, must, missing); err != nil {
+			return nil, err
+		}
+	}
+	if missing := lacking(); len(missing) > 0 {
+		return nil, fmt.Errorf("the image %s lacks the layer %s that it names", m.ref, missing[0])
+	}
+	all := make([]blob, len(ids))
+	for i, id := range ids {
+		all[i] = p.known[id]
+	}
+	return all, nil
+}
+
+// compress brings the missing layers of an image into files. What an engine
+// has comes in one stream, so all of them pass.
+func (p *publisher) compress(ctx context.Context, m *material, must bool, missing []digest.Digest) error {
+	wanted := map[digest.Digest]bool{}
+	for _, id := range missing {
+		wanted[id] = true
+	}
+	keep := func(layer io.Reader) error {
+		l, err := p.spool.add(ctx, layer, p.Output.Compression, must)
+		if err == nil && wanted[l.diffID] {
+			p.known[l.diffID] = l
+		}
+		return err
+	}
+	if m.remote == nil {
+		saved, err := p.Engine.save(ctx, m.info.ID, reading{spool: keep})
+		if err == nil {
+			p.configs[m.info.ID] = saved.rawConfig
+		}
+		return err
+	}
+	for _, l := range m.remote.layers {
+		if !wanted[l.diffID] {
+			continue
+		}
+		content, err := l.open()
+		if err == nil {
+			err = errors.Join(keep(content), content.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.ref, err)
+		}
+	}
+	return nil
+}
+
+// whole is an image as it is, its configuration unchanged.
+func (p *publisher) whole(ctx context.Context, m *material, must bool) (artifact, error) {
+	layers, err := p.layers(ctx, m, must)
+	if err != nil {
+		return artifact{}, err
+	}
+	config, err := p.config(ctx, m)
+	if err != nil {
+		return artifact{}, err
+	}
+	var platform ocispec.Platform
+	if err := json.Unmarshal(config, &platform); err != nil {
+		return artifact{}, fmt.Errorf("the configuration of %s: %w", m.ref, err)
+	}
+	return newArtifact(config, platform, layers)
+}
+
+// config is an image's configuration. An engine tells it only in the stream of
+// the whole image.
+func (p *publisher) config(ctx context.Context, m *material) ([]byte, error) {
+	if m.remote != nil {
+		return m.remote.rawConfig, nil
+	}
+	if config, ok := p.configs[m.info.ID]; ok {
+		return config, nil
+	}
+	saved, err := p.Engine.save(ctx, m.info.ID, reading{})
+	if err != nil {
+		return nil, err
+	}
+	return saved.rawConfig, nil
+}

@@ -1,0 +1,81 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/moby/api/types/image"
+)
+
+// material is an image that something is published from, without loading it
+// into the engine.
+type material struct {
+	ref    string
+	info   *image.InspectResponse
+	remote *registryImage // nil: it is the engine's
+}
+
+func (r *registryImage) material(ref string) *material { return &material{ref, &r.info, r} }
+
+// obtain finds the image ref, which is not ours to make. Of an image that a
+// push finds in the engine and in its registry, the registry's is the better
+// one: no layer of it has to be moved within that registry.
+func (b *Builder) obtain(ctx context.Context, what, ref string) (*material, error) {
+	found, err := b.Engine.inspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var offered *registryImage
+	switch {
+	case b.Pull == PullNever:
+	case found == nil:
+		if offered, err = b.fetch(ctx, what, ref); err != nil {
+			return nil, err
+		}
+	case b.Output.Push || b.Pull == PullAlways:
+		if offered, err = b.ask(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	if offered != nil && (found == nil || b.Pull == PullAlways || offered.held(found)) {
+		return offered.material(ref), b.checkArch(what, ref, &offered.info)
+	}
+	if found == nil {
+		_, err := b.pull(ctx, what, ref) // says why not
+		return nil, err
+	}
+	return &material{ref: ref, info: found}, b.checkArch(what, ref, found)
+}
+
+// fetch finds an image that b cannot do without in its registry.
+func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, error) {
+	parsed, err := b.parse(ref)
+	if err != nil {
+		return nil, pullProblem(what, ref, nil)
+	}
+	b.logf("looking for the %s %s in its registry", what, ref)
+	found, err := b.describe(ctx, parsed)
+	if err != nil && ctx.Err() == nil {
+		err = pullProblem(what, ref, err)
+	}
+	return found, err
+}
+
+// checkDeps refuses an image that was named as payload and is none.
+func (b *Builder) checkDeps(ctx context.Context, m *material) error {
+	if m.remote == nil {
+		_, err := b.Engine.manifest(ctx, m.ref, m.info)
+		return err
+	}
+	if kind := labels(m.info)[payload.LabelKind]; kind != payload.KindDeps {
+		return notDeps(m.ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+	}
+	return nil
+}
+
+func notDeps(ref string, cause error) error {
+	return problem.New(problem.NotDeps, fmt.Sprintf("%s is no deps image of OpenHands", ref), cause,
+		"Name an image that 'docker openhands deps build' made, or leave --deps-image out to have one built")
+}

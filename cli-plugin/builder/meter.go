@@ -1,0 +1,77 @@
+package builder
+
+import (
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+)
+
+// Traffic is what a push came to.
+type Traffic struct {
+	Bytes    int64 `json:"uploadedBytes"` // with manifests, and again what was sent twice
+	Uploaded int   `json:"uploadedLayers"`
+	Mounted  int   `json:"mountedLayers"` // from another repository of the registry
+	Present  int   `json:"presentLayers"`
+}
+
+func (t *Traffic) add(more Traffic) {
+	t.Bytes += more.Bytes
+	t.Uploaded += more.Uploaded
+	t.Mounted += more.Mounted
+	t.Present += more.Present
+}
+
+// meter counts by the requests of the OCI distribution specification.
+type meter struct {
+	layers map[string]bool // digests of layers; configurations are blobs, too
+	heard  io.Writer       // is written to at each sign of life
+
+	lock    sync.Mutex
+	traffic Traffic
+}
+
+func (m *meter) roundTrip(next http.RoundTripper, request *http.Request) (*http.Response, error) {
+	if request.Body != nil && request.Body != http.NoBody {
+		metered := *request
+		metered.Body = meteredBody{request.Body, m}
+		request = &metered
+	}
+	response, err := next.RoundTrip(request)
+	if err == nil {
+		m.note(request, response.StatusCode)
+	}
+	return response, err
+}
+
+func (m *meter) note(request *http.Request, status int) {
+	query := request.URL.Query()
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	_, _ = m.heard.Write(nil) // never fails
+	switch {
+	case request.Method == http.MethodHead && status == http.StatusOK && m.layers[path.Base(request.URL.Path)]:
+		m.traffic.Present++
+	case request.Method == http.MethodPost && status == http.StatusCreated && m.layers[query.Get("mount")]:
+		m.traffic.Mounted++
+	case request.Method == http.MethodPut && status == http.StatusCreated && m.layers[query.Get("digest")] && !strings.Contains(request.URL.Path, "/manifests/"):
+		m.traffic.Uploaded++
+	}
+}
+
+// meteredBody counts what is sent.
+type meteredBody struct {
+	io.ReadCloser
+	meter *meter
+}
+
+// Read implements io.Reader.
+func (b meteredBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.meter.lock.Lock()
+	defer b.meter.lock.Unlock()
+	b.meter.traffic.Bytes += int64(n)
+	_, _ = b.meter.heard.Write(nil) // never fails
+	return n, err
+}

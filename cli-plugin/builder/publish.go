@@ -1,0 +1,373 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/moby/moby/api/types/image"
+	"github.com/opencontainers/go-digest"
+)
+
+// Output says where images go instead of the engine.
+type Output struct {
+	Push        bool          // to their registries; else into a file
+	File        string        // name of an archive; "-" is Stdout
+	Format      ArchiveFormat // of the archive
+	Stdout      io.Writer
+	Compression Compression // of all layers but those that a base has compressed already
+}
+
+// publisher carries a plan out whose images go into registries or a file. An
+// engine is needed only for what nobody else has, and for what has to be run.
+type publisher struct {
+	*Builder
+	spool        *spool
+	repositories []name.Repository      // that images go to
+	known        map[digest.Digest]blob // layers that can be had, by diff ID
+	configs      map[string][]byte      // of images of the engine, by their ID
+}
+
+// publish makes every image of the plan and publishes it. Results are those of
+// the images that are finished, also where it ends with an error.
+func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err error) {
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]blob{}, configs: map[string][]byte{}}
+	if err := p.findRepositories(whole); err != nil {
+		return nil, err
+	}
+	// A base that cannot be had is found out before minutes go into stage 1.
+	bases := make([]*material, len(whole.Runtimes))
+	for i, r := range whole.Runtimes {
+		if bases[i], err = p.base(ctx, r.Base); err != nil {
+			return nil, err
+		}
+	}
+	deps, result, err := p.deps(ctx, whole)
+	if err != nil {
+		return nil, err
+	}
+	results := []Result{result}
+	for i, r := range whole.Runtimes {
+		publish := p.runtime
+		if r.ExtraDeps != "" || r.Assemble == plan.AssembleNever {
+			publish = func(ctx context.Context, _, base *material, r plan.Runtime) (Result, error) {
+				return p.built(ctx, whole.Deps, base, r)
+			}
+		}
+		result, err := publish(ctx, deps, bases[i], r)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// names are the names that a runtime image is published under. Who names
+// places to push to need not be allowed to push anywhere else.
+func (p *publisher) names(r plan.Runtime) []string {
+	if p.Output.Push && len(r.Tags) > 0 {
+		return r.Tags
+	}
+	return r.References()
+}
+
+func (p *publisher) findRepositories(whole plan.Plan) error {
+	if !p.Output.Push {
+		return nil
+	}
+	names := []string{whole.Deps.Image}
+	if len(whole.Runtimes) > 0 {
+		names = nil
+	}
+	for _, r := range whole.Runtimes {
+		names = append(names, p.names(r)...)
+	}
+	for _, text := range names {
+		ref, err := p.parse(text)
+		if err != nil {
+			return fmt.Errorf("reading the name %s: %w", text, err)
+		}
+		if !slices.Contains(p.repositories, ref.Context()) {
+			p.repositories = append(p.repositories, ref.Context())
+		}
+	}
+	return nil
+}
+
+// base finds a base; nil for scratch.
+func (p *publisher) base(ctx context.Context, ref string) (*material, error) {
+	if ref == plan.Scratch {
+		return nil, nil
+	}
+	found, err := p.obtain(ctx, "base image", ref)
+	if err != nil {
+		return nil, err
+	}
+	if found.remote != nil {
+		p.know(found.remote.layers)
+	}
+	return found, p.checkBase(ref, found.info)
+}
+
+func (p *publisher) know(layers []blob) {
+	for _, l := range layers {
+		p.known[l.diffID] = l
+	}
+}
+
+// deps sees to the payload. With a push, it gets its tag in the first
+// repository of each registry, so that the next image finds it there.
+func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*material, Result, error) {
+	start := time.Now()
+	result := Result{References: []string{whole.Deps.Image}}
+	deps, err := p.findDeps(ctx, whole.Deps)
+	if err != nil {
+		return nil, result, err
+	}
+	result.ID, result.Reused = deps.info.ID, true
+	if deps.remote != nil {
+		result.ID = deps.remote.id()
+	}
+	switch alone, tag := len(whole.Runtimes) == 0, labels(deps.info)[payload.LabelDepsTag]; {
+	case !p.Output.Push && alone:
+		image, err := p.whole(ctx, deps, true)
+		if err != nil {
+			return nil, result, err
+		}
+		result.Reused = false
+		err = p.write(ctx, image, &result)
+		result.Seconds = time.Since(start).Seconds()
+		return deps, result, err
+	case !p.Output.Push || tag == "" && !alone: // an image that this plugin did not name
+		return deps, result, nil
+	default:
+		result.References = p.depsNames(whole.Deps, tag, alone)
+		err := p.keepDeps(ctx, deps, &result)
+		result.Seconds = time.Since(start).Seconds()
+		return deps, result, err
+	}
+}
+
+// depsNames are the names that a push gives to the payload.
+func (p *publisher) depsNames(d plan.Deps, tag string, alone bool) []string {
+	if alone {
+		return []string{p.Output.Compression.payloadTag(d.Image)}
+	}
+	var names []string
+	registries := map[name.Registry]bool{}
+	for _, repository := range p.repositories {
+		if !registries[repository.Registry] {
+			names = append(names, repository.Name()+":"+p.Output.Compression.payloadTag(tag))
+		}
+		registries[repository.Registry] = true
+	}
+	return names
+}
+
+// keepDeps pushes the payload under those names that it does not have.
+func (p *publisher) keepDeps(ctx context.Context, deps *material, result *Result) error {
+	var missing []string
+	for _, ref := range result.References {
+		if deps.remote != nil && deps.ref == ref {
+			result.Digest = deps.info.ID
+			continue
+		}
+		missing = append(missing, ref)
+	}
+	if len(missing) == 0 {
+		p.logf("the payload %s is there already", deps.ref)
+		return nil
+	}
+	image, err := p.whole(ctx, deps, true)
+	if err != nil {
+		return err
+	}
+	result.Reused = false
+	return p.push(ctx, image, missing, result)
+}
+
+// findDeps finds the payload, or has it built: for a push in the registries
+// that it goes to, else in the engine, else where it is compressed otherwise.
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (*material, error) {
+	if d.Given {
+		found, err := p.obtain(ctx, "deps image", d.Image)
+		if err == nil {
+			err = p.checkDeps(ctx, found)
+		}
+		return found, err
+	}
+	here, err := p.Engine.inspect(ctx, d.Image)
+	if err != nil {
+		return nil, err
+	}
+	fits := here != nil && len(depsDiffer(d)(labels(here), platform(here))) == 0
+	if !p.ForceRebuild && p.Pull != PullNever {
+		for _, form := range []Compression{p.Output.Compression, Gzip, Zstd} {
+			if fits && (form != p.Output.Compression || !p.Output.Push) {
+				continue // the engine's is nearer
+			}
+			if found, err := p.askDeps(ctx, d, form); found != nil || err != nil {
+				return found, err
+			}
+		}
+	}
+	found, _, err := p.Builder.deps(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &material{ref: d.Image, info: found}, nil
+}
+
+// askDeps looks for the payload where images go, and in its own repository.
+func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) (*material, error) {
+	var refs []string
+	for _, repository := range p.repositories {
+		refs = append(refs, repository.Name()+":"+form.payloadTag(d.Tag))
+	}
+	if ref, err := p.parse(form.payloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
+		refs = append(refs, form.payloadTag(d.Image))
+	}
+	for _, ref := range refs {
+		found, err := p.ask(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil && len(depsDiffer(d)(labels(&found.info), platform(&found.info))) == 0 {
+			return found.material(ref), nil
+		}
+	}
+	return nil, nil
+}
+
+// runtime assembles one runtime image; base is nil for scratch.
+func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Runtime) (Result, error) {
+	start := time.Now()
+	result := Result{Base: r.Base, References: p.names(r)}
+	var baseInfo *image.InspectResponse
+	if base != nil {
+		baseInfo = base.info
+	}
+	if reused, err := p.published(ctx, inputs{r, deps.info, baseInfo}, &result); reused || err != nil {
+		return result, err
+	}
+	layers, err := p.layers(ctx, deps, true)
+	if err != nil {
+		return result, err
+	}
+	if base != nil {
+		more, err := p.layers(ctx, base, false)
+		if err != nil {
+			return result, err
+		}
+		layers = append(layers, more...)
+	}
+	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info)}, deps.info)
+	if err != nil {
+		return result, err
+	}
+	for _, own := range made.own {
+		layers = append(layers, ownBlob(own))
+	}
+	config, err := json.Marshal(made.config)
+	if err != nil {
+		return result, fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	image, err := newArtifact(config, made.config.Platform, inOrder(made.config.RootFS.DiffIDs, layers))
+	if err != nil {
+		return result, err
+	}
+	err = p.put(ctx, image, &result)
+	result.Seconds = time.Since(start).Seconds()
+	return result, err
+}
+
+// compose puts the image together, and reads of the base what that needs.
+func (p *publisher) compose(ctx context.Context, base *material, r recipe, deps *image.InspectResponse) (made composition, err error) {
+	err = r.settle(func(w way) error {
+		content, err := p.content(ctx, base, w)
+		if err == nil {
+			made, err = r.compose(content, w, p.Output.Compression, func([]stratum) (stratum, error) { return r.payloadStratum(deps), nil })
+		}
+		return err
+	})
+	return made, err
+}
+
+// inOrder finds for each diff ID its layer.
+func inOrder(ids []digest.Digest, layers []blob) []blob {
+	byID := map[digest.Digest]blob{}
+	for _, l := range layers {
+		byID[l.diffID] = l
+	}
+	var ordered []blob
+	for _, id := range ids {
+		ordered = append(ordered, byID[id])
+	}
+	return ordered
+}
+
+// built publishes an image that an engine has to make.
+func (p *publisher) built(ctx context.Context, d plan.Deps, base *material, r plan.Runtime) (Result, error) {
+	start := time.Now()
+	var here *image.InspectResponse
+	deps, _, err := p.Builder.deps(ctx, d)
+	if err == nil && base != nil {
+		here, err = p.Builder.base(ctx, r.Base)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := p.Builder.runtime(ctx, deps, here, r)
+	if err != nil {
+		return result, err
+	}
+	info, err := p.Engine.inspect(ctx, result.ID)
+	if err == nil && info == nil {
+		err = fmt.Errorf("the image %s was removed meanwhile", result.ID)
+	}
+	if err != nil {
+		return result, err
+	}
+	image, err := p.whole(ctx, &material{ref: r.Image, info: info}, false)
+	if err != nil {
+		return result, err
+	}
+	result.References, result.Reused = p.names(r), false
+	err = p.put(ctx, image, &result)
+	result.Seconds = time.Since(start).Seconds()
+	return result, err
+}
+
+// put is the last step: nothing has been seen of the image before.
+func (p *publisher) put(ctx context.Context, image artifact, result *Result) error {
+	result.ID = digest.FromBytes(image.config).String()
+	if p.Output.Push {
+		return p.push(ctx, image, result.References, result)
+	}
+	return p.write(ctx, image, result)
+}
+
+// write writes the archive.
+func (p *publisher) write(ctx context.Context, image artifact, result *Result) error {
+	result.Digest = image.root.Digest.String()
+	start := time.Now()
+	write := func(w io.Writer) error { return image.writeArchive(ctx, w, result.References, p.Output.Format) }
+	if p.Output.File == "-" {
+		return write(p.Output.Stdout)
+	}
+	if err := writeWhole(p.Output.File, write); err != nil {
+		return err
+	}
+	p.logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())
+	return nil
+}

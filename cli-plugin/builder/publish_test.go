@@ -1,0 +1,478 @@
+package builder
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/moby/buildkit/util/progress/progressui"
+)
+
+// bareCLI has no credentials.
+type bareCLI struct{ command.Cli }
+
+func (bareCLI) ConfigFile() *configfile.ConfigFile { return configfile.New("") }
+
+// testRegistry is a registry in memory. It does not mount.
+type testRegistry struct {
+	host     string
+	uploaded atomic.Int64 // bytes of blobs
+	before   func(*http.Request)
+	store    http.Handler
+}
+
+func newTestRegistry(t *testing.T) *testRegistry {
+	r := &testRegistry{store: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	r.host = strings.TrimPrefix(server.URL, "http://")
+	return r
+}
+
+func (r *testRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if request.Method == http.MethodPatch {
+		r.uploaded.Add(request.ContentLength)
+	}
+	if r.before != nil {
+		r.before(request)
+	}
+	r.store.ServeHTTP(w, request)
+}
+
+func (r *testRegistry) image(t *testing.T, text string) (v1.Image, error) {
+	t.Helper()
+	ref, err := name.ParseReference(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remote.Image(ref)
+}
+
+const testTag = "oh_deps_v1.6.0_aaaaaaaaaaaaaaaa"
+
+// put has the engine and, with into, a registry hold an image.
+func (r *testRegistry) put(t *testing.T, s *fakeStore, ref string, labels map[string]string, layers ...[]string) {
+	t.Helper()
+	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, layers...)
+	s.infos[ref] = *info
+}
+
+func (r *testRegistry) upload(t *testing.T, s *fakeStore, ref string) {
+	t.Helper()
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(parsed, s.images[s.infos[ref].ID]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publication is a payload and a base of the engine, and a plan over them.
+func (r *testRegistry) publication(t *testing.T, s *fakeStore) (base string, whole plan.Plan) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	base, deps := r.host+"/lib/base:1", r.host+"/team/runtime:"+testTag
+	r.put(t, s, base, map[string]string{"own": "yes"}, baseLayers...)
+	r.put(t, s, deps, map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag}, depsLayers...)
+	return base, plan.Plan{
+		Deps: plan.Deps{Image: deps, Tag: testTag, Arch: "amd64"},
+		Runtimes: []plan.Runtime{{
+			Base: base, Image: r.host + "/team/runtime:oh_v1", User: payload.User, LayerOrder: plan.OrderAuto,
+			Labels: map[string]string{
+				payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelBaseName: base,
+				payload.LabelPlatform: "linux/amd64", payload.LabelDepsTag: testTag,
+			},
+		}},
+	}
+}
+
+func publishing(e *Engine, out Output) *Builder {
+	return &Builder{Engine: e, CLI: bareCLI{}, Log: io.Discard, Progress: progressui.PlainMode, Output: &out}
+}
+
+// What is pushed is read by another implementation, which checks every digest.
+func TestPush(t *testing.T) {
+	for _, form := range []Compression{Gzip, Zstd} {
+		t.Run(string(form), func(t *testing.T) {
+			forBothStores(t, func(t *testing.T, s *fakeStore) {
+				r := newTestRegistry(t)
+				_, whole := r.publication(t, s)
+				whole.Runtimes[0].Tags = []string{r.host + "/me/app:1", r.host + "/me/app:2", r.host + "/other/app:1"}
+				results, err := publishing(s.engine(), Output{Push: true, Compression: form}).Build(t.Context(), whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := []string{r.host + "/me/app:" + form.payloadTag(testTag)}; !slices.Equal(results[0].References, want) {
+					t.Errorf("the payload is pushed as %q, want %q", results[0].References, want)
+				}
+				if _, err := r.image(t, results[0].References[0]); err != nil {
+					t.Error(err)
+				}
+				if _, err := r.image(t, whole.Runtimes[0].Image); err == nil {
+					t.Error("it is pushed where nobody asked for it")
+				}
+				for _, ref := range whole.Runtimes[0].Tags {
+					pushed, err := r.image(t, ref)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if form == Gzip { // the validator knows no other
+						if err := validate.Image(pushed); err != nil {
+							t.Error(err)
+						}
+					}
+					id, _ := pushed.Digest()
+					if id.String() != results[1].Digest {
+						t.Errorf("%s is %s, not %s", ref, id, results[1].Digest)
+					}
+					manifest, err := pushed.Manifest()
+					if err != nil {
+						t.Fatal(err)
+					}
+					config, err := pushed.ConfigFile()
+					if err != nil {
+						t.Fatal(err)
+					}
+					var got []string
+					for i, l := range manifest.Layers {
+						if want := form.mediaType(); string(l.MediaType) != want && !(s.containerd && slices.Contains([]int{2, 3, 4}, i)) {
+							t.Errorf("layer %d is %s, want %s", i, l.MediaType, want)
+						}
+						got = append(got, config.RootFS.DiffIDs[i].String())
+					}
+					want := append(slices.Clone(s.infos[whole.Deps.Image].RootFS.Layers), s.infos[whole.Runtimes[0].Base].RootFS.Layers...)
+					if len(got) != 6 || !slices.Equal(got[:5], want) || manifest.MediaType != types.OCIManifestSchema1 {
+						t.Errorf("%s with layers %q, want %q and one more", manifest.MediaType, got, want)
+					}
+				}
+				if results[1].Traffic == nil || results[1].Traffic.Bytes == 0 {
+					t.Errorf("the push came to %+v", results[1].Traffic)
+				}
+				noSpool(t)
+			})
+		})
+	}
+}
+
+// noSpool looks for files that a command left in the cache.
+func noSpool(t *testing.T) {
+	t.Helper()
+	dir, err := cacheDir("leases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			t.Errorf("%s is left", name)
+		}
+		return err
+	})
+}
+
+// A machine without an engine finds payload and base where they are.
+func TestPushWithoutEngine(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	base, whole := r.publication(t, s)
+	r.upload(t, s, base)
+	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	push := Output{Push: true, Compression: Gzip}
+	var p *problem.Error
+	if _, err := publishing(none, push).Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.NoEngine {
+		t.Errorf("without a payload it says %v", err)
+	}
+	if _, err := publishing(s.engine(), push).Build(t.Context(), plan.Plan{Deps: whole.Deps}); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // another machine
+	before := r.uploaded.Load()
+	results, err := publishing(none, push).Build(t.Context(), whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// This registry has its blobs in common for all repositories.
+	if results[1].Traffic.Present != 4 || results[1].Traffic.Uploaded != 1 || r.uploaded.Load()-before > 5000 {
+		t.Errorf("%+v, %d bytes of blobs", results[1].Traffic, r.uploaded.Load()-before)
+	}
+	pushed, err := r.image(t, whole.Runtimes[0].Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Image(pushed); err != nil {
+		t.Error(err)
+	}
+	// Nothing is made again from the same, and everything from something else.
+	before = r.uploaded.Load()
+	results, err = publishing(none, push).Build(t.Context(), whole)
+	if err != nil || !results[0].Reused || !results[1].Reused || r.uploaded.Load() != before {
+		t.Errorf("%v: %+v, %d bytes", err, results, r.uploaded.Load()-before)
+	}
+	push.Compression = Zstd
+	results, err = publishing(none, push).Build(t.Context(), whole)
+	if err != nil || results[0].Reused || results[1].Reused {
+		t.Errorf("with zstd: %v: %+v", err, results)
+	}
+	// The payload is found by that compression, too.
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	whole.Runtimes[0].Image = r.host + "/team/runtime:oh_v2"
+	if results, err = publishing(none, push).Build(t.Context(), whole); err != nil || !results[0].Reused || results[1].Traffic.Uploaded != 0 {
+		t.Errorf("the next with zstd: %v: %+v", err, results)
+	}
+}
+
+// A layer that only the engine has is found where it went before.
+func TestSightings(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	push := Output{Push: true, Compression: Gzip}
+	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", r.host+"/team/runtime:oh_v2"
+	var said bytes.Buffer
+	b := publishing(s.engine(), push)
+	b.Log = &said
+	results, err := b.Build(t.Context(), whole)
+	if err != nil || results[1].Traffic.Uploaded != 1 || results[1].Traffic.Present != 4 || strings.Contains(said.String(), "compressing") {
+		t.Errorf("%v: %+v\n%s", err, results[1].Traffic, &said)
+	}
+	// Another registry has none of them.
+	other := newTestRegistry(t)
+	whole.Runtimes[0].Image = other.host + "/team/runtime:oh_v2"
+	if results, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil || results[1].Traffic.Uploaded != 3 {
+		t.Errorf("%v: %+v", err, results[1].Traffic)
+	}
+}
+
+func TestInterruptedPush(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.before = func(request *http.Request) {
+		if request.Method == http.MethodPatch {
+			cancel()
+		}
+	}
+	_, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(ctx, whole)
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.Interrupted {
+		t.Errorf("it ends with %v", err)
+	}
+	r.before = nil
+	for _, ref := range []string{whole.Runtimes[0].Image, whole.Deps.Image} {
+		if _, err := r.image(t, ref); err == nil {
+			t.Errorf("%s is there", ref)
+		}
+	}
+	noSpool(t)
+}
+
+func TestArchives(t *testing.T) {
+	for kind, out := range map[string]Output{
+		"oci": {Format: FormatOCI, Compression: Gzip}, "docker": {Format: FormatDocker, Compression: Gzip}, "zstd": {Format: FormatOCI, Compression: Zstd},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			forBothStores(t, func(t *testing.T, s *fakeStore) {
+				r := newTestRegistry(t)
+				_, whole := r.publication(t, s)
+				dir := t.TempDir()
+				out.File = filepath.Join(dir, "app.tar")
+				results, err := publishing(s.engine(), out).Build(t.Context(), whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+					t.Errorf("%d files in the folder", len(entries))
+				}
+				if out.Format == FormatDocker {
+					tag, err := name.NewTag(whole.Runtimes[0].Image)
+					if err != nil {
+						t.Fatal(err)
+					}
+					img, err := tarball.ImageFromPath(out.File, &tag)
+					if err == nil {
+						err = validate.Image(img)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				img := fromLayout(t, out.File, results[1].Digest)
+				if out.Compression == Gzip {
+					if err := validate.Image(img); err != nil {
+						t.Error(err)
+					}
+				}
+				if config, err := img.ConfigFile(); err != nil || len(config.RootFS.DiffIDs) != 6 {
+					t.Errorf("%v: %+v", err, config)
+				}
+			})
+		})
+	}
+}
+
+// fromLayout reads an archive as an OCI image layout.
+func fromLayout(t *testing.T, file, id string) v1.Image {
+	t.Helper()
+	data, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	dir := t.TempDir()
+	archive := tar.NewReader(data)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err == nil {
+			err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, header.Name)), 0o755), os.WriteFile(filepath.Join(dir, header.Name), content, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := v1.NewHash(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := path.Image(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// A failure leaves the archive that was there before.
+func TestArchiveIsWholeOrNotThere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.tar")
+	if err := os.WriteFile(file, []byte("before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := writeWhole(file, func(w io.Writer) error {
+		_, err := w.Write([]byte("half"))
+		return errors.Join(err, context.Canceled)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if data, _ := os.ReadFile(file); string(data) != "before" {
+		t.Errorf("the archive is %q", data)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(file)); len(entries) != 1 {
+		t.Errorf("%d files are left", len(entries))
+	}
+}
+
+// Compressing anew changes no byte of what is inside.
+func TestSpool(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	plain := layerTar(t, "a=1", "b="+strings.Repeat("x", 1<<20))
+	packed := func(c Compression) []byte {
+		if c == "" {
+			return plain
+		}
+		l, err := newOwnLayer(plain, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.compressed
+	}
+	lease := (&Engine{}).lease()
+	defer func() {
+		if err := lease.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s := spool{lease: lease}
+	for _, test := range []struct {
+		is, want Compression
+		must     bool
+		becomes  Compression
+	}{
+		{"", Gzip, false, Gzip}, {"", Zstd, true, Zstd},
+		{Gzip, Zstd, false, Gzip}, {Gzip, Zstd, true, Zstd}, {Gzip, Gzip, true, Gzip},
+		{Zstd, Gzip, false, Zstd}, {Zstd, Gzip, true, Gzip},
+	} {
+		got, err := s.add(t.Context(), bytes.NewReader(packed(test.is)), test.want, test.must)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := got.Uncompressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(content)
+		if err != nil || content.Close() != nil || !bytes.Equal(data, plain) || got.compression() != test.becomes {
+			t.Errorf("%q to %q: %d bytes as %q, %v", test.is, test.want, len(data), got.compression(), err)
+		}
+		if want, _ := newOwnLayer(plain, test.becomes); got.diffID != want.diffID || cmp.Diff(want.descriptor, got.descriptor) != "" {
+			t.Errorf("%q to %q: %+v %s", test.is, test.want, got.descriptor, got.diffID)
+		}
+	}
+}
+
+func TestPushProblem(t *testing.T) {
+	answer := func(status int, code transport.ErrorCode, detail any) error {
+		return &transport.Error{StatusCode: status, Errors: []transport.Diagnostic{{Code: code, Detail: detail}}}
+	}
+	for _, test := range []struct {
+		err  error
+		want problem.Code
+	}{
+		{answer(401, transport.UnauthorizedErrorCode, nil), problem.RegistryDenied},
+		{answer(403, transport.DeniedErrorCode, nil), problem.RegistryDenied},
+		{&transport.Error{StatusCode: 403}, problem.RegistryDenied},
+		{answer(404, transport.NameUnknownErrorCode, nil), problem.RegistryDenied},
+		{answer(405, transport.UnsupportedErrorCode, nil), problem.RegistryDenied},
+		{answer(429, transport.TooManyRequestsErrorCode, nil), problem.RegistryLimit},
+		{answer(500, transport.UnknownErrorCode, map[string]any{"DriverName": "filesystem", "Enclosed": map[string]any{"Err": 28, "Op": "write"}}), problem.DiskFull},
+		{&transport.Error{StatusCode: 507}, problem.DiskFull},
+		{answer(500, transport.UnknownErrorCode, nil), problem.RegistryFailed},
+		{&transport.Error{StatusCode: 503}, problem.RegistryFailed},
+		{io.ErrUnexpectedEOF, problem.RegistryFailed},
+		{&silentError{patience}, problem.RegistryFailed},
+		{errors.New("tls: failed to verify certificate: x509: certificate has expired"), problem.BadCertificate},
+	} {
+		var p *problem.Error
+		if err := pushProblem("h/r", test.err); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
+			t.Errorf("%v\ngot  %v\nwant %s", test.err, err, test.want)
+		}
+	}
+}

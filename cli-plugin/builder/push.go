@@ -1,0 +1,157 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// push puts an image into registries. It has none of its tags before every
+// repository has all of it.
+func (p *publisher) push(ctx context.Context, image artifact, names []string, result *Result) error {
+	start := time.Now()
+	limit, err := pullPatience()
+	if err != nil {
+		return err
+	}
+	pushing, heard := newWatchdog(ctx, limit)
+	defer heard.stop()
+	count := &meter{heard: heard, layers: map[string]bool{}}
+	for _, l := range image.layers {
+		count.layers[l.descriptor.Digest.String()] = true
+	}
+	options := p.remoteOptions(pushing)
+	p.transport.meter = count
+	defer func() { p.transport.meter = nil }()
+	pusher, err := remote.NewPusher(options...)
+	if err != nil {
+		return err
+	}
+	do := func(ref name.Reference) error {
+		image.registry = ref.Context().Registry
+		err := pusher.Push(pushing, ref, image)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case pushing.Err() != nil:
+			err = context.Cause(pushing)
+		}
+		return pushProblem(ref.Context().Name(), err)
+	}
+	var refs []name.Reference
+	var repositories []name.Repository
+	for _, text := range names {
+		ref, err := p.parse(text)
+		if err != nil {
+			return fmt.Errorf("reading the name %s: %w", text, err)
+		}
+		refs = append(refs, ref)
+		if !slices.Contains(repositories, ref.Context()) {
+			repositories = append(repositories, ref.Context())
+		}
+	}
+	for _, repository := range repositories {
+		if err := do(repository.Digest(image.root.Digest.String())); err != nil {
+			return err
+		}
+	}
+	for _, ref := range refs {
+		if err := do(ref); err != nil {
+			return err
+		}
+	}
+	// Layers found in one repository are in these as well now.
+	for i, l := range image.layers {
+		l.in = &repositories[0]
+		image.layers[i].in = l.in
+		p.known[l.diffID] = l
+	}
+	for _, repository := range repositories {
+		if err := noteSightings(image.layers, repository); err != nil {
+			p.logf("note: %v", err)
+		}
+	}
+	result.Digest = image.root.Digest.String()
+	if result.Traffic == nil {
+		result.Traffic = &Traffic{}
+	}
+	result.Traffic.add(count.traffic)
+	for _, ref := range names {
+		p.logf("pushed %s@%s", ref, result.Digest)
+	}
+	t := count.traffic
+	p.logf("  in %.1f s, %d bytes uploaded; layers: %d uploaded, %d mounted, %d there before", time.Since(start).Seconds(), t.Bytes, t.Uploaded, t.Mounted, t.Present)
+	return nil
+}
+
+// published tells whether a registry has the image under all of its names, made
+// from the same inputs.
+func (p *publisher) published(ctx context.Context, in inputs, result *Result) (bool, error) {
+	if !p.Output.Push || p.ForceRebuild {
+		return false, nil
+	}
+	for i, ref := range result.References {
+		found, err := p.ask(ctx, ref)
+		if err != nil || found == nil {
+			return false, err
+		}
+		if changed := in.differs(labels(&found.info), platform(&found.info)); len(changed) > 0 ||
+			found.layers[len(found.layers)-1].compression() != p.Output.Compression || i > 0 && found.info.ID != result.Digest {
+			return false, nil
+		}
+		result.ID, result.Digest = found.id(), found.info.ID
+	}
+	result.Reused = true
+	p.logf("image %s is there already", result.References[0])
+	return true, nil
+}
+
+// pushFaults are tried in this order; %s is the repository.
+var pushFaults = [...]pullFault{
+	{problem.BadCertificate, "nothing can be pushed to %s: its registry's certificate is not trusted",
+		"See that 'date' is right here, and that this machine knows the registry's authority (SSL_CERT_FILE)",
+		`x509: |certificate|remote error: tls`},
+	{problem.DiskFull, "nothing can be pushed to %s: its registry has no space left",
+		"Have its owner free some, or push to another registry",
+		`no space left|"Err":28\b|map\[.*Err:28\b|507 Insufficient|quota`},
+	{problem.RegistryLimit, "nothing can be pushed to %s: its registry limits requests",
+		"Wait, or log in with 'docker login' to have a higher limit",
+		`toomanyrequests|HTTP 429|429 Too Many|rate limit`},
+	{problem.RegistryDenied, "nothing can be pushed to %s: its registry refuses it",
+		"Log in with 'docker login HOST' as somebody who may push there, and see that the repository exists where it has to be made first",
+		`unauthorized|no basic auth credentials|authentication required|denied|401 |403 |name_unknown|404 Not Found|METHOD_NOT_ALLOWED|405 `},
+	{problem.RegistryFailed, "nothing can be pushed to %s: its registry fails",
+		"Try again later: what has been uploaded is there and need not be uploaded again. See whether its host can be reached from this machine",
+		``},
+}
+
+// pushProblem is the error of a push to a repository that failed with err.
+func pushProblem(repository string, err error) error {
+	text := err.Error()
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		text += fmt.Sprintf(" %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+		for _, e := range answer.Errors {
+			text += fmt.Sprintf(" %s %v", e.Code, e.Detail)
+		}
+	}
+	var silent *silentError
+	fault := pushFaults[slices.IndexFunc(pushFaults[:], func(f pullFault) bool {
+		if errors.As(err, &silent) {
+			return f.code == problem.RegistryFailed
+		}
+		return regexp.MustCompile("(?i)" + f.text).MatchString(text)
+	})]
+	return problem.New(fault.code, fmt.Sprintf(fault.summary, repository), err, fault.next)
+}

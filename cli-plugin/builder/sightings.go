@@ -1,0 +1,140 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// A sighting is a compressed form of a layer and the repositories that had it.
+// Sightings are kept in the user's cache folder, so that a layer that only
+// the engine has is compressed once: the next time it is found where it went.
+type sighting struct {
+	Descriptor   ocispec.Descriptor `json:"descriptor"`
+	Repositories []string           `json:"repositories"` // the latest first
+}
+
+// maxSightings is how many repositories are kept of one form.
+const maxSightings = 8
+
+// maxAsked is how many requests are under way at a time.
+const maxAsked = 8
+
+// seen returns those layers that registries of the publisher still have.
+func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blob) bool) ([]blob, error) {
+	puller, err := remote.NewPuller(p.remoteOptions(ctx)...)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*blob, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxAsked)
+	for i, id := range ids {
+		group.Go(func() (err error) {
+			found[i], err = p.look(ctx, puller, id, fits)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var layers []blob
+	for _, l := range found {
+		if l != nil {
+			layers = append(layers, *l)
+		}
+	}
+	return layers, nil
+}
+
+// look goes through the sightings of one layer.
+func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.Digest, fits func(blob) bool) (*blob, error) {
+	for _, s := range sightings(id) {
+		l := blob{descriptor: s.Descriptor, diffID: id}
+		if !fits(l) {
+			continue
+		}
+		for _, text := range s.Repositories {
+			ref, err := p.parse(text + "@" + s.Descriptor.Digest.String())
+			if err != nil || !p.goesTo(ref.Context().Registry) {
+				continue
+			}
+			layer, err := puller.Layer(ctx, ref.(name.Digest))
+			if err != nil {
+				return nil, pushProblem(text, err)
+			}
+			there, err := partial.Exists(layer)
+			var refused *transport.Error
+			switch {
+			case errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError:
+				// Not for this user any more.
+			case err != nil:
+				return nil, pushProblem(text, err)
+			case there:
+				repository := ref.Context()
+				l.in, l.open = &repository, layer.Compressed
+				return &l, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (p *publisher) goesTo(registry name.Registry) bool {
+	return slices.ContainsFunc(p.repositories, func(r name.Repository) bool { return r.Registry == registry })
+}
+
+// sightings are those of a layer; without a cache there are none.
+func sightings(id digest.Digest) []sighting {
+	var known []sighting
+	file, err := cacheFile("sightings", id.String())
+	if err != nil {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || json.Unmarshal(data, &known) != nil {
+		return nil
+	}
+	return known
+}
+
+// noteSightings keeps where the layers of an image are now.
+func noteSightings(layers []blob, repository name.Repository) error {
+	for _, l := range layers {
+		known := sightings(l.diffID)
+		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.descriptor.Digest })
+		if i < 0 {
+			known, i = append(known, sighting{Descriptor: l.descriptor}), len(known)
+		}
+		places := known[i].Repositories
+		if len(places) > 0 && places[0] == repository.Name() {
+			continue
+		}
+		places = slices.DeleteFunc(places, func(place string) bool { return place == repository.Name() })
+		places = append([]string{repository.Name()}, places...)
+		known[i].Repositories = places[:min(len(places), maxSightings)]
+		data, err := json.Marshal(known)
+		if err != nil {
+			return err
+		}
+		file, err := cacheFile("sightings", l.diffID.String())
+		if err != nil {
+			return err
+		}
+		if err := writeCache(file, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}

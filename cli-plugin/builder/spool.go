@@ -1,0 +1,112 @@
+package builder
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// spool keeps layers in files while they are on their way out.
+type spool struct {
+	lease *lease
+	dir   string // empty: nothing was kept yet
+}
+
+// add keeps one layer as it passes by. One that is compressed stays as it is,
+// unless its compression has to be the given one.
+func (s *spool) add(ctx context.Context, layer io.Reader, want Compression, must bool) (_ blob, err error) {
+	if s.dir == "" {
+		if s.dir, err = s.lease.workFolder(); err != nil {
+			return blob{}, fmt.Errorf("making a folder for layers: %w", err)
+		}
+	}
+	file, err := os.CreateTemp(s.dir, "layer-")
+	if err != nil {
+		return blob{}, fmt.Errorf("keeping a layer: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	body := bufio.NewReaderSize(contextReader{ctx, layer}, 64<<10)
+	head, err := body.Peek(4)
+	if err != nil && err != io.EOF {
+		return blob{}, err
+	}
+	form := compressionOf(head)
+	packed, plain := digest.Canonical.Digester(), digest.Canonical.Digester()
+	out := &counter{to: io.MultiWriter(file, packed.Hash())}
+	if form == "" || must && form != want {
+		form = want
+		err = recompress(out, plain.Hash(), head, body, want)
+	} else {
+		err = forward(out, plain.Hash(), head, body)
+	}
+	if err != nil {
+		return blob{}, fmt.Errorf("keeping a layer: %w", err)
+	}
+	name := file.Name()
+	return blob{
+		descriptor: ocispec.Descriptor{MediaType: form.mediaType(), Digest: packed.Digest(), Size: out.n},
+		diffID:     plain.Digest(),
+		open:       func() (io.ReadCloser, error) { return os.Open(name) },
+	}, nil
+}
+
+// recompress writes the layer anew to out and as it is inside to plain.
+func recompress(out, plain io.Writer, head []byte, layer io.Reader, form Compression) error {
+	content, err := decompress(head, layer)
+	if err != nil {
+		return err
+	}
+	z, err := form.writer(out)
+	if err != nil {
+		return errors.Join(err, content.Close())
+	}
+	_, err = io.Copy(z, io.TeeReader(content, plain))
+	return errors.Join(err, z.Close(), content.Close())
+}
+
+// forward writes the layer as it is to out and as it is inside to plain.
+func forward(out, plain io.Writer, head []byte, layer io.Reader) error {
+	whole := io.TeeReader(layer, out)
+	content, err := decompress(head, whole)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(plain, content)
+	if err = errors.Join(err, content.Close()); err == nil {
+		_, err = io.Copy(io.Discard, whole) // what stands behind the compressed content
+	}
+	return err
+}
+
+// counter counts what is written through it.
+type counter struct {
+	to io.Writer
+	n  int64
+}
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
