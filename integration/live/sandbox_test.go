@@ -132,13 +132,23 @@ func (s *sandbox) saveLog(t *testing.T) {
 	t.Logf("the container's log is in %s", path)
 }
 
+// processes lists what runs in the container, with what each waits for.
+func (s *sandbox) processes(t *testing.T) string {
+	t.Helper()
+	return docker(t, "top", s.container, "-eo", "pid,ppid,stat,wchan:22,etime,args")
+}
+
 // shell runs a line in the server's shell; it must succeed, and do no harm when
 // it is run twice.
 func (s *sandbox) shell(t *testing.T, line string) string {
 	t.Helper()
 	result := s.run(t, client.Command{Line: line})
 	if result.ExitCode != 0 {
-		t.Fatalf("%s: exit status %d\n%s\n%s", line, result.ExitCode, result.Output, result.Remark)
+		t.Errorf("%s: exit status %d\n%s\n%s", line, result.ExitCode, result.Output, result.Remark)
+		if result.ExitCode == -1 { // it still runs
+			t.Log(s.processes(t))
+		}
+		t.FailNow()
 	}
 	return strings.TrimSpace(result.Output)
 }
@@ -167,6 +177,9 @@ func (s *sandbox) cell(t *testing.T, code string) string {
 		var err error
 		if out, err = s.RunCell(t.Context(), code); err != nil {
 			t.Fatal(err)
+		}
+		if strings.Contains(out, "[Execution timed out") {
+			t.Fatalf("the kernel does not answer: %s\n%s", out, s.processes(t))
 		}
 		if out = strings.TrimSpace(out); out != silence {
 			break
