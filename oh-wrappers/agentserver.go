@@ -7,6 +7,9 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
+// agentModule is the server of the profile agent-server.
+const agentModule = "openhands.agent_server"
+
 // agentPrograms comes before the image's PATH: the server needs the payload's
 // own tmux, and whoever types tmux in one of its terminals the same.
 const agentPrograms = payload.Libexec + "/" + payload.AgentServer + "/bin"
@@ -51,5 +54,5 @@ func (c *call) agentServer() error {
 		flags = append(flags, "-u")
 	}
 	python := filepath.Join(venvBin, "python")
-	return c.start(python, slices.Concat([]string{python}, flags, []string{"-m", "openhands.agent_server"}, c.args), env)
+	return c.start(python, sooner(slices.Concat([]string{python}, flags, []string{"-m", agentModule}, c.args)), env)
 }

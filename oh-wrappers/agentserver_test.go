@@ -17,7 +17,7 @@ func TestAgentServer(t *testing.T) {
 	}
 	o, err := inside(t, root, 1000, given, "", payload.Wrappers, "oh-agent-server", "--host", "0.0.0.0")
 	must(t, err)
-	if want := []string{venvBin + "/python", "-I", "-u", "-m", "openhands.agent_server", "--host", "0.0.0.0"}; !slices.Equal(o.Args, want) {
+	if want := []string{venvBin + "/python", "-I", "-u", payload.StartServer, agentModule, "--host", "0.0.0.0"}; !slices.Equal(o.Args, want) {
 		t.Errorf("arguments %q, want %q", o.Args, want)
 	}
 	want := append(environ(nil), given...)

@@ -115,7 +115,7 @@ func (c *call) micromambaRun(args []string) error {
 	}
 	// Without Poetry it is the user's side that asks, for example for the
 	// kernel of a notebook: the server's account programs stay out of it.
-	return c.run(command, c.env.forServer(venvBin))
+	return c.run(sooner(command), c.env.forServer(venvBin))
 }
 
 // poetry answers for Poetry, which the payload does not contain:
@@ -154,5 +154,5 @@ func (c *call) poetryRun(command []string) error {
 		}
 		command = c.fit(command)
 	}
-	return c.run(command, env)
+	return c.run(sooner(command), env)
 }

@@ -47,6 +47,7 @@ func TestBases(t *testing.T) {
 				{"no leaked variables", checkEnvironment},
 				{"order of PATH", checkPath},
 				{"the base's own programs", checkBasePrograms},
+				{"sooner than python -m", checkStart},
 				{"~/.bashrc over pause and restart", checkBashrc}, // last: it restarts the server
 			})},
 			{name: "root", start: asUser("root", "0"), checks: slices.Concat(basic, []sandboxCheck{{"browser", checkBrowser}})},

@@ -20,6 +20,7 @@ const (
 	Launchers      = Libexec + "/launchers"              // one JSON file a launcher, see Launcher
 	CompatBin      = Libexec + "/compat/bin"             // su, sudo, useradd, id...: first on the server's own PATH only
 	Wrappers       = Bin + "/oh-wrappers"                // the multi-call binary that launchers link to
+	StartServer    = Libexec + "/start.py"               // what Python starts a server with in the place of -m
 	Init           = Bin + "/oh-init"                    // PID 1 and user set-up
 	Code           = Prefix + "/code"                    // OpenHands' sources, working directory of the server
 	Poetry         = Prefix + "/poetry"                  // POETRY_VIRTUALENVS_PATH

@@ -1,0 +1,49 @@
+package live
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// checkStart tries what starts the server on a module that says what it sees:
+// the same as with python -m, also when a part of it fails, and a spawned child
+// is a copy of the process as long as none does.
+func checkStart(t *testing.T, s *sandbox) {
+	log, err := lab.Engine{}.Command(t.Context(), "logs", s.container).CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(log), "takes longer than it should") {
+		t.Errorf("the server started in the ordinary way only:\n%s", log)
+	}
+
+	const folder = "/tmp/start"
+	docker(t, "cp", "testdata/start", s.container+":/tmp/")
+	const seen = "['" + folder + "/probe.py', 'a', 'b c'] " + folder + " probe probe.py\n"
+	for _, test := range []struct {
+		start, fault string
+		want         string // says the child
+		reason       string // of starting without
+	}{
+		{"-m", "", "imported", ""},
+		{payload.StartServer, "", "imported", ""},
+		{payload.StartServer + " --fork-server", "", "copied", ""},
+		{payload.StartServer + " --fork-server", "imports", "imported", "OSError('imports')"},
+		{payload.StartServer + " --fork-server", "thread", "imported", "RuntimeError('a copy would lack the threads"},
+		{payload.StartServer + " --fork-server", "killed", "imported", ""},
+	} {
+		// The server's own user is whom the program has to serve.
+		out, _ := lab.Engine{}.Command(t.Context(), "exec", "--workdir", folder, "--env", "FAULT="+test.fault, s.container,
+			"sh", "-c", payload.Bin+"/oh-python -B "+test.start+` probe a "b c"; echo "$?"`).CombinedOutput()
+		got := string(out)
+		if _, reason, ok := strings.Cut(got, "takes longer than it should: "); ok != (test.reason != "") || !strings.HasPrefix(reason, test.reason) {
+			t.Errorf("%s, fault %q: want the reason %q\n%s", test.start, test.fault, test.reason, got)
+		}
+		if want := seen + test.want + " by __mp_main__\nexit status 0\n3\n"; !strings.HasSuffix(got, want) {
+			t.Errorf("%s, fault %q:\n%s\nwant\n%s", test.start, test.fault, got, want)
+		}
+	}
+}

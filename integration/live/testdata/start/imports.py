@@ -1,0 +1,3 @@
+import os
+
+process = os.getpid()

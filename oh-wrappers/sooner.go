@@ -1,0 +1,37 @@
+package main
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// sooner has payload.StartServer start a server's module, in less time than
+// Python's -m does: either server, and the kernel gateway, which the action
+// execution server starts through Jupyter's own launcher. Any other command
+// stays as it is.
+func sooner(command []string) []string {
+	m := slices.Index(command, "-m")
+	if m < 1 || !strings.HasPrefix(path.Base(command[0]), "python") {
+		return command
+	}
+	rest := command[m+1:]
+	switch {
+	case slices.Equal(first(rest, 1), []string{agentModule}):
+		return slices.Concat(command[:m], []string{payload.StartServer}, rest)
+	case slices.Equal(first(rest, 1), []string{serverModule}):
+		started := []string{payload.StartServer}
+		// What it spawns is the environment of the browser.
+		if !slices.Contains(rest, "--no-enable-browser") {
+			started = append(started, "--fork-server")
+		}
+		return slices.Concat(command[:m], started, rest)
+	case slices.Equal(first(rest, 2), []string{"jupyter", "kernelgateway"}):
+		return slices.Concat(command[:m], []string{payload.StartServer, "kernel_gateway"}, rest[2:])
+	}
+	return command
+}
+
+func first(args []string, n int) []string { return args[:min(n, len(args))] }

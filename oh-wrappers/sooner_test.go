@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+func TestSooner(t *testing.T) {
+	for command, want := range map[string]string{
+		"python -u -m " + serverModule + " 8000 --user-id 1":      "python -u " + payload.StartServer + " --fork-server " + serverModule + " 8000 --user-id 1",
+		"python -m " + serverModule + " 8000 --no-enable-browser": "python " + payload.StartServer + " " + serverModule + " 8000 --no-enable-browser",
+		venvBin + "/python -m jupyter kernelgateway --port=1":     venvBin + "/python " + payload.StartServer + " kernel_gateway --port=1",
+		venvBin + "/python -m jupyter kernelspec list":            "",
+		"python -I -m " + agentModule + " --port 1":               "python -I " + payload.StartServer + " " + agentModule + " --port 1",
+		"python -m pip install " + serverModule:                   "",
+		"python -c 1 -m":                                          "",
+		"python":                                                  "",
+		"grep -m " + serverModule:                                 "",
+		"-m " + serverModule:                                      "",
+	} {
+		if want == "" {
+			want = command
+		}
+		if got := strings.Join(sooner(strings.Fields(command)), " "); got != want {
+			t.Errorf("%s\nbecomes %s\nwant    %s", command, got, want)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+"""Starts a server of the payload: python start.py [--fork-server] MODULE [ARGUMENT...]
+
+Does what python -m MODULE does, in less time:
+
+- The garbage collector rests during the module's imports, of which next to
+  nothing is garbage.
+- rfc3987_syntax, which compiles forty grammars when it is imported, is
+  imported when an address is first checked with it.
+- With --fork-server, what multiprocessing would spawn is forked from a copy of
+  this process that was made after the imports. It shares their memory and does
+  not carry them out again.
+
+None of that is needed: where something fails, the server starts without it.
+"""
+
+import gc
+import importlib.util
+import os
+import runpy
+import socket
+import sys
+import threading
+import types
+
+
+def postpone(package, function):
+    """Has a package imported when its function is first called.
+
+    Whoever asks for anything else of the package gets it imported at once.
+    """
+    if not importlib.util.find_spec(package):
+        return
+
+    def imported():
+        if sys.modules.get(package) is standin:
+            del sys.modules[package]
+        return importlib.import_module(package)
+
+    standin = types.ModuleType(package)
+    standin.__getattr__ = lambda name: getattr(imported(), name)
+    setattr(standin, function, lambda *args, **named: getattr(imported(), function)(*args, **named))
+    sys.modules[package] = standin
+
+
+def run_imports(module):
+    """Executes the module under the name that it has in a child of multiprocessing.
+
+    All of it is kept, so that later collections need not look at it.
+    """
+    gc.disable()
+    try:
+        runpy.run_module(module, run_name="__mp_main__", alter_sys=True)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def start_fork_server():
+    """Starts the standard library's server of the start method forkserver, as a copy of this process.
+
+    It takes the place of the start method spawn. When it ends too soon, the
+    library starts another one in the ordinary way.
+    """
+    from multiprocessing import connection, context, forkserver
+
+    if threading.active_count() > 1:
+        raise RuntimeError("a copy would lack the threads that the imports have started")
+    address = connection.arbitrary_address("AF_UNIX")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        ended, alive = os.pipe()  # the server ends when nobody holds alive any more
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(alive)
+                forkserver.main(listener.fileno(), ended, [])
+            finally:
+                os._exit(1)
+    os.close(ended)
+    server = forkserver._forkserver
+    server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive, pid
+    context._concrete_contexts["spawn"] = context._concrete_contexts["forkserver"]
+
+
+def main():
+    program, *arguments = sys.argv
+    forks = arguments[0] == "--fork-server"
+    module, *sys.argv[1:] = arguments[forks:]
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd()
+    try:
+        postpone("rfc3987_syntax", "is_valid_syntax")
+        run_imports(module)
+        if forks:
+            start_fork_server()
+    except Exception as e:
+        print(f"{program}: starting {module} takes longer than it should: {e!r}", file=sys.stderr)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+main()
