@@ -10,7 +10,8 @@ ln -s "${venv##*/}" "${venv%3.13}3.12"
 without=
 [ ! -e "$RECIPE/lean.txt" ] || without=$RECIPE/lean.txt
 $python "$RECIPE/requirements.py" /openhands/code/poetry.lock $without >/tmp/requirements.txt
-$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r /tmp/requirements.txt
+$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
+	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython
 cp -L "$RECIPE/ipython_config.py" $venv/etc/ipython/

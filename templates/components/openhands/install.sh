@@ -11,8 +11,10 @@ if [ ! -d $source ]; then
 		exit 1
 	}
 	$python -m venv /tmp/fetch
-	# The wheels of some releases lack the folder skills.
-	/tmp/fetch/bin/pip download --quiet --no-deps --no-binary openhands-ai --require-hashes -r /tmp/release.txt -d /tmp/release
+	# The wheels of some releases lack the folder skills. Pip asks the sources'
+	# build system what they are, and would fetch the newest of it.
+	/tmp/fetch/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: -r "$RECIPE/requirements.txt"
+	/tmp/fetch/bin/pip download --quiet --no-deps --no-build-isolation --no-binary openhands-ai --require-hashes -r /tmp/release.txt -d /tmp/release
 	mkdir $source
 	tar -C $source --strip-components=1 -xzf /tmp/release/*.tar.gz
 fi
