@@ -20,6 +20,14 @@ const (
 	Zstd Compression = "zstd"
 )
 
+// first returns all compressions, c first.
+func (c Compression) first() []Compression {
+	if c == Zstd {
+		return []Compression{Zstd, Gzip}
+	}
+	return []Compression{Gzip, Zstd}
+}
+
 func (c Compression) mediaType() string {
 	if c == Zstd {
 		return ocispec.MediaTypeImageLayerZstd

@@ -212,7 +212,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (*material, error
 	}
 	fits := here != nil && len(depsDiffer(d)(labels(here), platform(here))) == 0
 	if !p.ForceRebuild && p.Pull != PullNever {
-		for _, form := range []Compression{p.Output.Compression, Gzip, Zstd} {
+		for _, form := range p.Output.Compression.first() {
 			if fits && (form != p.Output.Compression || !p.Output.Push) {
 				continue // the engine's is nearer
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -20,8 +21,9 @@ type Registry struct {
 }
 
 // StartRegistry starts a registry that keeps all that it has in the folder
-// dir, and waits until it answers.
-func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, error) {
+// dir, and waits until it answers. Settings are further lines of its
+// configuration.
+func StartRegistry(ctx context.Context, dir string, log io.Writer, settings ...string) (*Registry, error) {
 	program, err := registryProgram(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("unpacking docker-registry: %w", err)
@@ -35,7 +37,9 @@ func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, e
 		return nil, fmt.Errorf("finding a free port: %w", err)
 	}
 	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\n", filepath.Join(dir, "data"), host)
+	// Locations are relative, so that clients can come through a proxy.
+	text := fmt.Sprintf("version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q, relativeurls: true}\n%s\n",
+		filepath.Join(dir, "data"), host, strings.Join(settings, "\n"))
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, fmt.Errorf("configuring the registry: %w", err)
 	}
@@ -60,7 +64,7 @@ func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, e
 			return false
 		}
 		response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		return response.StatusCode == http.StatusOK || response.StatusCode == http.StatusUnauthorized
 	})
 	if err != nil {
 		r.Stop()
@@ -68,6 +72,9 @@ func StartRegistry(ctx context.Context, dir string, log io.Writer) (*Registry, e
 	}
 	return r, nil
 }
+
+// PID is the registry's process.
+func (r *Registry) PID() int { return r.cmd.Process.Pid }
 
 // Stop ends the registry.
 func (r *Registry) Stop() {

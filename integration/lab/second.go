@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // SecondEngine is a newer Docker Engine beside the machine's own, with
@@ -161,6 +165,51 @@ func (s *SecondEngine) makeNamespace(ctx context.Context) error {
 		return fmt.Errorf("making a network namespace: %w", err)
 	}
 	return nil
+}
+
+// Listen listens at an address of the engine's own loopback, for which the
+// rest of this machine is out of reach.
+func (s *SecondEngine) Listen(address string) (net.Listener, error) {
+	type result struct {
+		listener net.Listener
+		err      error
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // the thread ends with this function, and its namespace with it
+		var r result
+		namespace, err := os.Open(s.path("netns"))
+		if err == nil {
+			err = errors.Join(unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET), namespace.Close())
+		}
+		if err == nil {
+			err = bringUp("lo")
+		}
+		if err == nil {
+			r.listener, err = net.Listen("tcp", address)
+		}
+		if err != nil {
+			r.err = fmt.Errorf("listening in the second engine's namespace: %w", err)
+		}
+		done <- r
+	}()
+	r := <-done
+	return r.listener, r.err
+}
+
+// bringUp enables a network device of this thread's namespace, see
+// netdevice(7).
+func bringUp(device string) error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	request, err := unix.NewIfreq(device)
+	if err == nil {
+		request.SetUint16(unix.IFF_UP)
+		err = unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request)
+	}
+	return errors.Join(err, unix.Close(socket))
 }
 
 // Remove stops the engine and removes all that it made: its images and
