@@ -53,7 +53,10 @@ func newForge(t *testing.T) *forge {
 		TLS:      &tls.Config{Certificates: []tls.Certificate{certificate}},
 	}
 	server.StartTLS()
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // Close waits for requests without a limit
+		server.Close()
+	})
 	f.url = "https://" + listener.Addr().String()
 
 	f.git(t, "config", "--file", "config", "http.receivepack", "true")

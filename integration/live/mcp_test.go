@@ -32,6 +32,7 @@ func checkMCP(t *testing.T, s *sandbox) {
 		}},
 		{Name: "javascript", Command: "npx", Args: []string{"-y", name}, Env: map[string]string{
 			"OH_LIVE_SETTING": "größe", "NODE_EXTRA_CA_CERTS": bundle, "npm_config_registry": f.nodeIndex(),
+			"npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "30000",
 		}},
 	}
 	if err := s.SetMCPServers(ctx, servers...); err != nil {

@@ -129,7 +129,7 @@ func (s *sandbox) saveLog(t *testing.T) {
 	if err := os.WriteFile(path, log, 0o644); err != nil {
 		t.Error(err)
 	}
-	t.Logf("the container's log is in %s", path)
+	t.Logf("the container's log is in %s, its end:\n%s", path, log[max(0, len(log)-4096):])
 }
 
 // processes lists what runs in the container, with what each waits for.
