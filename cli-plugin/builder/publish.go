@@ -75,10 +75,10 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 // names are the names that a runtime image is published under. Who names
 // places to push to need not be allowed to push anywhere else.
 func (p *publisher) names(r plan.Runtime) []string {
-	if p.Output.Push && len(r.Tags) > 0 {
+	if len(r.Tags) > 0 {
 		return r.Tags
 	}
-	return r.References()
+	return []string{r.Image}
 }
 
 func (p *publisher) findRepositories(whole plan.Plan) error {
@@ -327,8 +327,11 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, base *material, r pl
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := p.Builder.runtime(ctx, deps, here, r)
-	if err != nil {
+	result := Result{Base: r.Base, References: p.names(r)}
+	if reused, err := p.published(ctx, inputs{r, deps, here}, &result); reused || err != nil {
+		return result, err
+	}
+	if result, err = p.Builder.runtime(ctx, deps, here, r); err != nil {
 		return result, err
 	}
 	info, err := p.Engine.inspect(ctx, result.ID)

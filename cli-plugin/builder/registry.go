@@ -73,7 +73,6 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 	case asking.Err() != nil:
 		err = fmt.Errorf("no answer in %s", registryPatience)
 	}
-	patience.stop()
 	b.logf("going on without the registry %s: %v", host, err)
 	if b.silent == nil {
 		b.silent = map[string]bool{}

@@ -10,12 +10,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,24 +29,22 @@ func main() {
 	out := flag.String("o", "", "file to write the report to; empty: standard output")
 	counts := flag.String("bases", "2,10,50", "how many new bases to build on, one run each")
 	only := flag.String("only", "", "parts to measure, separated by commas: "+strings.Join(parts, ", ")+"; empty: all")
+	deps := flag.String("deps", "", "deps image that parts other than sizes are measured with; empty: the plugin's choice")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *out, *counts, *only); err != nil {
+	if err := run(ctx, *out, *counts, *only, *deps); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // parts are what can be measured, in the order of the report.
-var parts = []string{"sizes", "classic", "starts", "bases", "copies", "further", "stage1"}
+var parts = []string{"sizes", "classic", "starts", "bases", "copies", "further", "stage1", "compressions", "publish"}
 
-func run(ctx context.Context, out, counts, only string) error {
+func run(ctx context.Context, out, counts, only, deps string) error {
 	b := &bench{engine: lab.Engine{}}
 	defer b.clean(context.WithoutCancel(ctx))
-	if err := b.prepare(ctx); err != nil {
-		return err
-	}
 	var numbers []int
 	for _, text := range strings.Split(counts, ",") {
 		n, err := strconv.Atoi(text)
@@ -61,6 +61,11 @@ func run(ctx context.Context, out, counts, only string) error {
 		"sizes": b.payloadSizes, "classic": b.classicBuild, "starts": b.starts,
 		"bases":  func(ctx context.Context) error { return b.newBases(ctx, numbers) },
 		"copies": b.copies, "further": b.furtherBases, "stage1": b.stage1,
+		"compressions": func(ctx context.Context) error { return inFolder(ctx, b.compressions) },
+		"publish":      func(ctx context.Context) error { return inFolder(ctx, b.pushes) },
+	}
+	if err := b.prepare(ctx, deps, slices.Contains(wanted, "sizes")); err != nil {
+		return err
 	}
 	if err := b.machine(ctx); err != nil {
 		return err
@@ -101,10 +106,14 @@ func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.report, form
 // kind is a deps image and what it is called in the report.
 type kind struct{ name, ref string }
 
-// prepare finds the engine's folder, and makes the payloads that are not there.
-func (b *bench) prepare(ctx context.Context) (err error) {
+// prepare finds the engine's folder, and makes the payloads that are not there:
+// every kind, or the first, unless deps is one.
+func (b *bench) prepare(ctx context.Context, deps string, everyKind bool) (err error) {
 	if b.root, err = b.engine.Docker(ctx, "info", "--format", "{{.DockerRootDir}}"); err != nil {
 		return err
+	}
+	if b.deps = deps; deps != "" && !everyKind {
+		return nil
 	}
 	for _, k := range []struct {
 		name string
@@ -119,8 +128,11 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 			return fmt.Errorf("the payload %s: %w", k.name, err)
 		}
 		b.kinds = append(b.kinds, kind{k.name, ref})
+		if !everyKind {
+			break
+		}
 	}
-	b.deps = b.kinds[0].ref
+	b.deps = cmp.Or(deps, b.kinds[0].ref)
 	return nil
 }
 

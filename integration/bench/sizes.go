@@ -66,16 +66,11 @@ func eachLayer(image io.Reader, report func(layerSize)) error {
 		if err != nil {
 			return err
 		}
-		content := bufio.NewReader(archive)
-		if start, _ := content.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
-			unpacked, err := gzip.NewReader(content)
-			if err != nil {
-				return fmt.Errorf("%s: %w", header.Name, err)
-			}
-			content = bufio.NewReader(unpacked)
+		content, err := layerOf(archive)
+		if err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
 		}
-		// A tar archive has its magic number at byte 257, see tar(5).
-		if start, _ := content.Peek(262); len(start) < 262 || string(start[257:]) != "ustar" {
+		if content == nil {
 			continue
 		}
 		layer, err := readLayer(content)
@@ -84,6 +79,24 @@ func eachLayer(image io.Reader, report func(layerSize)) error {
 		}
 		report(layer)
 	}
+}
+
+// layerOf returns what a file of an image archive holds, uncompressed, or nil
+// where that is no layer.
+func layerOf(file io.Reader) (io.Reader, error) {
+	content := bufio.NewReader(file)
+	if start, _ := content.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(content)
+		if err != nil {
+			return nil, err
+		}
+		content = bufio.NewReader(unpacked)
+	}
+	// A tar archive has its magic number at byte 257, see tar(5).
+	if start, _ := content.Peek(262); len(start) < 262 || string(start[257:]) != "ustar" {
+		return nil, nil
+	}
+	return content, nil
 }
 
 func readLayer(r io.Reader) (layerSize, error) {
