@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -30,6 +33,8 @@ type Server struct {
 
 	container leased
 	health    string // path that tells whether it is alive
+	editor    string // path that tells where its VS Code is; empty: it starts none
+	published string // address of the port of VS Code
 	engine    *Engine
 	logf      func(format string, args ...any)
 }
@@ -37,7 +42,10 @@ type Server struct {
 // portTaken finds the engine's complaint about a port in use.
 var portTaken = regexp.MustCompile(`address already in use|port is already allocated`)
 
-var serverPort = network.MustParsePort(strconv.Itoa(plan.Port) + "/tcp")
+var (
+	serverPort = network.MustParsePort(strconv.Itoa(plan.Port) + "/tcp")
+	editorPort = network.MustParsePort(strconv.Itoa(plan.EditorPort) + "/tcp")
+)
 
 // Start starts the server in a container of image, as OpenHands does, and
 // publishes it on 127.0.0.1 at port, 0 for a free one.
@@ -109,17 +117,22 @@ func asOpenHands(config *container.Config, user string) {
 }
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
-// 0 for a free one. Image is its name in messages.
+// 0 for a free one, and at a free one the VS Code that it starts by itself.
+// Image is its name in messages.
 func (b *Builder) launch(ctx context.Context, image string, server payload.Server, config *container.Config, port uint16) (_ *Server, err error) {
-	s := &Server{health: server.Health, engine: b.Engine, logf: b.logf}
-	config.ExposedPorts = network.PortSet{serverPort: {}}
+	s := &Server{health: server.Health, editor: server.Editor, engine: b.Engine, logf: b.logf}
+	local := netip.MustParseAddr("127.0.0.1")
 	published := ""
 	if port != 0 {
 		published = strconv.Itoa(int(port))
 	}
-	s.container, err = b.Engine.create(ctx, config, &container.HostConfig{
-		PortBindings: network.PortMap{serverPort: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: published}}},
-	})
+	config.ExposedPorts = network.PortSet{serverPort: {}}
+	bindings := network.PortMap{serverPort: {{HostIP: local, HostPort: published}}}
+	if s.editor != "" {
+		config.ExposedPorts[editorPort] = struct{}{}
+		bindings[editorPort] = []network.PortBinding{{HostIP: local}}
+	}
+	s.container, err = b.Engine.create(ctx, config, &container.HostConfig{PortBindings: bindings})
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +157,9 @@ func (b *Builder) launch(ctx context.Context, image string, server payload.Serve
 	}
 	for _, binding := range running.Container.NetworkSettings.Ports[serverPort] {
 		s.Address = "http://127.0.0.1:" + binding.HostPort
+	}
+	for _, binding := range running.Container.NetworkSettings.Ports[editorPort] {
+		s.published = "http://127.0.0.1:" + binding.HostPort
 	}
 	if s.Address == "" {
 		return nil, s.died(ctx)
@@ -205,20 +221,48 @@ func (s *Server) WaitAlive(ctx context.Context) error {
 }
 
 func (s *Server) alive(ctx context.Context) bool {
+	_, err := s.get(ctx, s.health)
+	return err == nil
+}
+
+// get asks the server once.
+func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+s.health, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+path, nil)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	// Not the default client: a proxy of the environment is not for this host.
 	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := direct.Do(request)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", path, response.Status)
+	}
+	return io.ReadAll(response.Body)
+}
+
+// Editor returns the address, with its key, of the VS Code that a live server
+// has started by itself. It is empty where there is none or the server, switched
+// off or guarded by its settings, tells of none.
+func (s *Server) Editor(ctx context.Context) string {
+	if s.editor == "" || s.published == "" {
+		return ""
+	}
+	query := url.Values{"base_url": {s.published}, "workspace_dir": {payload.Workspace}}
+	text, err := s.get(ctx, s.editor+"?"+query.Encode())
+	if err != nil {
+		return ""
+	}
+	var answer struct{ URL string }
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return ""
+	}
+	return answer.URL
 }
 
 // died tells what the container said last.

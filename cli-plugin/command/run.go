@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
@@ -112,6 +113,24 @@ func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder
 	return b, results[len(results)-1].References[0], nil
 }
 
+// started is where a server is found.
+type started struct {
+	Container string `json:"container"`
+	Address   string `json:"address"`
+	Editor    string `json:"editor,omitempty"` // VS Code, where the server has started one
+}
+
+func writeStarted(w io.Writer, s started, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, s)
+	}
+	_, err := fmt.Fprintf(w, "OpenHands' server is alive at %s\n", s.Address)
+	if err == nil && s.Editor != "" {
+		_, err = fmt.Fprintf(w, "VS Code is at %s\n", s.Editor)
+	}
+	return err
+}
+
 // serve waits until the server is alive and, unless it is detached, ends with it.
 func serve(ctx context.Context, dockerCLI command.Cli, server *builder.Server, detach, asJSON bool) (err error) {
 	left := false
@@ -123,12 +142,7 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *builder.Server, d
 	if err := server.WaitAlive(ctx); err != nil {
 		return problem.Classify(ctx, err)
 	}
-	if asJSON {
-		err = writeJSON(dockerCLI.Out(), map[string]string{"container": server.ID, "address": server.Address})
-	} else {
-		_, err = fmt.Fprintf(dockerCLI.Out(), "OpenHands' server is alive at %s\n", server.Address)
-	}
-	if err != nil {
+	if err := writeStarted(dockerCLI.Out(), started{server.ID, server.Address, server.Editor(ctx)}, asJSON); err != nil {
 		return err
 	}
 	if detach {

@@ -10,8 +10,11 @@ import (
 	"github.com/docker-openhands/docker-openhands/templates"
 )
 
-// Port is where the server listens in a container.
-const Port = 8000
+// Where the server and the VS Code that it starts listen in a container.
+const (
+	Port       = 8000
+	EditorPort = 8001
+)
 
 // Server is the profile that the image is made for.
 func (r Runtime) Server() payload.Server {

@@ -7,13 +7,16 @@ import (
 	"testing"
 )
 
-// TestOptional uses the components that are put in by name, on a base that has
-// nothing for them and on none. The one payload of both is as small as the
-// browser with windows, which wants a server's environment, lets it be.
+// optional are the flags for a payload with the components that are put in by
+// name. It is as small as the browser with windows, which wants a server's
+// environment, lets it be.
+var optional = []string{"--server", "agent-server", "--without", "vscode", "--with", "docker,chromium"}
+
+// TestOptional uses these components, on a base that has nothing for them and
+// on none.
 func TestOptional(t *testing.T) {
-	flags := []string{"--server", "agent-server", "--without", "vscode", "--with", "docker,chromium"}
 	for _, base := range []string{"alpine:3.20", "scratch"} {
-		image := build(t, base, flags...)
+		image := build(t, base, optional...)
 		t.Run(base, func(t *testing.T) {
 			t.Run("docker", func(t *testing.T) { checkDockerClient(t, image) })
 			t.Run("chromium", func(t *testing.T) { checkChromium(t, image) })

@@ -2,12 +2,16 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
+	"github.com/docker-openhands/docker-openhands/integration/agentserver"
 	"github.com/docker-openhands/docker-openhands/integration/client"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 	"github.com/google/go-cmp/cmp"
@@ -57,5 +61,46 @@ func TestRun(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
 		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+}
+
+// TestRunAgentServer starts the other server, which brings a VS Code of its own
+// where the image has one: the printed address opens it, and the extension that
+// the server brings has set its colours.
+func TestRunAgentServer(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		flags  []string
+		editor bool
+	}{
+		{"with VS Code", []string{"--server", "agent-server"}, true},
+		{"without VS Code", optional, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			image := build(t, "alpine:3.20", test.flags...)
+			var started struct{ Container, Address, Editor string }
+			out := docker(t, "openhands", "run", "--json", "--detach", "--progress", "quiet", image)
+			if err := json.Unmarshal([]byte(out), &started); err != nil {
+				t.Fatalf("%v in %q", err, out)
+			}
+			cleanup(t, lab.Engine{}, "rm", "--force", "--volumes", started.Container)
+			server := agentserver.Client{URL: started.Address}
+			if result, err := server.Bash(t.Context(), "id -un"); err != nil || result.Stdout != "openhands\n" {
+				t.Errorf("%+v, %v", result, err)
+			}
+			if (started.Editor != "") != test.editor {
+				t.Errorf("VS Code is at %q", started.Editor)
+			}
+			if started.Editor == "" {
+				return
+			}
+			e := &editor{sandbox: &sandbox{container: started.Container}, tab: browser(t)}
+			e.do(t,
+				chromedp.EmulateViewport(1280, 800),
+				chromedp.Navigate(started.Editor),
+				chromedp.WaitVisible(`//div[contains(@class, "monaco-workbench")][contains(@class, "dark_plus")]`),
+			)
+			e.picture(t, "agent-server")
+		})
 	}
 }

@@ -7,6 +7,7 @@ type Server struct {
 	Health     string // path that is answered with 200 once the server is alive
 	WorkingDir string // of a runtime image
 	UID        int    // preferred ID of the account that a runtime image is made for
+	Editor     string // path that answers with the address of the VS Code it has started; empty: it starts none by itself
 
 	// OwnArguments says that a container's command are the server's own
 	// options, so that the launcher belongs to the entry point, and that the
@@ -29,7 +30,7 @@ func Servers() []Server {
 	return []Server{
 		{Name: ActionExecutionServer, Health: "/alive", WorkingDir: Workspace, UID: DefaultID},
 		// As in the image of its own: paths are relative to the root folder.
-		{Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, OwnArguments: true},
+		{Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, Editor: "/api/vscode/url", OwnArguments: true},
 	}
 }
 
