@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,5 +118,43 @@ func TestVerifyDead(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
 		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+}
+
+// TestVerifyAllows finds a component of a user's sealed where its build did:
+// with the exceptions that it asks for, which the payload records.
+func TestVerifyAllows(t *testing.T) {
+	component := filepath.Join(t.TempDir(), "outside")
+	if err := os.Mkdir(component, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const recipe = `description = "a link that leads outside"
+proof = ["/openhands/bin/oh-init", "--help"]
+allow = ["/openhands/share/outside: the base has what it leads to"]
+
+[[links]]
+path = "/openhands/share/outside"
+target = "/usr/share/outside"
+`
+	if err := os.WriteFile(filepath.Join(component, "component.toml"), []byte(recipe), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	image := build(t, "alpine:3.20", append(leaveMost(t), "--component-dir", component)...)
+	const altered = "oh-live/verify:altered"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+image+"\nUSER root\nRUN rm /openhands/share/allow.txt\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	docker(t, "buildx", "build", "--quiet", "--load", "--tag", altered, dir)
+	cleanup(t, lab.Engine{}, "rmi", "--force", altered)
+	for ref, want := range map[string]verify.Status{image: verify.OK, altered: verify.Failed} {
+		report, stderr, _ := verifyImage(t, ref) // the payload lacks a server
+		i := slices.IndexFunc(report.Findings, func(f verify.Finding) bool { return f.Check == "seal" })
+		if i < 0 {
+			t.Fatalf("%s: the seal is not checked: %+v\n%s", ref, report.Findings, stderr)
+		}
+		if f := report.Findings[i]; f.Status != want {
+			t.Errorf("%s: %+v, want %s", ref, f, want)
+		}
 	}
 }
