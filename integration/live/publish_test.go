@@ -227,6 +227,14 @@ func TestPublish(t *testing.T) {
 		t.Errorf("the next image with zstd sends %d bytes", sent)
 	}
 
+	// An engine that can pull zstd takes a payload that is there in no other form.
+	publish(t, nobody, append(over, "--tag", registry.host+"/zstd/app:1", "--compression", "zstd")...)
+	taken := publish(t, second.Engine, append([]string{"deps", "build", "--repository", registry.host + "/zstd/app"}, small...)...)
+	if !taken[0].Reused {
+		t.Errorf("the payload with zstd is not used: %+v", taken)
+	}
+	registry.took()
+
 	// What runs extra commands needs the engine, and only its own layer goes.
 	extra := publish(t, lab.Engine{}, append(over, "--tag", registry.host+"/me/app:extra", "--extra-deps", "echo made >/made")...)
 	cleanup(t, lab.Engine{}, "rmi", "--force", extra[1].ID)
