@@ -34,8 +34,8 @@ type Builder struct {
 	PackageConfig map[string]string // files for package managers, see HostSecrets
 	Output        *Output           // nil: images are loaded into the engine
 
-	silent    map[string]bool    // registries that did not answer
-	transport *registryTransport // nil: no registry was talked to
+	silent     map[string]bool // registries that did not answer
+	registries *registries     // nil: none was talked to
 }
 
 // Result is one image that a plan asked for.

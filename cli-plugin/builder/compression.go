@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -46,17 +45,16 @@ func compressionOf(head []byte) Compression {
 	return ""
 }
 
-// maxEncoders bounds the memory of a zstd writer: each has a window of its own.
-const maxEncoders = 4
-
-// writer compresses what is written to it. The same bytes give the same result
-// on every machine.
+// writer compresses what is written to it, in bounded memory. The same bytes
+// give the same result on every machine.
 func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
 	switch c {
 	case Gzip:
 		return gzip.NewWriter(w), nil // writes no name and no time
 	case Zstd:
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(maxEncoders, runtime.GOMAXPROCS(0))))
+		// Layers are compressed once and pulled often. Matches are looked for
+		// while the block before is encoded, whatever CPUs there are.
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(2))
 	}
 	return nil, fmt.Errorf("compressing by %q: not known", string(c))
 }

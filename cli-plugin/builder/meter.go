@@ -3,7 +3,6 @@ package builder
 import (
 	"io"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 )
@@ -13,7 +12,7 @@ type Traffic struct {
 	Bytes    int64 `json:"uploadedBytes"` // with manifests, and again what was sent twice
 	Uploaded int   `json:"uploadedLayers"`
 	Mounted  int   `json:"mountedLayers"` // from another repository of the registry
-	Present  int   `json:"presentLayers"`
+	Present  int   `json:"presentLayers"` // there before
 }
 
 func (t *Traffic) add(more Traffic) {
@@ -51,8 +50,6 @@ func (m *meter) note(request *http.Request, status int) {
 	defer m.lock.Unlock()
 	_, _ = m.heard.Write(nil) // never fails
 	switch {
-	case request.Method == http.MethodHead && status == http.StatusOK && m.layers[path.Base(request.URL.Path)]:
-		m.traffic.Present++
 	case request.Method == http.MethodPost && status == http.StatusCreated && m.layers[query.Get("mount")]:
 		m.traffic.Mounted++
 	case request.Method == http.MethodPut && status == http.StatusCreated && m.layers[query.Get("digest")] && !strings.Contains(request.URL.Path, "/manifests/"):

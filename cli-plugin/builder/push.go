@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
@@ -25,20 +24,19 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 	}
 	pushing, heard := newWatchdog(ctx, limit)
 	defer heard.stop()
+	registries, err := p.connectRegistries()
+	if err != nil {
+		return err
+	}
 	count := &meter{heard: heard, layers: map[string]bool{}}
 	for _, l := range image.layers {
 		count.layers[l.descriptor.Digest.String()] = true
 	}
-	options := p.remoteOptions(pushing)
-	p.transport.meter = count
-	defer func() { p.transport.meter = nil }()
-	pusher, err := remote.NewPusher(options...)
-	if err != nil {
-		return err
-	}
+	registries.transport.meter = count
+	defer func() { registries.transport.meter = nil }()
 	do := func(ref name.Reference) error {
 		image.registry = ref.Context().Registry
-		err := pusher.Push(pushing, ref, image)
+		err := registries.pusher.Push(pushing, ref, image)
 		switch {
 		case err == nil:
 			return nil
@@ -86,6 +84,7 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 	if result.Traffic == nil {
 		result.Traffic = &Traffic{}
 	}
+	count.traffic.Present = max(0, len(count.layers)*len(repositories)-count.traffic.Uploaded-count.traffic.Mounted)
 	result.Traffic.add(count.traffic)
 	for _, ref := range names {
 		p.logf("pushed %s@%s", ref, result.Digest)

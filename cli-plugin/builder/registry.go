@@ -57,7 +57,7 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 		return nil, nil
 	}
 	asking, patience := newWatchdog(ctx, registryPatience)
-	found, err := b.describe(asking, parsed, remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithRetryStatusCodes())
+	found, err := b.describe(asking, parsed)
 	var refused *transport.Error
 	switch {
 	case err == nil && patience.timer.Stop(): // its layers may be read later
@@ -82,8 +82,12 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 }
 
 // describe asks the registry of ref for the image, which ctx has to outlive.
-func (b *Builder) describe(ctx context.Context, ref name.Reference, options ...remote.Option) (*registryImage, error) {
-	descriptor, err := remote.Get(ref, append(b.remoteOptions(ctx), options...)...)
+func (b *Builder) describe(ctx context.Context, ref name.Reference) (*registryImage, error) {
+	registries, err := b.connectRegistries()
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := registries.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -144,17 +148,33 @@ func (b *Builder) parse(ref string) (name.Reference, error) {
 	return parsed, err
 }
 
-// remoteOptions are how this machine talks to registries.
-func (b *Builder) remoteOptions(ctx context.Context) []remote.Option {
-	if b.transport == nil {
-		lax := remote.DefaultTransport.(*http.Transport).Clone()
-		lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
-		b.transport = &registryTransport{strict: remote.DefaultTransport, lax: lax, insecure: b.Engine.insecure}
+// registries are the connections to all registries that b talks to. What has
+// been asked once, a login for example, is not asked again.
+type registries struct {
+	transport *registryTransport
+	puller    *remote.Puller
+	pusher    *remote.Pusher
+}
+
+func (b *Builder) connectRegistries() (*registries, error) {
+	if b.registries != nil {
+		return b.registries, nil
 	}
-	return []remote.Option{
-		remote.WithContext(ctx), remote.WithTransport(b.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
+	lax := remote.DefaultTransport.(*http.Transport).Clone()
+	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
+	r := &registries{transport: &registryTransport{strict: remote.DefaultTransport, lax: lax, insecure: b.Engine.insecure}}
+	options := []remote.Option{
+		remote.WithTransport(r.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: b.Engine.arch}),
 	}
+	var pullErr, pushErr error
+	r.puller, pullErr = remote.NewPuller(options...)
+	r.pusher, pushErr = remote.NewPusher(options...)
+	if err := errors.Join(pullErr, pushErr); err != nil {
+		return nil, fmt.Errorf("preparing to talk to registries: %w", err)
+	}
+	b.registries = r
+	return r, nil
 }
 
 // registryTransport checks certificates but those of registries that the

@@ -33,16 +33,16 @@ const maxAsked = 8
 
 // seen returns those layers that registries of the publisher still have.
 func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blob) bool) ([]blob, error) {
-	puller, err := remote.NewPuller(p.remoteOptions(ctx)...)
+	registries, err := p.connectRegistries()
 	if err != nil {
 		return nil, err
 	}
 	found := make([]*blob, len(ids))
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // its context would end before the layers are read
 	group.SetLimit(maxAsked)
 	for i, id := range ids {
 		group.Go(func() (err error) {
-			found[i], err = p.look(ctx, puller, id, fits)
+			found[i], err = p.look(ctx, registries.puller, id, fits)
 			return err
 		})
 	}

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,12 +55,12 @@ func codecs() []codec {
 	}
 	for _, level := range []zstd.EncoderLevel{zstd.SpeedFastest, zstd.SpeedDefault, zstd.SpeedBetterCompression, zstd.SpeedBestCompression} {
 		name := "zstd, " + level.String()
-		if level == zstd.SpeedDefault {
+		if level == zstd.SpeedBetterCompression {
 			name = "zstd, as pushed"
 		}
 		all = append(all, codec{name,
 			func(w io.Writer) (io.WriteCloser, error) {
-				return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+				return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(2))
 			},
 			func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) }})
 	}
