@@ -50,7 +50,7 @@ func checkGit(t *testing.T, s *sandbox) {
 	contains(t, f.git(t, "--git-dir", "project.git", "log", "--format=%s", "main"), "größe 語")
 
 	write("new.txt", "new")
-	s.shell(t, "echo three >>kept.txt; rm -f gone.txt")
+	s.shell(t, "printf 'one\\ntwo\\nthree\\n' >kept.txt; rm -f gone.txt")
 	want := []client.GitChange{{Status: "D", Path: "gone.txt"}, {Status: "M", Path: "kept.txt"}, {Status: "A", Path: "new.txt"}}
 	got, err := s.GitChanges(ctx, dir)
 	if err != nil {
