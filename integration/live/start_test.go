@@ -36,14 +36,16 @@ func checkStart(t *testing.T, s *sandbox) {
 		{payload.StartServer + " --fork-server", "killed", "imported", ""},
 	} {
 		// The server's own user is whom the program has to serve.
-		out, _ := lab.Engine{}.Command(t.Context(), "exec", "--workdir", folder, "--env", "FAULT="+test.fault, s.container,
-			"sh", "-c", payload.Bin+"/oh-python -B "+test.start+` probe a "b c"; echo "$?"`).CombinedOutput()
-		got := string(out)
-		if _, reason, ok := strings.Cut(got, "takes longer than it should: "); ok != (test.reason != "") || !strings.HasPrefix(reason, test.reason) {
-			t.Errorf("%s, fault %q: want the reason %q\n%s", test.start, test.fault, test.reason, got)
+		cmd := lab.Engine{}.Command(t.Context(), "exec", "--workdir", folder, "--env", "FAULT="+test.fault, s.container,
+			"sh", "-c", payload.Bin+"/oh-python -B "+test.start+` probe a "b c"; echo "$?"`)
+		var messages strings.Builder
+		cmd.Stderr = &messages
+		out, _ := cmd.Output()
+		if got, want := string(out), seen+test.want+" by __mp_main__\nexit status 0\n3\n"; got != want {
+			t.Errorf("%s, fault %q:\n%s%s\nwant\n%s", test.start, test.fault, got, &messages, want)
 		}
-		if want := seen + test.want + " by __mp_main__\nexit status 0\n3\n"; !strings.HasSuffix(got, want) {
-			t.Errorf("%s, fault %q:\n%s\nwant\n%s", test.start, test.fault, got, want)
+		if _, reason, _ := strings.Cut(messages.String(), "takes longer than it should: "); !strings.HasPrefix(reason, test.reason) || (reason == "") != (test.reason == "") {
+			t.Errorf("%s, fault %q: the reason is %q, want %q", test.start, test.fault, messages.String(), test.reason)
 		}
 	}
 }
