@@ -139,23 +139,20 @@ func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*material, Resul
 		result.ID = deps.remote.id()
 	}
 	switch alone, tag := len(whole.Runtimes) == 0, labels(deps.info)[payload.LabelDepsTag]; {
-	case !p.Output.Push && alone:
-		image, err := p.whole(ctx, deps, true)
-		if err != nil {
-			return nil, result, err
-		}
-		result.Reused = false
-		err = p.write(ctx, image, &result)
-		result.Seconds = time.Since(start).Seconds()
-		return deps, result, err
-	case !p.Output.Push || tag == "" && !alone: // an image that this plugin did not name
-		return deps, result, nil
-	default:
+	case !alone && (!p.Output.Push || tag == ""):
+		// An archive has it in its images; without a label it has no tag.
+	case p.Output.Push:
 		result.References = p.depsNames(whole.Deps, tag, alone)
-		err := p.keepDeps(ctx, deps, &result)
-		result.Seconds = time.Since(start).Seconds()
-		return deps, result, err
+		err = p.keepDeps(ctx, deps, &result)
+	default:
+		var image artifact
+		if image, err = p.whole(ctx, deps, true); err == nil {
+			result.Reused = false
+			err = p.write(ctx, image, &result)
+		}
 	}
+	result.Seconds = time.Since(start).Seconds()
+	return deps, result, err
 }
 
 // depsNames are the names that a push gives to the payload.
