@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -155,7 +156,8 @@ func (m *MCP) call(ctx context.Context, method string, params, result any) error
 			return fmt.Errorf("waiting for the answer to %s: %w", method, errors.Join(err, context.Cause(ctx)))
 		}
 		var answer struct {
-			ID     *int
+			ID     json.RawMessage
+			Method string // of what the server asks for
 			Result json.RawMessage
 			Error  *struct{ Message string }
 		}
@@ -163,7 +165,11 @@ func (m *MCP) call(ctx context.Context, method string, params, result any) error
 			return fmt.Errorf("decoding an answer to %s: %w", method, err)
 		}
 		switch {
-		case answer.ID == nil || *answer.ID != m.last: // a notification
+		case answer.Method != "" && answer.ID != nil:
+			if err := m.refuse(ctx, answer.ID); err != nil {
+				return fmt.Errorf("refusing the server's %s: %w", answer.Method, err)
+			}
+		case string(answer.ID) != strconv.Itoa(m.last): // a notification
 		case answer.Error != nil:
 			return fmt.Errorf("%s: %s", method, answer.Error.Message)
 		case result == nil:
@@ -172,6 +178,13 @@ func (m *MCP) call(ctx context.Context, method string, params, result any) error
 			return json.Unmarshal(answer.Result, result)
 		}
 	}
+}
+
+// refuse answers a request of the server, which waits for it: some ask for the
+// folders that they may use.
+func (m *MCP) refuse(ctx context.Context, id json.RawMessage) error {
+	const methodNotFound = -32601
+	return m.send(ctx, map[string]any{"jsonrpc": "2.0", "id": id, "error": map[string]any{"code": methodNotFound, "message": "not supported"}})
 }
 
 func (m *MCP) send(ctx context.Context, message any) error {

@@ -11,10 +11,11 @@ import (
 	"testing"
 )
 
-// mcpServer answers each request on the stream of the one session that it has.
+// mcpServer answers each request on the stream of the one session that it has,
+// the one for tools after the client has said which folders it may use.
 func mcpServer(t *testing.T, answers map[string]string) *Client {
 	t.Helper()
-	events := make(chan string, 10)
+	events, held := make(chan string, 10), make(chan string, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /mcp/sse", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -34,17 +35,26 @@ func mcpServer(t *testing.T, answers map[string]string) *Client {
 	})
 	mux.HandleFunc("POST /mcp/messages/", func(w http.ResponseWriter, r *http.Request) {
 		var request struct {
-			ID     int
+			ID     json.RawMessage
 			Method string
+			Error  *struct{ Code int }
 		}
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || r.URL.Query().Get("session_id") != "1" {
 			http.Error(w, "no", http.StatusBadRequest)
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)
+		if request.Method == "" && string(request.ID) == `"roots"` && request.Error != nil && request.Error.Code == -32601 {
+			events <- <-held
+		}
 		if answer, ok := answers[request.Method]; ok {
+			answer = fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, request.ID, answer)
+			if request.Method == "tools/list" {
+				held <- answer
+				answer = `{"jsonrpc":"2.0","id":"roots","method":"roots/list"}`
+			}
 			events <- `{"jsonrpc":"2.0","method":"notifications/message"}`
-			events <- fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,%s}`, request.ID, answer)
+			events <- answer
 		}
 	})
 	web := httptest.NewServer(mux)
