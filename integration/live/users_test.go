@@ -54,6 +54,15 @@ func TestUsers(t *testing.T) {
 				},
 			},
 			{
+				name:  "container of user 1000:0",
+				on:    []string{"alpine:3.20"},
+				start: startAs(quick("openhands", "1000", "--user", "1000:0")),
+				checks: []sandboxCheck{
+					{"identity", checkUser("openhands", "1000")},
+					{"files", checkFiles},
+				},
+			},
+			{
 				name:  "SU_TO_USER=false",
 				on:    []string{"alpine:3.20", "debian:12"},
 				start: startAs(quick("openhands", "1000", "--env", "SU_TO_USER=false")),
