@@ -14,7 +14,7 @@ $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode
 	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython
-cp -L "$RECIPE/ipython_config.py" $venv/etc/ipython/
+cp -L "$RECIPE"/ipython_*config.py $venv/etc/ipython/
 
 # Each release of Playwright names the folders of its browsers anew: it is asked.
 driver=$venv/lib/python3.13/site-packages/playwright/driver
