@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -37,5 +39,37 @@ func TestLean(t *testing.T) {
 	}
 	if _, err := Select(all, Choice{Server: "two", Lean: true}); err == nil {
 		t.Error("a lean payload without a component that has a lean form was taken")
+	}
+}
+
+// TestLeanDocument holds the lists of docs/lean.md to the components.
+func TestLeanDocument(t *testing.T) {
+	const name = "../docs/lean.md"
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	components, err := Components()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lists strings.Builder
+	for _, c := range components {
+		if c.Lean == nil {
+			continue
+		}
+		fmt.Fprintf(&lists, "## %s\n\n", c.Name)
+		for _, line := range c.Lean.Report() {
+			fmt.Fprintf(&lists, "- %s\n", line)
+		}
+	}
+	about, _, _ := strings.Cut(string(text), "## ")
+	want := about + lists.String()
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(text) != want {
+		t.Errorf("%s is stale, 'go test ./templates -run Lean -update' writes it:\n%s", name, want)
 	}
 }

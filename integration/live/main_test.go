@@ -84,7 +84,8 @@ func build(t *testing.T, base string, flags ...string) string {
 	tag := "oh-live/" + slug(t.Name()) + ":" + slug(strings.Join(append([]string{base}, flags...), " "))
 	tag = tag[:min(len(tag), 100)]
 	args := append([]string{"openhands", "build", "--base", base, "--tag", tag, "--load", "--progress", "plain"}, flags...)
-	if deps := os.Getenv("OH_DEPS_IMAGE"); deps != "" && !slices.Contains(flags, "--deps-image") && !slices.Contains(flags, "--server") {
+	chosen := func(flag string) bool { return slices.Contains(flags, flag) }
+	if deps := os.Getenv("OH_DEPS_IMAGE"); deps != "" && !chosen("--deps-image") && !chosen("--server") && !chosen("--python-env") {
 		args = append(args, "--deps-image", deps)
 	}
 	before := names(t)
