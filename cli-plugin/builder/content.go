@@ -56,10 +56,10 @@ func (b blob) read(ctx context.Context, w way) (_ layer, err error) {
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 	entries, err := readLayer(contextReader{ctx, content}, w.keep)
-	if err != nil || cacheErr != nil {
-		return entries, err
+	if err == nil && cacheErr == nil {
+		_ = writeListing(file, entries) // else it is read again the next time
 	}
-	return entries, writeListing(file, entries)
+	return entries, err
 }
 
 // cacheFile is where the listing of a layer is kept.
