@@ -16,6 +16,8 @@ $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython
 cp -L "$RECIPE"/ipython_*config.py $venv/etc/ipython/
 
+$venv/bin/python "$RECIPE/toplevel.py"
+
 # Each release of Playwright names the folders of its browsers anew: it is asked.
 driver=$venv/lib/python3.13/site-packages/playwright/driver
 # One node in the payload: Playwright works with any of its time.
