@@ -263,6 +263,14 @@ func TestPublish(t *testing.T) {
 		t.Errorf("the archive has the image %s, the registry %s", a, b)
 	}
 	want := tree(t, lab.Engine{}, registry.host+"/me/app:1")
+	// A base that only the second engine has comes out of its store.
+	transfer(t, second.Engine, "alpine:3.20")
+	publish(t, second.Engine, append([]string{"build", "--base", "alpine:3.20", "--push", "--tag", registry.host + "/second/app:1"}, small...)...)
+	docker(t, "pull", "--quiet", registry.host+"/second/app:1")
+	cleanup(t, lab.Engine{}, "rmi", registry.host+"/second/app:1")
+	if diff := cmp.Diff(want, tree(t, lab.Engine{}, registry.host+"/second/app:1")); diff != "" {
+		t.Errorf("files differ from the first engine (-) to the second (+):\n%s", diff)
+	}
 	for _, ref := range []string{registry.host + "/me/app:1", registry.host + "/me/app:zstd", "oh-live/publish:archive", "oh-live/publish:oci"} {
 		t.Run(slug(strings.TrimPrefix(ref, registry.host)), func(t *testing.T) {
 			var out string
