@@ -122,7 +122,32 @@ func exitStatus(err error) int {
 	return -1
 }
 
+// sweep takes away the containers and images of these tests that a run left
+// when it was killed before its cleanups: their names would be in the way.
+func sweep(ctx context.Context) error {
+	engine := lab.Engine{}
+	containers, err := engine.Docker(ctx, "ps", "--all", "--quiet", "--filter", "name=^/?oh-live-")
+	if err == nil && containers != "" {
+		_, err = engine.Docker(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(containers)...)...)
+	}
+	if err != nil {
+		return fmt.Errorf("removing the containers of an earlier run: %w", err)
+	}
+	images, err := engine.Docker(ctx, "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=oh-live/*")
+	if err == nil && images != "" {
+		_, err = engine.Docker(ctx, append([]string{"rmi"}, strings.Fields(images)...)...)
+	}
+	if err != nil {
+		return fmt.Errorf("removing the images of an earlier run: %w", err)
+	}
+	return nil
+}
+
 func TestMain(m *testing.M) {
+	if err := sweep(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	status := m.Run()
 	if tables := results.markdown(); tables != "" {
 		fmt.Printf("\nEvery base, every check:\n\n%s\n", tables)
