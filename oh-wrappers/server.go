@@ -96,9 +96,8 @@ func lastOption(args []string, name string) (value string) {
 
 // isServer reports whether a command is the start of the server.
 func isServer(command []string) bool {
-	i := slices.Index(command, "-m")
-	return strings.HasPrefix(path.Base(command[0]), "python") && i > 0 &&
-		i+1 < len(command) && command[i+1] == serverModule
+	i := moduleIndex(command)
+	return i > 0 && command[i] == serverModule
 }
 
 // prepareServer sees to what the server expects to find: its sources as the

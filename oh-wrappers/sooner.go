@@ -1,9 +1,7 @@
 package main
 
 import (
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -13,23 +11,23 @@ import (
 // execution server starts through Jupyter's own launcher. Any other command
 // stays as it is.
 func sooner(command []string) []string {
-	m := slices.Index(command, "-m")
-	if m < 1 || !strings.HasPrefix(path.Base(command[0]), "python") {
+	i := moduleIndex(command)
+	if i == 0 {
 		return command
 	}
-	rest := command[m+1:]
+	flags, rest := command[:i-1], command[i:]
 	switch {
 	case slices.Equal(first(rest, 1), []string{agentModule}):
-		return slices.Concat(command[:m], []string{payload.StartServer}, rest)
+		return slices.Concat(flags, []string{payload.StartServer}, rest)
 	case slices.Equal(first(rest, 1), []string{serverModule}):
 		started := []string{payload.StartServer}
 		// What it spawns is the environment of the browser.
 		if !slices.Contains(rest, "--no-enable-browser") {
 			started = append(started, "--fork-server")
 		}
-		return slices.Concat(command[:m], started, rest)
+		return slices.Concat(flags, started, rest)
 	case slices.Equal(first(rest, 2), []string{"jupyter", "kernelgateway"}):
-		return slices.Concat(command[:m], []string{payload.StartServer, "kernel_gateway"}, rest[2:])
+		return slices.Concat(flags, []string{payload.StartServer, "kernel_gateway"}, rest[2:])
 	}
 	return command
 }
