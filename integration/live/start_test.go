@@ -34,6 +34,7 @@ func checkStart(t *testing.T, s *sandbox) {
 		{payload.StartServer + " --fork-server", "imports", "imported", "OSError('imports')"},
 		{payload.StartServer + " --fork-server", "thread", "imported", "RuntimeError('a copy would lack the threads"},
 		{payload.StartServer + " --fork-server", "killed", "imported", ""},
+		{payload.StartServer + " --fork-server", "copy", "imported", ""},
 	} {
 		// The server's own user is whom the program has to serve.
 		cmd := lab.Engine{}.Command(t.Context(), "exec", "--workdir", folder, "--env", "FAULT="+test.fault, s.container,
@@ -46,6 +47,9 @@ func checkStart(t *testing.T, s *sandbox) {
 		}
 		if _, reason, _ := strings.Cut(messages.String(), "takes longer than it should: "); !strings.HasPrefix(reason, test.reason) || (reason == "") != (test.reason == "") {
 			t.Errorf("%s, fault %q: the reason is %q, want %q", test.start, test.fault, messages.String(), test.reason)
+		}
+		if told := strings.Contains(messages.String(), "OSError: copy"); told != (test.fault == "copy") {
+			t.Errorf("%s, fault %q: the end of the copy in %q", test.start, test.fault, messages.String())
 		}
 	}
 }

@@ -75,6 +75,11 @@ def start_fork_server():
             try:
                 os.close(alive)
                 forkserver.main(listener.fileno(), ended, [])
+            except SystemExit:
+                os._exit(0)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                sys.stderr.flush()
             finally:
                 os._exit(1)
     os.close(ended)

@@ -14,6 +14,13 @@ if fault == "imports":
     raise OSError(fault)
 if fault == "thread":
     threading.Thread(target=threading.Event().wait, daemon=True).start()
+if fault == "copy":
+    from multiprocessing import forkserver
+
+    def main(*arguments):
+        raise OSError(fault)
+
+    forkserver.main = main
 
 
 def child(parent):
