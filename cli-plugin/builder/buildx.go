@@ -55,7 +55,7 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	if err := writeContext(dir, target); err != nil {
 		return fmt.Errorf("writing the build context: %w", err)
 	}
-	definition, err := target.definition()
+	definition, env, err := target.definition()
 	if err != nil {
 		return fmt.Errorf("encoding the bake file: %w", err)
 	}
@@ -63,19 +63,19 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	if target.fromEngine {
 		args = append(args, "--builder", b.CLI.CurrentContext())
 	}
-	return b.runBuildx(ctx, dir, bytes.NewReader(definition), append(args, "image")...)
+	return b.runBuildx(ctx, dir, env, bytes.NewReader(definition), append(args, "image")...)
 }
 
-// runBuildx runs a buildx command that builds, in the folder dir, and shows
-// its progress.
-func (b *Builder) runBuildx(ctx context.Context, dir string, stdin io.Reader, args ...string) error {
+// runBuildx runs a buildx command that builds, in the folder dir and with the
+// variables env beside those of this process, and shows its progress.
+func (b *Builder) runBuildx(ctx context.Context, dir string, env []string, stdin io.Reader, args ...string) error {
 	buildx, err := b.buildx()
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, buildx, append([]string{args[0], "--progress", "rawjson"}, args[1:]...)...)
 	cmd.Dir = dir
-	cmd.Env = b.buildxEnv()
+	cmd.Env = append(b.buildxEnv(), env...)
 	cmd.Stdin = stdin
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	dieTogether(cmd)
@@ -168,8 +168,9 @@ const (
 	settingsVariable = "OPENHANDS_INDEX_SETTINGS"
 )
 
-// definition is the bake file. Bake expands ${} and %{} in every string.
-func (t bakeTarget) definition() ([]byte, error) {
+// definition is the bake file, and the variables that it has buildx read.
+// Bake expands ${} and %{} in every string.
+func (t bakeTarget) definition() (file []byte, env []string, err error) {
 	literal := strings.NewReplacer("${", "$${", "%{", "%%{").Replace
 	type target struct {
 		Context    string            `json:"context"`
@@ -191,15 +192,17 @@ func (t bakeTarget) definition() ([]byte, error) {
 		var fields bytes.Buffer
 		w := csv.NewWriter(&fields)
 		if err := w.Write([]string{"id=" + id, "src=" + t.secrets[id]}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.Flush()
 		image.Secrets = append(image.Secrets, literal(strings.TrimSpace(fields.String())))
 	}
 	if t.settings != "" {
 		image.Secrets = append(image.Secrets, "id="+settingsSecret+",env="+settingsVariable)
+		env = append(env, settingsVariable+"="+t.settings)
 	}
-	return json.Marshal(map[string]map[string]target{"target": {"image": image}})
+	file, err = json.Marshal(map[string]map[string]target{"target": {"image": image}})
+	return file, env, err
 }
 
 // errorPrefix starts the message with which buildx fails.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func clearEnvironment(t *testing.T) {
 func TestBakeDefinition(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv("https_proxy", "http://user:${x}@proxy:1")
-	data, err := bakeTarget{
+	data, env, err := bakeTarget{
 		tags: []string{"r:1", "r:2"}, noCache: true,
 		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, settings: "export A=b",
 	}.definition()
@@ -43,6 +44,9 @@ func TestBakeDefinition(t *testing.T) {
 	var got any
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"OPENHANDS_INDEX_SETTINGS=export A=b"}; !slices.Equal(env, want) {
+		t.Errorf("it wants the variables %q, not %q", env, want)
 	}
 	want := map[string]any{"target": map[string]any{"image": map[string]any{
 		"context": ".", "dockerfile": "Dockerfile", "no-cache": true,
@@ -138,18 +142,58 @@ func TestHostSecrets(t *testing.T) {
 	}
 }
 
+// What people set in the environment instead of a file comes to the steps of
+// stage 1 as a shell script: the bake file names the variable of buildx that
+// holds it.
 func TestIndexSettings(t *testing.T) {
 	clearEnvironment(t)
-	if got := indexSettings(); got != "" {
-		t.Errorf("without variables: %q", got)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := t.TempDir()
+	var log strings.Builder
+	b := &Builder{
+		Engine: newFakeStore(t, false).engine(), Log: &log, Progress: progressui.PlainMode,
+		CLI: newStandIn(t, "cat >"+dir+"/bake; env -0 >"+dir+"/env\n"),
+	}
+	got := func() (script string, named bool) {
+		t.Helper()
+		_, err := b.stage1(t.Context(), plan.Deps{Image: "team/deps:1"})
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.BuildFailed { // the stand-in builds nothing
+			t.Fatalf("%v\n%s", err, &log)
+		}
+		var file struct {
+			Target struct{ Image struct{ Secret []string } }
+		}
+		data, err := os.ReadFile(dir + "/bake")
+		if err == nil {
+			err = json.Unmarshal(data, &file)
+		}
+		environment, readErr := os.ReadFile(dir + "/env")
+		if err := errors.Join(err, readErr); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range file.Target.Image.Secret {
+			if variable, ok := strings.CutPrefix(secret, "id=settings,env="); ok {
+				named = true
+				for entry := range strings.SplitSeq(string(environment), "\x00") {
+					if value, ok := strings.CutPrefix(entry, variable+"="); ok {
+						script = value
+					}
+				}
+			}
+		}
+		return script, named
+	}
+	if script, named := got(); named {
+		t.Errorf("without variables there is a secret, with %q", script)
 	}
 	t.Setenv("PIP_INDEX_URL", "https://me:it's@index/simple?a=$b")
 	t.Setenv("UV_INDEX", "https://uv/")
-	out, err := exec.Command("sh", "-c", indexSettings()+`printf '%s|%s' "$PIP_INDEX_URL" "$UV_INDEX"`).CombinedOutput()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "https://me:it's@index/simple?a=$b|https://uv/"; string(out) != want {
-		t.Errorf("the script sets %q, want %q", out, want)
+	script, _ := got()
+	cmd := exec.Command("sh", "-euc", script+`printf '%s|%s' "$PIP_INDEX_URL" "$UV_INDEX"`)
+	cmd.Env = []string{}
+	out, err := cmd.CombinedOutput()
+	if want := "https://me:it's@index/simple?a=$b|https://uv/"; err != nil || string(out) != want {
+		t.Errorf("the script sets %q, want %q: %v", out, want, err)
 	}
 }

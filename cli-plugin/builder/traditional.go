@@ -260,7 +260,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		args = append(args, "--no-cache")
 	}
 	args = append(args, t.BuildArgs...)
-	if err := b.runBuildx(ctx, dir, nil, append(args, context)...); err != nil {
+	if err := b.runBuildx(ctx, dir, nil, nil, append(args, context)...); err != nil {
 		return nil, err
 	}
 	id, err := os.ReadFile(idFile)

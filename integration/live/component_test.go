@@ -1,11 +1,14 @@
 package live
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
 
@@ -47,4 +50,30 @@ func TestOwnComponent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCompanyIndex has a recipe say which package indexes it got of those that
+// people name in the environment. It then fails, and nothing else is built.
+func TestCompanyIndex(t *testing.T) {
+	component := filepath.Join(t.TempDir(), "company")
+	if err := os.Mkdir(component, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"component.toml": "description = \"says its indexes\"\nproof = [\"/openhands/bin/oh-init\", \"--help\"]\n",
+		"install.sh":     "echo \"pip asks $PIP_INDEX_URL, npm $NPM_CONFIG_REGISTRY\"\nexit 9\n",
+	} {
+		if err := os.WriteFile(filepath.Join(component, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const pip, npm = "https://me:it's@pip.example/simple?a=$b", "https://npm.example/"
+	t.Setenv("PIP_INDEX_URL", pip)
+	t.Setenv("NPM_CONFIG_REGISTRY", npm)
+	args := []string{"openhands", "deps", "build", "--repository", "oh-live/company", "--component-dir", component, "--progress", "plain"}
+	cmd := lab.Engine{}.Command(t.Context(), append(args, leaveMost(t)...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	checkProblem(t, cmd.Run(), stderr.String(), problem.BuildFailed)
+	contains(t, stderr.String(), "pip asks "+pip+", npm "+npm)
 }
