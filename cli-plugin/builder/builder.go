@@ -41,7 +41,7 @@ type Builder struct {
 // Result is one image that a plan asked for.
 type Result struct {
 	Base       string   `json:"base,omitempty"` // empty: the deps image
-	References []string `json:"references"`
+	References []string `json:"references"`     // never empty: the ID stands for the names of an image that got none
 	ID         string   `json:"id"`
 	Reused     bool     `json:"reused"` // it was there before
 	Seconds    float64  `json:"seconds"`

@@ -210,6 +210,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 	result.ID, result.Seconds = built.ID, time.Since(start).Seconds()
 	if len(result.References) == 0 {
 		b.logf("the tags stay with the images that have them; the new image is %s", built.ID)
+		result.References = []string{built.ID}
 	}
 	return result, nil
 }

@@ -104,4 +104,16 @@ func TestSettings(t *testing.T) {
 	if again != image || strings.Contains(log, "FROM debian:trixie-slim") {
 		t.Errorf("%s runs, not %s:\n%s", again, image, log)
 	}
+
+	// What a forced build makes runs, although every tag stays where it is.
+	if err := os.WriteFile(config, []byte(before+"force_rebuild_runtime = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	forced, _ := serve()
+	if forced != image {
+		cleanup(t, lab.Engine{}, "rmi", forced)
+	}
+	if held := id(t, wanted); held != image {
+		t.Errorf("%s is now %s, not %s", wanted, held, image)
+	}
 }
