@@ -74,7 +74,10 @@ func switchBack(file string) error {
 	} else {
 		err = settings.WriteFile(file, text, 0o644)
 	}
-	return errors.Join(err, os.Remove(backup))
+	if err != nil {
+		return err // the backup is all there is of the former file
+	}
+	return os.Remove(backup)
 }
 
 // isSwitched reports whether a file is what switchTo made of the text before.

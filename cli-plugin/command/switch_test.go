@@ -48,7 +48,18 @@ func TestSwitch(t *testing.T) {
 		t.Error("edits were lost without an error")
 	}
 	write(switched)
-	if err := switchBack(file); err != nil {
+	mode := func(m os.FileMode) {
+		t.Helper()
+		if err := os.Chmod(file, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mode(0o444)
+	if err := switchBack(file); err == nil || read() != switched {
+		t.Errorf("a file that may not be written is taken back: %v", err)
+	}
+	mode(0o644)
+	if err := switchBack(file); err != nil { // the backup was kept
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(old, read()); diff != "" {
