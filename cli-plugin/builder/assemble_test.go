@@ -342,6 +342,15 @@ func (s *fakeStore) ImageRemove(_ context.Context, id string, _ client.ImageRemo
 	return client.ImageRemoveResult{}, nil
 }
 
+func (s *fakeStore) ImageTag(_ context.Context, o client.ImageTagOptions) (client.ImageTagResult, error) {
+	info, ok := s.infos[o.Source]
+	if !ok {
+		return client.ImageTagResult{}, cerrdefs.ErrNotFound
+	}
+	s.infos[o.Target] = info
+	return client.ImageTagResult{}, nil
+}
+
 func (s *fakeStore) ImageList(_ context.Context, o client.ImageListOptions) (client.ImageListResult, error) {
 	var result client.ImageListResult
 	for id, info := range s.infos {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/moby/api/types/image"
@@ -38,6 +39,10 @@ type publisher struct {
 // publish makes every image of the plan and publishes it. Results are those of
 // the images that are finished, also where it ends with an error.
 func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err error) {
+	if b.Engine.absent != nil && slices.ContainsFunc(whole.Runtimes, madeInEngine) {
+		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", cause(b.Engine.absent),
+			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
+	}
 	lease := b.Engine.lease()
 	defer func() { err = errors.Join(err, lease.end()) }()
 	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]blob{}, configs: map[string][]byte{}}
@@ -58,9 +63,9 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 	results := []Result{result}
 	for i, r := range whole.Runtimes {
 		publish := p.runtime
-		if r.ExtraDeps != "" || r.Assemble == plan.AssembleNever {
-			publish = func(ctx context.Context, _, base *material, r plan.Runtime) (Result, error) {
-				return p.built(ctx, whole.Deps, base, r)
+		if madeInEngine(r) {
+			publish = func(ctx context.Context, deps, base *material, r plan.Runtime) (Result, error) {
+				return p.built(ctx, whole.Deps, deps, base, r)
 			}
 		}
 		result, err := publish(ctx, deps, bases[i], r)
@@ -313,11 +318,37 @@ func inOrder(ids []digest.Digest, layers []blob) []blob {
 	return ordered
 }
 
+// madeInEngine tells whether making the image takes an engine: something runs.
+func madeInEngine(r plan.Runtime) bool { return r.ExtraDeps != "" || r.Assemble == plan.AssembleNever }
+
+// depsHere is the payload d as the engine has it, brought from where it was
+// found if need be.
+func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *material) (*image.InspectResponse, error) {
+	if found.remote == nil {
+		return found.info, nil
+	}
+	here, err := p.Engine.inspect(ctx, d.Image)
+	if err != nil {
+		return nil, err
+	}
+	if here == nil && found.ref != d.Image { // else it is found by its name
+		pulled, err := p.take(ctx, "deps image", found.ref, found.remote, depsDiffer(d))
+		if err == nil && pulled != nil {
+			err = p.tag(ctx, pulled.ID, []string{d.Image})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	here, _, err = p.Builder.deps(ctx, d)
+	return here, err
+}
+
 // built publishes an image that an engine has to make.
-func (p *publisher) built(ctx context.Context, d plan.Deps, base *material, r plan.Runtime) (Result, error) {
+func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *material, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	var here *image.InspectResponse
-	deps, _, err := p.Builder.deps(ctx, d)
+	deps, err := p.depsHere(ctx, d, found)
 	if err == nil && base != nil {
 		here, err = p.Builder.base(ctx, r.Base)
 	}

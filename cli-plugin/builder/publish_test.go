@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -33,6 +34,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/moby/moby/client"
 )
 
 // bareCLI has no credentials.
@@ -245,6 +247,64 @@ func TestPushWithoutEngine(t *testing.T) {
 	if results, err = publishing(none, push).Build(t.Context(), whole); err != nil || !results[0].Reused || results[1].Traffic.Uploaded != 0 {
 		t.Errorf("the next with zstd: %v: %+v", err, results)
 	}
+}
+
+// puller is an engine that has images which it first needs to pull.
+type puller struct {
+	*fakeStore
+	offered map[string]string // names there by references to pull
+}
+
+func (p puller) ImagePull(_ context.Context, ref string, _ client.ImagePullOptions) (client.ImagePullResponse, error) {
+	name, ok := p.offered[ref]
+	if !ok {
+		return nil, cerrdefs.ErrNotFound
+	}
+	p.infos[ref] = p.infos[name]
+	return pulledSilently{}, nil
+}
+
+type pulledSilently struct{ client.ImagePullResponse }
+
+func (pulledSilently) Read([]byte) (int, error) { return 0, io.EOF }
+func (pulledSilently) Close() error             { return nil }
+
+// The engine that runs extra dependencies takes the payload from where it was
+// found, and stage 1 is not built.
+func TestPushOfWhatTheEngineMakes(t *testing.T) {
+	forBothStores(t, func(t *testing.T, s *fakeStore) {
+		r := newTestRegistry(t)
+		_, whole := r.publication(t, s)
+		there := whole.Deps.Image
+		r.upload(t, s, there)
+		s.infos["kept"] = s.infos[there]
+		delete(s.infos, there)
+		whole.Deps.Image = "localhost:1/none/runtime:" + testTag
+		image := &whole.Runtimes[0]
+		image.ExtraDeps = "true"
+		s.infos[image.Image] = *s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
+		engine := s.engine()
+		engine.api = puller{s, map[string]string{there: "kept"}}
+		b := publishing(engine, Output{Push: true, Compression: Gzip})
+		var log strings.Builder
+		b.Log = &log
+		b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo "ERROR: stage 1 is built" >&2; exit 1 ;; esac`)
+		results, err := b.Build(t.Context(), whole)
+		if err != nil || len(results) != 2 || results[1].Digest == "" {
+			t.Fatalf("%v: %+v\n%s", err, results, &log)
+		}
+		if _, err := r.image(t, image.Image); err != nil {
+			t.Error(err)
+		}
+		if _, ok := s.infos[whole.Deps.Image]; !ok {
+			t.Error("the next build has to look for the payload again")
+		}
+		var p *problem.Error
+		none := NoEngine("amd64", errors.New("none"))
+		if _, err := publishing(none, Output{Push: true, Compression: Gzip}).Build(t.Context(), whole); !errors.As(err, &p) || !strings.Contains(p.Summary, "--extra-deps") {
+			t.Errorf("without an engine: %v", err)
+		}
+	})
 }
 
 // A layer that only the engine has is found where it went before.

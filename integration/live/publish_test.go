@@ -236,7 +236,12 @@ func TestPublish(t *testing.T) {
 	registry.took()
 
 	// What runs extra commands needs the engine, and only its own layer goes.
-	extra := publish(t, lab.Engine{}, append(over, "--tag", registry.host+"/me/app:extra", "--extra-deps", "echo made >/made")...)
+	// The payload is where the last image went, and stage 1 cannot be built.
+	t.Setenv("BUILDX_BUILDER", "none")
+	extra := publish(t, lab.Engine{}, append(over, "--tag", registry.host+"/me/app:extra", "--extra-deps", "echo made >/made",
+		"--repository", registry.host+"/nobody/runtime")...)
+	cleanup(t, lab.Engine{}, "rmi", strings.Replace(payload.References[0], "/team/", "/nobody/", 1))
+	cleanup(t, lab.Engine{}, "rmi", strings.Replace(payload.References[0], "/team/runtime", "/me/app", 1))
 	cleanup(t, lab.Engine{}, "rmi", "--force", extra[1].ID)
 	cleanup(t, lab.Engine{}, "rmi", base)
 	if sent, _ := registry.took(); sent > 32<<10 {
