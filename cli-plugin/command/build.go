@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -62,16 +63,7 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 		return err
 	}
 	results, err := how.build(ctx, b, runtimes)
-	if err != nil {
-		return err
-	}
-	if how.json {
-		return writeJSON(dockerCLI.Out(), report{results})
-	}
-	if how.output != nil && how.output.File == "-" {
-		return nil // the archive is there
-	}
-	return writeResults(dockerCLI.Out(), results)
+	return errors.Join(err, how.show(dockerCLI.Out(), results))
 }
 
 func dryRun(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, asJSON bool) error {

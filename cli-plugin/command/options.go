@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -304,7 +305,8 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}, nil
 }
 
-// build makes all images that the options name, the deps image first.
+// build makes all images that the options name, the deps image first. Results
+// are those of the images that are finished, also where it ends with an error.
 func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtimeOptions) ([]builder.Result, error) {
 	// Mistakes are told before anything is pulled.
 	var deps *plan.DepsImage
@@ -324,15 +326,12 @@ func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtime
 		}
 	}
 	results, err := b.Build(ctx, p)
-	if err != nil {
-		return results, err
-	}
-	return results, o.writeMetadata(results)
+	return results, errors.Join(err, o.writeMetadata(results))
 }
 
-// writeMetadata writes the results where the user wants them.
+// writeMetadata writes the results, if there are any, where the user wants them.
 func (o *buildOptions) writeMetadata(results []builder.Result) error {
-	if o.metadataFile == "" {
+	if o.metadataFile == "" || len(results) == 0 {
 		return nil
 	}
 	data, err := json.MarshalIndent(report{results}, "", "  ")

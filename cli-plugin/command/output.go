@@ -24,6 +24,17 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
+// show tells of the results, if there are any.
+func (o *buildOptions) show(w io.Writer, results []builder.Result) error {
+	switch {
+	case len(results) == 0, o.output != nil && o.output.File == "-": // an archive is what is written there
+		return nil
+	case o.json:
+		return writeJSON(w, report{results})
+	}
+	return writeResults(w, results)
+}
+
 func writeResults(w io.Writer, results []builder.Result) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "BASE\tIMAGE\tID\tSTATUS")

@@ -108,13 +108,7 @@ func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalB
 			return o.writePlans(out, []traditionalPlan{newTraditionalPlan(images[0], p, nil)})
 		default:
 			results, err := o.build(ctx, b, images)
-			if err != nil {
-				return err
-			}
-			if o.how.json {
-				return writeJSON(out, report{results})
-			}
-			return writeResults(out, results)
+			return errors.Join(err, o.how.show(out, results))
 		}
 	})
 }
@@ -149,16 +143,18 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	return do(b, images)
 }
 
-func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images []builder.Traditional) ([]builder.Result, error) {
-	var results []builder.Result
+// build makes the images. Results are those of the images that are finished,
+// also where it ends with an error.
+func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images []builder.Traditional) (results []builder.Result, err error) {
+	defer func() { err = errors.Join(err, o.how.writeMetadata(results)) }()
 	for _, image := range images {
 		result, err := b.Traditional(ctx, image)
 		if err != nil {
-			return nil, err
+			return results, err
 		}
 		results = append(results, result)
 	}
-	return results, o.how.writeMetadata(results)
+	return results, nil
 }
 
 func (o traditionalBuild) check(bases []string) error {

@@ -112,7 +112,7 @@ func Classify(ctx context.Context, err error) error {
 		return nil
 	}
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return New(Interrupted, "interrupted, nothing was tagged", nil, "Run the same command again; finished steps are kept in the build cache")
+		return New(Interrupted, "interrupted", nil, "Run the same command again: finished images stay, and finished steps are kept in the build cache")
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return New(DiskFull, "no space left on a disk of this machine", cause(err),

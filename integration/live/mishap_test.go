@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,6 +69,39 @@ func TestMishaps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFinishedBefore has the second of two bases fail: the image over the first
+// is there, and is told of.
+func TestFinishedBefore(t *testing.T) {
+	loadSmallDeps(t, lab.Engine{})
+	const base, taken, repository = "alpine:3.20", "oh-live/finished:taken", "oh-live/finished"
+	load(t, lab.Engine{}, taken, v1.Config{}, runtime.GOARCH, layer(t, []entry{{name: "/openhands/own", mode: 0o644, data: []byte("mine\n")}}))
+	file := filepath.Join(t.TempDir(), "images.json")
+	cmd := lab.Engine{}.Command(t.Context(), "openhands", "build", "--base", base, "--base", taken, "--layer-order", "payload-first",
+		"--deps-image", smallDeps, "--repository", repository, "--metadata-file", file, "--json", "--progress", "quiet")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	checkProblem(t, cmd.Run(), stderr.String(), problem.BaseConflict)
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, text := range map[string][]byte{"the list": stdout.Bytes(), "the file": written} {
+		var report struct {
+			Images []struct {
+				Base, ID   string
+				References []string
+			}
+		}
+		if err := json.Unmarshal(text, &report); err != nil || len(report.Images) != 2 || report.Images[1].Base != base {
+			t.Fatalf("%s: %v in %s", place, err, text)
+		}
+		if made := report.Images[1]; id(t, made.References[0]) != made.ID {
+			t.Errorf("%s: no image is %+v", place, made)
+		}
+	}
+	cleanup(t, lab.Engine{}, "rmi", docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference="+repository+":oh_v*"))
 }
 
 // checkProblem wants a failure that a person is told of in one paragraph, with
