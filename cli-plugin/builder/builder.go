@@ -220,7 +220,7 @@ func origin(deps, base *image.InspectResponse) map[string]string {
 		from[payload.LabelBaseDigest] = base.ID
 		from[labelOCIBaseDigest] = distributionDigest(base)
 	}
-	for _, label := range []string{payload.LabelComponents, payload.LabelInputs} {
+	for _, label := range []string{payload.LabelComponents, payload.LabelVariant, payload.LabelInputs} {
 		if value := labels(deps)[label]; value != "" {
 			from[label] = value
 		}

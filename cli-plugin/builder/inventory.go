@@ -23,7 +23,8 @@ type Stored struct {
 	Kind       string    `json:"kind"` // payload.KindDeps or payload.KindRuntime
 	Version    string    `json:"openhandsVersion"`
 	Server     string    `json:"server"`
-	Components string    `json:"components"` // names, comma-separated, in layer order
+	Components string    `json:"components"`        // names, comma-separated, in layer order
+	Variant    string    `json:"variant,omitempty"` // see payload.LabelVariant
 	DepsTag    string    `json:"depsTag"`
 	Base       string    `json:"base,omitempty"`    // empty: a payload
 	Payload    string    `json:"payload,omitempty"` // ID of the deps image whose layers it has on disk in common
@@ -104,7 +105,7 @@ func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack [
 	}
 	img := &Stored{
 		ID: found.ID, References: slices.Sorted(slices.Values(found.RepoTags)), Kind: kind, Version: all[payload.LabelVersion],
-		Server: all[payload.LabelServer], Components: all[payload.LabelComponents], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
+		Server: all[payload.LabelServer], Components: all[payload.LabelComponents], Variant: all[payload.LabelVariant], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
 		Tagged: found.Metadata.LastTagTime, SharesWith: []string{},
 	}
 	if img.References == nil {
@@ -267,7 +268,7 @@ func shortID(id string) string {
 }
 
 // series is what the names of images have in common that a build gives for one
-// base and choice of components, from one state of the payload's inputs to the
+// base and the same choices, from one state of the payload's inputs to the
 // next; not ok is a name that the user gave.
 func (img Stored) series(ref string) (series string, ok bool) {
 	at := strings.LastIndexByte(ref, ':')
@@ -276,7 +277,7 @@ func (img Stored) series(ref string) (series string, ok bool) {
 	if at < 0 || hash == "" || !strings.HasPrefix(tag, "oh_") || !strings.HasSuffix(tag, "_"+hash) {
 		return "", false
 	}
-	return img.Server + " " + img.Components + " " + strings.TrimSuffix(ref, hash), true
+	return strings.Join([]string{img.Server, img.Components, img.Variant, strings.TrimSuffix(ref, hash)}, "\n"), true
 }
 
 // Remove takes away the names that the image has in the inventory, and with

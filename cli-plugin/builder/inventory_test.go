@@ -167,6 +167,13 @@ func TestSuperseded(t *testing.T) {
 			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
 			s.images[len(s.images)-1].Config.Labels[payload.LabelComponents] = "core"
 		}, nil},
+		"another variant": {func(s *shelf) {
+			s.put("id:new", payload.KindDeps, "", newTag, 5, names(newTag), "q")
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+			for _, img := range s.images[len(s.images)-2:] {
+				img.Config.Labels[payload.LabelVariant] = "python-env=lean"
+			}
+		}, nil},
 		"another repository": {func(s *shelf) {
 			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, []string{"else/rt:oh_v1_alpine_t_1_" + young}, "q", "a")
 		}, nil},

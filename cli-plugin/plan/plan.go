@@ -313,12 +313,30 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		"org.opencontainers.image.version":  o.Version,
 		"org.opencontainers.image.ref.name": d.Tag,
 	}
+	if variant := o.variant(in); len(variant) > 0 {
+		d.Labels[payload.LabelVariant] = strings.Join(variant, " ")
+	}
 	stage.Labels = d.Labels
 	if d.Dockerfile, err = stage.Dockerfile(); err != nil {
 		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
 	}
 	d.Context = context
 	return d, nil
+}
+
+// variant names the choices that neither the tag nor the labels tell, and that
+// make payloads which live side by side.
+func (o *Options) variant(in Inputs) (chosen []string) {
+	if o.PythonEnv == PythonEnvLean {
+		chosen = append(chosen, "python-env="+string(o.PythonEnv))
+	}
+	if o.BuilderBase != DefaultBuilderBase {
+		chosen = append(chosen, "builder-base="+o.BuilderBase)
+	}
+	if in.Source != nil {
+		chosen = append(chosen, "source")
+	}
+	return chosen
 }
 
 // partLength is how many bytes of a hash LabelInputs tells of one part.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -80,6 +81,30 @@ func TestDepsTagCoversThePayload(t *testing.T) {
 		change(&o)
 		if got := mustPlan(t, o, inputs()).Deps.Tag; got != first {
 			t.Errorf("another %s has another tag", name)
+		}
+	}
+}
+
+// Payloads that a user keeps side by side are told apart by a label; those of
+// the defaults, whatever these are in a later version, have none.
+func TestVariant(t *testing.T) {
+	for want, change := range map[string]func(*Options, *Inputs){
+		"": func(o *Options, _ *Inputs) { o.Without = []string{"browser"} },
+		"python-env=lean": func(o *Options, in *Inputs) {
+			o.PythonEnv = PythonEnvLean
+			in.Components[0].Lean = &templates.Lean{Prune: []bundler.Prune{{Paths: []string{"x"}, Reason: "an example"}}}
+		},
+		"builder-base=debian:12": func(o *Options, _ *Inputs) { o.BuilderBase = "debian:12" },
+		"source": func(o *Options, in *Inputs) {
+			o.Version = ""
+			in.Components[0].Sources = true
+			in.Source = &Source{Version: "0.62.0"}
+		},
+	} {
+		o, in := options(), inputs()
+		change(&o, &in)
+		if got := mustPlan(t, o, in).Deps.Labels[payload.LabelVariant]; got != want {
+			t.Errorf("the variant is %q, want %q", got, want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ const (
 	LabelVersion    = "dev.openhands.version"     // of OpenHands
 	LabelServer     = "dev.openhands.server"      // server profile
 	LabelComponents = "dev.openhands.components"  // names, comma-separated, in layer order
+	LabelVariant    = "dev.openhands.variant"     // further choices that make another payload, separated by spaces; missing where all are the defaults
 	LabelKind       = "dev.openhands.kind"        // KindDeps or KindRuntime
 	LabelDepsTag    = "dev.openhands.deps.tag"    // oh_deps_v{version}_{hash}
 	LabelDepsDigest = "dev.openhands.deps.digest" // image ID of the deps image
