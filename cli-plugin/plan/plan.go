@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -226,18 +225,14 @@ func (o *Options) check(in Inputs) error {
 			return err
 		}
 	}
+	what, from := "builder base", o.BuilderBase
 	if o.Deps != nil {
-		return problem.CheckReference("deps image", o.Deps.Ref)
+		what, from = "deps image", o.Deps.Ref
 	}
-	if err := problem.CheckReference("builder base", o.BuilderBase); err != nil {
+	if err := problem.CheckReference(what, from); err != nil {
 		return err
 	}
-	named, err := reference.ParseNormalizedNamed(o.Repository)
-	if err != nil || !reference.IsNameOnly(named) {
-		return problem.New(problem.Reference, fmt.Sprintf("the repository %q is not a name without tag", o.Repository), err,
-			"Correct the environment variable OH_RUNTIME_RUNTIME_IMAGE_REPO")
-	}
-	return nil
+	return problem.CheckRepository(o.Repository)
 }
 
 func (o *Options) deps(in Inputs) (Deps, error) {

@@ -253,6 +253,7 @@ func TestMistakes(t *testing.T) {
 		"builder base":         {func(o *Options) { o.BuilderBase = "!" }, problem.Reference},
 		"deps image":           {func(o *Options) { o.Deps = &DepsImage{Ref: "A:B:C"} }, problem.Reference},
 		"repository with tag":  {func(o *Options) { o.Repository = "a:b" }, problem.Reference},
+		"that, and deps image": {func(o *Options) { o.Repository, o.Deps = "a:b", &DepsImage{Ref: "a"} }, problem.Reference},
 		"version":              {func(o *Options) { o.Version = "1.0+local" }, problem.Usage},
 		"component":            {func(o *Options) { o.Without = []string{"nope"} }, problem.Usage},
 		"layer order":          {func(o *Options) { o.LayerOrder = "x" }, problem.Usage},

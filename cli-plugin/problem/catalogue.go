@@ -16,7 +16,7 @@ func Catalogue() []Entry {
 			"Correct the command line; `--help` of the command lists its flags and their values."},
 		{Reference, "Malformed image reference",
 			"The name of a base, a tag, a deps image, a builder base or a repository is not an image reference. Frequent reasons are upper case, a tag of more than 128 characters, a name of more than 255, and a digest that is cut off.",
-			"Write it as `[HOST[:PORT]/]NAME[:TAG]` or with `@DIGEST`. The repository comes from the variable `OH_RUNTIME_RUNTIME_IMAGE_REPO`."},
+			"Write it as `[HOST[:PORT]/]NAME[:TAG]` or with `@DIGEST`. The repository is that of `--repository`, or of the variable `OH_RUNTIME_RUNTIME_IMAGE_REPO`; `docker openhands config` shows which."},
 		{NotFound, "Image not found",
 			"The engine has no such image, and its registry has none either or cannot be found on the network.",
 			"Check the spelling, bring the image in with `docker pull`, `docker load` or `docker import`, or see whether the name of the registry resolves."},

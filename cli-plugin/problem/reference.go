@@ -34,6 +34,18 @@ func CheckName(what, ref string) error {
 	return nil
 }
 
+// RepositoryAdvice says where to correct the repository of the images made.
+const RepositoryAdvice = "Correct --repository; 'docker openhands config' shows where its value comes from"
+
+// CheckRepository refuses what is not the name of a repository.
+func CheckRepository(repository string) error {
+	named, err := reference.ParseNormalizedNamed(repository)
+	if err == nil && reference.IsNameOnly(named) {
+		return nil
+	}
+	return New(Reference, fmt.Sprintf("the repository %q is not a name without tag", repository), err, RepositoryAdvice)
+}
+
 func badReference(what, ref string, err error) error {
 	tag := ref[strings.LastIndexAny(ref, "/:")+1:]
 	switch {

@@ -67,7 +67,7 @@ func (n Names) Check(base string, further []string) error {
 	for _, tag := range []string{n.Source, n.Lock, n.Versioned} {
 		if _, err := reference.ParseNormalizedNamed(n.Reference(tag)); err != nil {
 			return problem.New(problem.Reference, fmt.Sprintf("the image over %s would be called %s", base, n.Reference(tag)), err,
-				"Correct the environment variable OH_RUNTIME_RUNTIME_IMAGE_REPO, or the version in pyproject.toml of the sources")
+				problem.RepositoryAdvice+". Or correct the version in pyproject.toml of the sources")
 		}
 	}
 	for _, tag := range further {
