@@ -264,8 +264,11 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 // checkBase refuses what nothing can be built over.
 func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 	if kind := labels(found)[payload.LabelKind]; kind != "" {
-		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil,
-			fmt.Sprintf("Use the image that it was made over: %s", labels(found)[payload.LabelBaseName]))
+		next := "Use the image that it was made over: " + labels(found)[payload.LabelBaseName]
+		if kind == payload.KindDeps {
+			next = "Name it with --deps-image, and with --base an image that shall get the payload, for example alpine:3.20"
+		}
+		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil, next)
 	}
 	return b.checkArch("base image", ref, found)
 }

@@ -81,7 +81,7 @@ func TestBadInput(t *testing.T) {
 			env: []string{"DOCKER_CONFIG=" + dockerConfig(t, `{"credsStore":"none"}`, "")}},
 
 		{name: "base is a runtime image", code: problem.BaseConflict, says: "made over: alpine:3.20", args: over(labelled(t, "runtime", payload.KindRuntime, nil, runtime.GOARCH))},
-		{name: "base is a deps image", code: problem.BaseConflict, args: over(smallDeps)},
+		{name: "base is a deps image", code: problem.BaseConflict, says: "--deps-image", args: over(smallDeps)},
 		{name: "deps image is a runtime image", code: problem.NotDeps, args: withDeps("oh-live/bad-input:runtime")},
 		{name: "deps image of another architecture", code: problem.Platform, args: withDeps(labelled(t, "arch", payload.KindDeps, manifestOf(t, payload.SchemaVersion), other))},
 		{name: "deps image of another schema", code: problem.NotDeps, says: "schema version 999", args: withDeps(labelled(t, "schema", payload.KindDeps, manifestOf(t, 999), runtime.GOARCH))},

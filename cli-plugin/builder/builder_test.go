@@ -1,0 +1,28 @@
+package builder
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Who takes an image of ours for a base is told what was meant.
+func TestBaseOfOurs(t *testing.T) {
+	for kind, next := range map[string]string{payload.KindRuntime: "made over: alpine:1", payload.KindDeps: "--deps-image"} {
+		s := newFakeStore(t, false)
+		labels := map[string]string{payload.LabelKind: kind}
+		if kind == payload.KindRuntime {
+			labels[payload.LabelBaseName] = "alpine:1"
+		}
+		s.infos["ours:1"] = *s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, baseLayers...)
+		_, err := (&Builder{Engine: s.engine()}).base(t.Context(), "ours:1")
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Next, next) {
+			t.Errorf("%s: %v, want %q", kind, err, next)
+		}
+	}
+}
