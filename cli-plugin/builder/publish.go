@@ -135,11 +135,11 @@ func (p *publisher) know(layers []blob) {
 func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*material, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
-	deps, err := p.findDeps(ctx, whole.Deps)
+	deps, made, err := p.findDeps(ctx, whole.Deps)
 	if err != nil {
 		return nil, result, err
 	}
-	result.ID, result.Reused = deps.info.ID, true
+	result.ID, result.Reused = deps.info.ID, !made
 	if deps.remote != nil {
 		result.ID = deps.remote.id()
 	}
@@ -198,19 +198,18 @@ func (p *publisher) keepDeps(ctx context.Context, deps *material, result *Result
 	return p.push(ctx, image, missing, result)
 }
 
-// findDeps finds the payload, or has it built: for a push in the registries
+// findDeps finds the payload, or has it made: for a push in the registries
 // that it goes to, else in the engine, else where it is compressed otherwise.
-func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (*material, error) {
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *material, made bool, err error) {
 	if d.Given {
-		found, err := p.obtain(ctx, "deps image", d.Image)
-		if err == nil {
+		if found, err = p.obtain(ctx, "deps image", d.Image); err == nil {
 			err = p.checkDeps(ctx, found)
 		}
-		return found, err
+		return found, false, err
 	}
 	here, err := p.Engine.inspect(ctx, d.Image)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	fits := here != nil && len(depsDiffer(d)(labels(here), platform(here))) == 0
 	if !p.ForceRebuild && p.Pull != PullNever {
@@ -218,16 +217,13 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (*material, error
 			if fits && (form != p.Output.Compression || !p.Output.Push) {
 				continue // the engine's is nearer
 			}
-			if found, err := p.askDeps(ctx, d, form); found != nil || err != nil {
-				return found, err
+			if found, err = p.askDeps(ctx, d, form); found != nil || err != nil {
+				return found, false, err
 			}
 		}
 	}
-	found, _, err := p.Builder.deps(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	return &material{ref: d.Image, info: found}, nil
+	info, result, err := p.Builder.deps(ctx, d)
+	return &material{ref: d.Image, info: info}, !result.Reused, err
 }
 
 // askDeps looks for the payload where images go, and in its own repository.

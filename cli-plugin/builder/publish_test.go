@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -249,18 +250,35 @@ func TestPushWithoutEngine(t *testing.T) {
 	}
 }
 
-// puller is an engine that has images which it first needs to pull.
-type puller struct {
+// worker is an engine that can do more than take and give images: it pulls,
+// and shows the manifest of payloads.
+type worker struct {
 	*fakeStore
-	offered map[string]string // names there by references to pull
+	offered map[string]string // names that the store has, by references to pull
 }
 
-func (p puller) ImagePull(_ context.Context, ref string, _ client.ImagePullOptions) (client.ImagePullResponse, error) {
-	name, ok := p.offered[ref]
+func (worker) ContainerCreate(context.Context, client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
+	return client.ContainerCreateResult{}, nil
+}
+
+func (worker) CopyFromContainer(context.Context, string, client.CopyFromContainerOptions) (client.CopyFromContainerResult, error) {
+	var b bytes.Buffer
+	archive := tar.NewWriter(&b)
+	manifest, err := json.Marshal(payload.Manifest{SchemaVersion: payload.SchemaVersion})
+	err = errors.Join(err, writeFile(archive, "manifest.json", manifest), archive.Close())
+	return client.CopyFromContainerResult{Content: io.NopCloser(&b)}, err
+}
+
+func (worker) ContainerRemove(context.Context, string, client.ContainerRemoveOptions) (client.ContainerRemoveResult, error) {
+	return client.ContainerRemoveResult{}, nil
+}
+
+func (w worker) ImagePull(_ context.Context, ref string, _ client.ImagePullOptions) (client.ImagePullResponse, error) {
+	name, ok := w.offered[ref]
 	if !ok {
 		return nil, cerrdefs.ErrNotFound
 	}
-	p.infos[ref] = p.infos[name]
+	w.infos[ref] = w.infos[name]
 	return pulledSilently{}, nil
 }
 
@@ -284,7 +302,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		image.ExtraDeps = "true"
 		s.infos[image.Image] = *s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
 		engine := s.engine()
-		engine.api = puller{s, map[string]string{there: "kept"}}
+		engine.api = worker{s, map[string]string{there: "kept"}}
 		b := publishing(engine, Output{Push: true, Compression: Gzip})
 		var log strings.Builder
 		b.Log = &log
@@ -305,6 +323,40 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 			t.Errorf("without an engine: %v", err)
 		}
 	})
+}
+
+// However many images stage 1 is built for, it is built once, and what was
+// built is not said to have been there.
+func TestForcedPush(t *testing.T) {
+	for name, out := range map[string]Output{
+		"push": {Push: true, Compression: Gzip}, "archive": {Format: FormatOCI, File: filepath.Join(t.TempDir(), "app.tar"), Compression: Gzip},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s := newTestRegistry(t), newFakeStore(t, false)
+			_, whole := r.publication(t, s)
+			first := whole.Runtimes[0]
+			first.ExtraDeps = "true"
+			second := first
+			second.Image += "-second"
+			whole.Runtimes = []plan.Runtime{first, second}
+			for _, image := range whole.Runtimes {
+				s.infos[image.Image] = *s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
+			}
+			engine := s.engine()
+			engine.api = worker{fakeStore: s}
+			b := publishing(engine, out)
+			b.ForceRebuild = true
+			builds := filepath.Join(t.TempDir(), "builds")
+			b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo stage 1 >>`+builds+` ;; esac`)
+			results, err := b.Build(t.Context(), whole)
+			if err != nil || results[0].Reused {
+				t.Errorf("%v: %+v", err, results)
+			}
+			if text, err := os.ReadFile(builds); err != nil || string(text) != "stage 1\n" {
+				t.Errorf("%q was built: %v", text, err)
+			}
+		})
+	}
 }
 
 // A layer that only the engine has is found where it went before.
