@@ -165,7 +165,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 	}
 	err = b.bake(ctx, bakeTarget{
 		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image},
-		secrets: secrets, settings: indexSettings(), noCache: b.NoCache,
+		secrets: secrets, settings: indexSettings(secrets), noCache: b.NoCache,
 	})
 	if err != nil {
 		return nil, err

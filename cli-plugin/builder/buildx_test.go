@@ -107,6 +107,41 @@ second line
 	}
 }
 
+// uv asks pip's index, unless something is set for uv itself.
+func TestIndexOfUV(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "pip.conf")
+	if err := os.WriteFile(conf, []byte("[global]\ntimeout = 60\nindex-url = https://file/simple\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		env, files map[string]string
+		want       string
+	}{
+		"nothing":          {nil, nil, ""},
+		"variable of pip":  {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"pip": conf}, "https://pip/"},
+		"pip.conf":         {nil, map[string]string{"pip": conf}, "https://file/simple"},
+		"other pip.conf":   {nil, map[string]string{"pip": os.DevNull}, ""},
+		"variable of uv":   {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_DEFAULT_INDEX": "https://uv/"}, nil, "https://uv/"},
+		"older name of it": {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_INDEX_URL": "https://uv/"}, nil, ""},
+		"uv.toml":          {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"uv": "uv.toml"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnvironment(t)
+			for name, value := range test.env {
+				t.Setenv(name, value)
+			}
+			want := ""
+			if test.want != "" {
+				want = "export UV_DEFAULT_INDEX='" + test.want + "'\n"
+			}
+			script := indexSettings(test.files)
+			if !strings.Contains(script, want) || want == "" && strings.Contains(script, "UV_DEFAULT_INDEX") {
+				t.Errorf("the script is %q, want %q in it", script, want)
+			}
+		})
+	}
+}
+
 func TestHostSecrets(t *testing.T) {
 	clearEnvironment(t)
 	home := os.Getenv("HOME")

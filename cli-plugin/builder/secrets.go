@@ -1,10 +1,12 @@
 package builder
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -87,14 +89,38 @@ var indexVariables = []string{
 // indexSettings returns the index settings of this process's environment as a
 // shell script that exports them; empty where there are none. They may hold
 // passwords, so a build gets them as a secret.
-func indexSettings() string {
-	var script strings.Builder
+//
+// Recipes use uv beside pip, which nobody needs to know who has pip set up: uv
+// gets pip's index where nothing is set for it, also that of the pip.conf among
+// the files that the build gets.
+func indexSettings(files map[string]string) string {
+	set := map[string]string{}
 	for _, name := range indexVariables {
 		if value := os.Getenv(name); value != "" {
-			fmt.Fprintf(&script, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+			set[name] = value
 		}
 	}
+	if files["uv"] == "" && set["UV_DEFAULT_INDEX"] == "" && set["UV_INDEX_URL"] == "" {
+		if index := cmp.Or(set["PIP_INDEX_URL"], pipIndex(files["pip"])); index != "" {
+			set["UV_DEFAULT_INDEX"] = index
+		}
+	}
+	var script strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		fmt.Fprintf(&script, "export %s='%s'\n", name, strings.ReplaceAll(set[name], "'", `'\''`))
+	}
 	return script.String()
+}
+
+var indexURL = regexp.MustCompile(`(?m)^index[-_]url[ \t]*[=:][ \t]*(\S+)`)
+
+// pipIndex is the index that a pip.conf names; empty without one.
+func pipIndex(file string) string {
+	text, _ := os.ReadFile(file) // pip says why it cannot be read
+	if found := indexURL.FindSubmatch(text); found != nil {
+		return string(found[1])
+	}
+	return ""
 }
 
 func firstFile(candidates []string) string {

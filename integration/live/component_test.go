@@ -61,19 +61,21 @@ func TestCompanyIndex(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"component.toml": "description = \"says its indexes\"\nproof = [\"/openhands/bin/oh-init\", \"--help\"]\n",
-		"install.sh":     "echo \"pip asks $PIP_INDEX_URL, npm $NPM_CONFIG_REGISTRY\"\nexit 9\n",
+		"install.sh":     "echo \"pip asks $PIP_INDEX_URL, uv $UV_DEFAULT_INDEX, npm $NPM_CONFIG_REGISTRY\"\nexit 9\n",
 	} {
 		if err := os.WriteFile(filepath.Join(component, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const pip, npm = "https://me:it's@pip.example/simple?a=$b", "https://npm.example/"
-	t.Setenv("PIP_INDEX_URL", pip)
-	t.Setenv("NPM_CONFIG_REGISTRY", npm)
-	args := []string{"openhands", "deps", "build", "--repository", "oh-live/company", "--component-dir", component, "--progress", "plain"}
+	for name, value := range map[string]string{"PIP_INDEX_URL": pip, "NPM_CONFIG_REGISTRY": npm, "UV_DEFAULT_INDEX": "", "UV_INDEX_URL": ""} {
+		t.Setenv(name, value)
+	}
+	args := []string{"openhands", "deps", "build", "--repository", "oh-live/company", "--component-dir", component,
+		"--package-config", "uv=", "--progress", "plain"}
 	cmd := lab.Engine{}.Command(t.Context(), append(args, leaveMost(t)...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	checkProblem(t, cmd.Run(), stderr.String(), problem.BuildFailed)
-	contains(t, stderr.String(), "pip asks "+pip+", npm "+npm)
+	contains(t, stderr.String(), "pip asks "+pip+", uv "+pip+", npm "+npm)
 }
