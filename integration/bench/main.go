@@ -121,7 +121,9 @@ func (b *bench) prepare(ctx context.Context, deps string, everyKind bool) (err e
 	}{
 		{"action-execution-server", nil},
 		{"action-execution-server, --python-env lean", []string{"--python-env", "lean"}},
+		{"action-execution-server, --python-env lean --without vscode", []string{"--python-env", "lean", "--without", "vscode"}},
 		{"agent-server", []string{"--server", "agent-server"}},
+		{"agent-server, --without vscode,node", []string{"--server", "agent-server", "--without", "vscode,node"}},
 	} {
 		ref, err := b.payload(ctx, k.args)
 		if err != nil {

@@ -43,28 +43,34 @@ type codec struct {
 }
 
 func codecs() []codec {
-	var all []codec
-	for _, level := range []int{gzip.BestSpeed, gzip.DefaultCompression, gzip.BestCompression} {
-		name := "gzip, level " + strconv.Itoa(level)
-		if level == gzip.DefaultCompression {
-			name = "gzip, as pushed"
-		}
-		all = append(all, codec{name,
-			func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, level) },
-			func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }})
+	return []codec{
+		gzipCodec(gzip.BestSpeed), gzipCodec(gzip.DefaultCompression), gzipCodec(gzip.BestCompression),
+		zstdCodec(zstd.SpeedFastest), zstdCodec(zstd.SpeedDefault), zstdCodec(zstd.SpeedBetterCompression), zstdCodec(zstd.SpeedBestCompression),
 	}
-	for _, level := range []zstd.EncoderLevel{zstd.SpeedFastest, zstd.SpeedDefault, zstd.SpeedBetterCompression, zstd.SpeedBestCompression} {
-		name := "zstd, " + level.String()
-		if level == zstd.SpeedBetterCompression {
-			name = "zstd, as pushed"
-		}
-		all = append(all, codec{name,
-			func(w io.Writer) (io.WriteCloser, error) {
-				return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(2))
-			},
-			func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) }})
+}
+
+// gzipCodec is gzip; pushes use gzip.DefaultCompression.
+func gzipCodec(level int) codec {
+	name := "gzip, level " + strconv.Itoa(level)
+	if level == gzip.DefaultCompression {
+		name = "gzip, as pushed"
 	}
-	return all
+	return codec{name,
+		func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, level) },
+		func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}
+}
+
+// zstdCodec is zstd; pushes use zstd.SpeedBetterCompression.
+func zstdCodec(level zstd.EncoderLevel) codec {
+	name := "zstd, " + level.String()
+	if level == zstd.SpeedBetterCompression {
+		name = "zstd, as pushed"
+	}
+	return codec{name,
+		func(w io.Writer) (io.WriteCloser, error) {
+			return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(2))
+		},
+		func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) }}
 }
 
 // compressions compresses and decompresses every layer of the payload.

@@ -13,13 +13,14 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // payloadSizes lists the layers of the newest deps image of each kind that the
 // engine has, each layer named by the component that it holds.
 func (b *bench) payloadSizes(ctx context.Context) error {
 	for _, image := range b.kinds {
-		b.printf("\n## The payload: %s\n\n| layer | MB | MB with gzip |\n|---|--:|--:|\n", image.name)
+		b.printf("\n## The payload: %s\n\n| layer | MB | MB with gzip | MB with zstd |\n|---|--:|--:|--:|\n", image.name)
 		if err := b.layers(ctx, image.ref); err != nil {
 			return err
 		}
@@ -36,22 +37,25 @@ func (b *bench) layers(ctx context.Context, image string) error {
 	if err := save.Start(); err != nil {
 		return err
 	}
-	var all, packed int64
-	err = eachLayer(pipe, func(layer layerSize) {
-		all, packed = all+layer.bytes, packed+layer.gzipped
-		b.printf("| %s | %s | %s |\n", layer.name, megabytes(layer.bytes), megabytes(layer.gzipped))
+	all := layerSize{name: "**together**"}
+	row := func(l layerSize) {
+		b.printf("| %s | %s | %s | %s |\n", l.name, megabytes(l.bytes), megabytes(l.gzip), megabytes(l.zstd))
+	}
+	err = eachLayer(pipe, func(l layerSize) {
+		all.bytes, all.gzip, all.zstd = all.bytes+l.bytes, all.gzip+l.gzip, all.zstd+l.zstd
+		row(l)
 	})
 	if err := errors.Join(err, save.Wait()); err != nil {
 		return fmt.Errorf("reading %s: %w", image, err)
 	}
-	b.printf("| **together** | %s | %s |\n", megabytes(all), megabytes(packed))
+	row(all)
 	return nil
 }
 
-// layerSize is a layer as an archive: plain, and compressed by gzip.
+// layerSize is a layer as an archive: plain, and compressed as pushes do it.
 type layerSize struct {
-	name           string
-	bytes, gzipped int64
+	name              string
+	bytes, gzip, zstd int64
 }
 
 // eachLayer reads a saved image, a docker-archive or an OCI layout, and reports
@@ -101,9 +105,16 @@ func layerOf(file io.Reader) (io.Reader, error) {
 
 func readLayer(r io.Reader) (layerSize, error) {
 	layer := layerSize{name: "shared libraries"}
-	var packed, plain counter
-	compress := gzip.NewWriter(&packed)
-	content := io.TeeReader(r, io.MultiWriter(&plain, compress))
+	var plain, gzipped, zstded counter
+	toGzip, err := gzipCodec(gzip.DefaultCompression).write(&gzipped)
+	if err != nil {
+		return layer, err
+	}
+	toZstd, err := zstdCodec(zstd.SpeedBetterCompression).write(&zstded)
+	if err != nil {
+		return layer, err
+	}
+	content := io.TeeReader(r, io.MultiWriter(&plain, toGzip, toZstd))
 	archive := tar.NewReader(content)
 	for {
 		header, err := archive.Next()
@@ -124,8 +135,8 @@ func readLayer(r io.Reader) (layerSize, error) {
 	if _, err := io.Copy(io.Discard, content); err != nil {
 		return layer, err
 	}
-	err := compress.Close()
-	layer.bytes, layer.gzipped = int64(plain), int64(packed)
+	err = errors.Join(toGzip.Close(), toZstd.Close())
+	layer.bytes, layer.gzip, layer.zstd = int64(plain), int64(gzipped), int64(zstded)
 	return layer, err
 }
 
