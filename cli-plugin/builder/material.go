@@ -55,8 +55,12 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, 
 	if err != nil {
 		return nil, pullProblem(what, ref, nil)
 	}
+	registries, err := b.connectRegistries()
+	if err != nil {
+		return nil, err
+	}
 	b.logf("looking for the %s %s in its registry", what, ref)
-	found, err := b.describe(ctx, parsed)
+	found, err := registries.describe(ctx, parsed)
 	if err != nil && ctx.Err() == nil {
 		err = pullProblem(what, ref, err)
 	}

@@ -21,16 +21,13 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	if err != nil {
 		return nil, err
 	}
-	pulling, heard := newWatchdog(ctx, limit)
-	defer heard.stop()
+	pulling := newWatchdog(ctx, limit)
+	defer pulling.stop()
 	fail := func(err error) (*image.InspectResponse, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if pulling.Err() != nil {
-			err = context.Cause(pulling)
-		}
-		return nil, pullProblem(what, ref, err)
+		return nil, pullProblem(what, ref, pulling.reason(err))
 	}
 	if b.Pull == PullNever {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
@@ -61,7 +58,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
 		out = io.Discard
 	}
-	if err := jsonmessage.DisplayStream(io.TeeReader(stream, heard), out); err != nil {
+	if err := jsonmessage.DisplayStream(io.TeeReader(stream, pulling), out); err != nil {
 		return fail(err)
 	}
 	pulled, err := b.Engine.inspect(ctx, ref)

@@ -18,17 +18,11 @@ import (
 // repository has all of it.
 func (p *publisher) push(ctx context.Context, image artifact, names []string, result *Result) error {
 	start := time.Now()
-	limit, err := pullPatience()
-	if err != nil {
-		return err
-	}
-	pushing, heard := newWatchdog(ctx, limit)
-	defer heard.stop()
 	registries, err := p.connectRegistries()
 	if err != nil {
 		return err
 	}
-	count := &meter{heard: heard, layers: map[string]bool{}}
+	count := &meter{layers: map[string]bool{}}
 	for _, l := range image.layers {
 		count.layers[l.descriptor.Digest.String()] = true
 	}
@@ -36,16 +30,11 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 	defer func() { registries.transport.meter = nil }()
 	do := func(ref name.Reference) error {
 		image.registry = ref.Context().Registry
-		err := registries.pusher.Push(pushing, ref, image)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case pushing.Err() != nil:
-			err = context.Cause(pushing)
+		err := registries.pusher.Push(ctx, ref, image)
+		if err != nil && ctx.Err() == nil {
+			err = pushProblem(ref.Context().Name(), err)
 		}
-		return pushProblem(ref.Context().Name(), err)
+		return err
 	}
 	var refs []name.Reference
 	var repositories []name.Repository

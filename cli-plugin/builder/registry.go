@@ -56,11 +56,15 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 	if b.silent[host] {
 		return nil, nil
 	}
-	asking, patience := newWatchdog(ctx, registryPatience)
-	found, err := b.describe(asking, parsed)
+	registries, err := b.connectRegistries()
+	if err != nil {
+		return nil, err
+	}
+	asking := newWatchdog(ctx, registryPatience)
+	found, err := registries.describe(asking, parsed)
 	var refused *transport.Error
 	switch {
-	case err == nil && patience.timer.Stop(): // its layers may be read later
+	case err == nil && asking.timer.Stop(): // its layers may be read later
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -70,10 +74,8 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 		// Registries answer so about images that do not exist, too.
 		b.logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
 		return nil, nil
-	case asking.Err() != nil:
-		err = fmt.Errorf("no answer in %s", registryPatience)
 	}
-	b.logf("going on without the registry %s: %v", host, err)
+	b.logf("going on without the registry %s: %v", host, asking.reason(err))
 	if b.silent == nil {
 		b.silent = map[string]bool{}
 	}
@@ -82,12 +84,8 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 }
 
 // describe asks the registry of ref for the image, which ctx has to outlive.
-func (b *Builder) describe(ctx context.Context, ref name.Reference) (*registryImage, error) {
-	registries, err := b.connectRegistries()
-	if err != nil {
-		return nil, err
-	}
-	descriptor, err := registries.puller.Get(ctx, ref)
+func (c *registries) describe(ctx context.Context, ref name.Reference) (*registryImage, error) {
+	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -160,9 +158,15 @@ func (b *Builder) connectRegistries() (*registries, error) {
 	if b.registries != nil {
 		return b.registries, nil
 	}
+	limit, err := pullPatience()
+	if err != nil {
+		return nil, err
+	}
 	lax := remote.DefaultTransport.(*http.Transport).Clone()
 	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
-	r := &registries{transport: &registryTransport{strict: remote.DefaultTransport, lax: lax, insecure: b.Engine.insecure}}
+	r := &registries{transport: &registryTransport{
+		strict: patient{remote.DefaultTransport, limit}, lax: patient{lax, limit}, insecure: b.Engine.insecure,
+	}}
 	options := []remote.Option{
 		remote.WithTransport(r.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: b.Engine.arch}),

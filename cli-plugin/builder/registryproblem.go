@@ -1,71 +1,15 @@
 package builder
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
-
-// patience is how long a pull may say nothing. A registry that is slow says
-// something with every chunk.
-const patience = time.Minute
-
-// patienceVariable replaces patience, for example "5m".
-const patienceVariable = "OH_PULL_SILENCE"
-
-func pullPatience() (time.Duration, error) {
-	text := os.Getenv(patienceVariable)
-	if text == "" {
-		return patience, nil
-	}
-	limit, err := time.ParseDuration(text)
-	if err == nil && limit <= 0 {
-		err = errors.New("it is not positive")
-	}
-	if err != nil {
-		return 0, problem.New(problem.Usage, fmt.Sprintf("the variable %s is %q and no time", patienceVariable, text), err, "Write it as in 90s or 5m, or unset it")
-	}
-	return limit, nil
-}
-
-// silentError ends what says nothing for too long.
-type silentError struct{ limit time.Duration }
-
-func (e *silentError) Error() string { return fmt.Sprintf("nothing was heard of it for %s", e.limit) }
-
-// watchdog ends its context with a *silentError unless it is written to.
-type watchdog struct {
-	limit  time.Duration
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-}
-
-func newWatchdog(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &watchdog{limit, time.AfterFunc(limit, func() { cancel(&silentError{limit}) }), cancel}
-}
-
-// Write takes note of a sign of life.
-func (w *watchdog) Write(p []byte) (int, error) {
-	if w.timer.Stop() { // else it is over
-		w.timer.Reset(w.limit)
-	}
-	return len(p), nil
-}
-
-// stop ends the context as well.
-func (w *watchdog) stop() {
-	w.timer.Stop()
-	w.cancel(nil)
-}
 
 // pullFault is a way in which a pull fails.
 type pullFault struct {

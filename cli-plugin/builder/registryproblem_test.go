@@ -1,11 +1,8 @@
 package builder
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
@@ -40,33 +37,5 @@ func TestPullProblem(t *testing.T) {
 	var p *problem.Error
 	if err := pullProblem("base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
 		t.Errorf("without a cause it is %v", err)
-	}
-}
-
-func TestWatchdog(t *testing.T) {
-	ctx, dog := newWatchdog(t.Context(), time.Hour)
-	fmt.Fprint(dog, "alive")
-	if ctx.Err() != nil {
-		t.Error(ctx.Err())
-	}
-	dog.stop()
-	if !errors.Is(context.Cause(ctx), context.Canceled) {
-		t.Errorf("stopped: %v", context.Cause(ctx))
-	}
-	ctx, dog = newWatchdog(t.Context(), time.Millisecond)
-	defer dog.stop()
-	<-ctx.Done()
-	var silent *silentError
-	if !errors.As(context.Cause(ctx), &silent) {
-		t.Errorf("ended by %v", context.Cause(ctx))
-	}
-}
-
-func TestPullPatience(t *testing.T) {
-	for text, want := range map[string]time.Duration{"": patience, "2s": 2 * time.Second, "-1s": 0, "2": 0, "x": 0} {
-		t.Setenv(patienceVariable, text)
-		if got, err := pullPatience(); got != want || (err != nil) != (want == 0) {
-			t.Errorf("%q: %s, %v", text, got, err)
-		}
 	}
 }

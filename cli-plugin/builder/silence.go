@@ -1,0 +1,156 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+// patience is how long a registry may say nothing. One that is slow says
+// something with every chunk.
+const patience = time.Minute
+
+// patienceVariable replaces patience, for example "5m".
+const patienceVariable = "OH_PULL_SILENCE"
+
+func pullPatience() (time.Duration, error) {
+	text := os.Getenv(patienceVariable)
+	if text == "" {
+		return patience, nil
+	}
+	limit, err := time.ParseDuration(text)
+	if err == nil && limit <= 0 {
+		err = errors.New("it is not positive")
+	}
+	if err != nil {
+		return 0, problem.New(problem.Usage, fmt.Sprintf("the variable %s is %q and no time", patienceVariable, text), err, "Write it as in 90s or 5m, or unset it")
+	}
+	return limit, nil
+}
+
+// silentError ends what says nothing for too long.
+type silentError struct{ limit time.Duration }
+
+func (e *silentError) Error() string { return fmt.Sprintf("nothing was heard of it for %s", e.limit) }
+
+// watchdog ends its context with a *silentError unless it is written to.
+type watchdog struct {
+	context.Context
+	limit  time.Duration
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+func newWatchdog(ctx context.Context, limit time.Duration) *watchdog {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return &watchdog{ctx, limit, time.AfterFunc(limit, func() { cancel(&silentError{limit}) }), cancel}
+}
+
+// Write takes note of a sign of life.
+func (w *watchdog) Write(p []byte) (int, error) {
+	w.rest()
+	w.watch()
+	return len(p), nil
+}
+
+// rest lets time pass that nobody waits in.
+func (w *watchdog) rest() { w.timer.Stop() }
+
+// watch starts anew to wait for a sign of life.
+func (w *watchdog) watch() { w.timer.Reset(w.limit) }
+
+// stop ends the context as well.
+func (w *watchdog) stop() {
+	w.rest()
+	w.cancel(nil)
+}
+
+// reason is why something ended with err: the silence, where there was one.
+func (w *watchdog) reason(err error) error {
+	var silent *silentError
+	if errors.As(context.Cause(w), &silent) {
+		return silent
+	}
+	return err
+}
+
+// patient is a transport that ends a request of whose answer nothing is heard
+// for too long. Only the other side is waited for: a body that is slow to come
+// from this side, or to be read by it, is no silence.
+type patient struct {
+	next  http.RoundTripper
+	limit time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p patient) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer := newWatchdog(request.Context(), p.limit)
+	request = withBody(request.WithContext(answer), func(body io.ReadCloser) io.ReadCloser { return sentBody{body, answer} })
+	response, err := p.next.RoundTrip(request)
+	if err != nil {
+		answer.stop()
+		return nil, answer.reason(err)
+	}
+	answer.rest()
+	response.Body = answerBody{response.Body, answer}
+	return response, nil
+}
+
+// withBody puts the body of a request, each time that it is sent, inside
+// another one.
+func withBody(request *http.Request, wrap func(io.ReadCloser) io.ReadCloser) *http.Request {
+	if request.Body == nil || request.Body == http.NoBody {
+		return request
+	}
+	wrapped := *request
+	wrapped.Body = wrap(request.Body)
+	if again := request.GetBody; again != nil {
+		wrapped.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return wrap(body), nil
+		}
+	}
+	return &wrapped
+}
+
+// sentBody is read as fast as the other side takes it.
+type sentBody struct {
+	io.ReadCloser
+	answer *watchdog
+}
+
+// Read implements io.Reader.
+func (b sentBody) Read(p []byte) (int, error) {
+	b.answer.rest()
+	defer b.answer.watch()
+	return b.ReadCloser.Read(p)
+}
+
+// answerBody comes from the other side.
+type answerBody struct {
+	io.ReadCloser
+	answer *watchdog
+}
+
+// Read implements io.Reader.
+func (b answerBody) Read(p []byte) (int, error) {
+	b.answer.watch()
+	defer b.answer.rest()
+	n, err := b.ReadCloser.Read(p)
+	return n, b.answer.reason(err)
+}
+
+// Close implements io.Closer.
+func (b answerBody) Close() error {
+	defer b.answer.stop()
+	return b.ReadCloser.Close()
+}
