@@ -43,17 +43,19 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*material, erro
 		return offered.material(ref), b.checkArch(what, ref, &offered.info)
 	}
 	if found == nil {
-		_, err := b.pull(ctx, what, ref) // says why not
-		return nil, err
+		if found, err = b.pull(ctx, what, ref); err != nil {
+			return nil, err
+		}
 	}
 	return &material{ref: ref, info: found}, b.checkArch(what, ref, found)
 }
 
-// fetch finds an image that b cannot do without in its registry.
+// fetch finds an image that b cannot do without in its registry. It is nil
+// where only the engine can be asked for it.
 func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, error) {
 	parsed, err := b.parse(ref)
 	if err != nil {
-		return nil, pullProblem(what, ref, nil)
+		return nil, nil // an image ID, for example
 	}
 	registries, err := b.connectRegistries()
 	if err != nil {
@@ -61,10 +63,16 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, 
 	}
 	b.logf("looking for the %s %s in its registry", what, ref)
 	found, err := registries.describe(ctx, parsed)
-	if err != nil && ctx.Err() == nil {
-		err = pullProblem(what, ref, err)
+	switch {
+	case err == nil:
+		return found, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case b.Engine.absent != nil:
+		return nil, pullProblem(thisMachine, what, ref, err)
 	}
-	return found, err
+	b.logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
+	return nil, nil
 }
 
 // checkDeps refuses an image that was named as payload and is none.

@@ -27,7 +27,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, pullProblem(what, ref, pulling.reason(err))
+		return nil, pullProblem(theEngine, what, ref, pulling.reason(err))
 	}
 	if b.Pull == PullNever {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,

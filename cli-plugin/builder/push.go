@@ -105,10 +105,18 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 	return true, nil
 }
 
-// pushFaults are tried in this order; %s is the repository.
-var pushFaults = [...]pullFault{
+// pushFault is a way in which a push fails.
+type pushFault struct {
+	code    problem.Code
+	summary string // %s is the repository
+	next    string
+	text    string // regular expression
+}
+
+// pushFaults are tried in this order.
+var pushFaults = [...]pushFault{
 	{problem.BadCertificate, "nothing can be pushed to %s: its registry's certificate is not trusted",
-		"See that 'date' is right here, and that this machine knows the registry's authority (SSL_CERT_FILE)",
+		thisMachine.trust,
 		`x509: |certificate|remote error: tls`},
 	{problem.DiskFull, "nothing can be pushed to %s: its registry has no space left",
 		"Have its owner free some, or push to another registry",
@@ -135,7 +143,7 @@ func pushProblem(repository string, err error) error {
 		}
 	}
 	var silent *silentError
-	fault := pushFaults[slices.IndexFunc(pushFaults[:], func(f pullFault) bool {
+	fault := pushFaults[slices.IndexFunc(pushFaults[:], func(f pushFault) bool {
 		if errors.As(err, &silent) {
 			return f.code == problem.RegistryFailed
 		}

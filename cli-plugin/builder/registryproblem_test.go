@@ -30,12 +30,12 @@ func TestPullProblem(t *testing.T) {
 		{"h:1/a", `something new`, problem.RegistryFailed},
 	} {
 		var p *problem.Error
-		if err := pullProblem("base image", test.ref, errors.New(test.err)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
+		if err := pullProblem(theEngine, "base image", test.ref, errors.New(test.err)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
 			t.Errorf("%s\ngot  %v\nwant %s", test.err, err, test.want)
 		}
 	}
 	var p *problem.Error
-	if err := pullProblem("base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
+	if err := pullProblem(theEngine, "base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
 		t.Errorf("without a cause it is %v", err)
 	}
 }
