@@ -383,6 +383,47 @@ func TestSightings(t *testing.T) {
 	}
 }
 
+// A repository that a layer went to may be closed to this user by now, which
+// token servers say before anything is asked of it.
+func TestSightingRefused(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		r, s := newTestRegistry(t), newFakeStore(t, false)
+		_, whole := r.publication(t, s)
+		push := Output{Push: true, Compression: Gzip}
+		if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
+			t.Fatal(err)
+		}
+		r.store = withTokens(r.store, func(scope string) int {
+			if strings.Contains(scope, "team/runtime") {
+				return status
+			}
+			return http.StatusOK
+		})
+		whole.Runtimes[0].Tags = []string{r.host + "/other/app:1"}
+		results, err := publishing(s.engine(), push).Build(t.Context(), whole)
+		if err != nil || results[1].Digest == "" {
+			t.Errorf("%d: %v: %+v", status, err, results)
+		}
+	}
+}
+
+// withTokens is a registry that wants a token, with its token server, which
+// answers with what status says of a scope.
+func withTokens(store http.Handler, status func(scope string) int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		switch {
+		case request.URL.Path == "/token":
+			w.WriteHeader(status(request.FormValue("scope")))
+			_, _ = io.WriteString(w, `{"token":"t"}`)
+		case request.Header.Get("Authorization") == "":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+request.Host+`/token",service="s"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			store.ServeHTTP(w, request)
+		}
+	})
+}
+
 func TestInterruptedPush(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)

@@ -70,11 +70,11 @@ func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.D
 			if err != nil || !p.goesTo(ref.Context().Registry) {
 				continue
 			}
+			there := false
 			layer, err := puller.Layer(ctx, ref.(name.Digest))
-			if err != nil {
-				return nil, pushProblem(text, err)
+			if err == nil {
+				there, err = partial.Exists(layer)
 			}
-			there, err := partial.Exists(layer)
 			var refused *transport.Error
 			switch {
 			case errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError:
