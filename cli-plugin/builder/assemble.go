@@ -167,9 +167,9 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 		}
 		s.paths, s.descriptors = saved.Paths, saved.Descriptors
 		if t.engine.containerd {
-			err = t.engine.remember(t.deps.ID, saved.Descriptors)
+			remember(descriptorCache, t.deps.ID, saved.Descriptors)
 		}
-		return s, err
+		return s, nil
 	}
 	if t.engine.containerd {
 		var err error

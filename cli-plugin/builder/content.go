@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,11 +42,9 @@ func (p *publisher) content(ctx context.Context, base *material, w way) (*savedI
 
 // read returns what the layer says to set-up.
 func (b blob) read(ctx context.Context, w way) (_ layer, err error) {
-	file, cacheErr := w.cacheFile(b)
-	if cacheErr == nil {
-		if known, err := readListing(file); err == nil {
-			return known, nil
-		}
+	name := w.listing(b)
+	if known, err := readListing(name); err == nil {
+		return known, nil
 	}
 	content, err := b.Uncompressed()
 	if err != nil {
@@ -56,17 +52,19 @@ func (b blob) read(ctx context.Context, w way) (_ layer, err error) {
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 	entries, err := readLayer(contextReader{ctx, content}, w.keep)
-	if err == nil && cacheErr == nil {
-		_ = writeListing(file, entries) // else it is read again the next time
+	if err == nil {
+		writeListing(name, entries)
 	}
 	return entries, err
 }
 
-// cacheFile is where the listing of a layer is kept.
-func (w way) cacheFile(b blob) (string, error) {
-	dir, err := cacheDir("listings")
+// listingCache has what layers of registries say to set-up.
+const listingCache = "listings"
+
+// listing is the name of the layer's file in listingCache.
+func (w way) listing(b blob) string {
 	extra := strings.Join(slices.Sorted(maps.Keys(w.content)), "\x00")
-	return filepath.Join(dir, b.descriptor.Digest.Encoded()+"-"+shortHash(listingRevision+extra)), err
+	return b.descriptor.Digest.Encoded() + "-" + shortHash(listingRevision+extra)
 }
 
 // listingRevision is raised when a listing holds something else than before.
@@ -80,8 +78,8 @@ type listed struct {
 	Kept           bool
 }
 
-func readListing(file string) (layer, error) {
-	data, err := os.ReadFile(file)
+func readListing(name string) (layer, error) {
+	data, err := readCache(listingCache, name)
 	if err != nil {
 		return nil, err
 	}
@@ -98,14 +96,13 @@ func readListing(file string) (layer, error) {
 
 func fileOf(e listed) file { return file{e.Entry, e.Data, e.Kept} }
 
-func writeListing(file string, entries layer) error {
+func writeListing(name string, entries layer) {
 	all := make([]listed, len(entries))
 	for i, e := range entries {
 		all[i] = listed{e.name, e.hardLink, e.file.Entry, e.file.data, e.file.kept}
 	}
 	var data bytes.Buffer
-	if err := gob.NewEncoder(&data).Encode(all); err != nil {
-		return fmt.Errorf("encoding a layer's listing: %w", err)
+	if gob.NewEncoder(&data).Encode(all) == nil {
+		writeCache(listingCache, name, data.Bytes())
 	}
-	return writeCache(file, data.Bytes())
 }

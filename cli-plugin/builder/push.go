@@ -65,9 +65,7 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 		p.known[l.diffID] = l
 	}
 	for _, repository := range repositories {
-		if err := noteSightings(image.layers, repository); err != nil {
-			p.logf("note: %v", err)
-		}
+		noteSightings(image.layers, repository)
 	}
 	result.Digest = image.root.Digest.String()
 	if result.Traffic == nil {

@@ -2,10 +2,8 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -95,22 +93,19 @@ func (p *publisher) goesTo(registry name.Registry) bool {
 	return slices.ContainsFunc(p.repositories, func(r name.Repository) bool { return r.Registry == registry })
 }
 
+// sightingCache has the sightings of layers by their diff IDs.
+const sightingCache = "sightings"
+
 // sightings are those of a layer; without a cache there are none.
-func sightings(id digest.Digest) []sighting {
-	var known []sighting
-	file, err := cacheFile("sightings", id.String())
-	if err != nil {
-		return nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil || json.Unmarshal(data, &known) != nil {
+func sightings(id digest.Digest) (known []sighting) {
+	if !recall(sightingCache, id.String(), &known) {
 		return nil
 	}
 	return known
 }
 
 // noteSightings keeps where the layers of an image are now.
-func noteSightings(layers []blob, repository name.Repository) error {
+func noteSightings(layers []blob, repository name.Repository) {
 	for _, l := range layers {
 		known := sightings(l.diffID)
 		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.descriptor.Digest })
@@ -124,17 +119,6 @@ func noteSightings(layers []blob, repository name.Repository) error {
 		places = slices.DeleteFunc(places, func(place string) bool { return place == repository.Name() })
 		places = append([]string{repository.Name()}, places...)
 		known[i].Repositories = places[:min(len(places), maxSightings)]
-		data, err := json.Marshal(known)
-		if err != nil {
-			return err
-		}
-		file, err := cacheFile("sightings", l.diffID.String())
-		if err != nil {
-			return err
-		}
-		if err := writeCache(file, data); err != nil {
-			return err
-		}
+		remember(sightingCache, l.diffID.String(), known)
 	}
-	return nil
 }

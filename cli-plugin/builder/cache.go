@@ -1,0 +1,63 @@
+package builder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// cacheDir is a folder of this program in the user's cache folder.
+func cacheDir(kind string) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the cache folder: %w", err)
+	}
+	return filepath.Join(dir, "docker-openhands", kind), nil
+}
+
+// remember keeps something for recall. Where that cannot be done, it is found
+// out again the next time.
+func remember(kind, name string, what any) {
+	if data, err := json.Marshal(what); err == nil {
+		writeCache(kind, name+".json", data)
+	}
+}
+
+// recall tells whether it has read what remember kept.
+func recall(kind, name string, into any) bool {
+	data, err := readCache(kind, name+".json")
+	return err == nil && json.Unmarshal(data, into) == nil
+}
+
+// cacheFile is where something is kept.
+func cacheFile(kind, name string) (string, error) {
+	dir, err := cacheDir(kind)
+	return filepath.Join(dir, filepath.Base(name)), err
+}
+
+func readCache(kind, name string) ([]byte, error) {
+	file, err := cacheFile(kind, name)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
+// writeCache puts a file in place at once, so that no reader sees half of it,
+// or not at all.
+func writeCache(kind, name string, data []byte) {
+	file, err := cacheFile(kind, name)
+	if err != nil || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
+		return
+	}
+	part, err := os.CreateTemp(filepath.Dir(file), ".new-*")
+	if err != nil {
+		return
+	}
+	_, err = part.Write(data)
+	if errors.Join(err, part.Close()) != nil || os.Rename(part.Name(), file) != nil {
+		_ = os.Remove(part.Name())
+	}
+}
