@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -93,21 +92,25 @@ func (b blob) writeTo(ctx context.Context, archive *tar.Writer, name string) (er
 
 // writeWhole has write make the file name, which is there only when it is
 // whole.
-func writeWhole(name string, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".")
+func writeWhole(l *lease, name string, write func(io.Writer) error) (err error) {
+	part, err := l.part(name)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return notWritable(name, err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
+			err = errors.Join(err, os.Remove(part))
 		}
 	}()
 	err = errors.Join(write(file), file.Chmod(0o644), file.Close())
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), name); err != nil {
+	if err := os.Rename(part, name); err != nil {
 		return notWritable(name, err)
 	}
 	return nil

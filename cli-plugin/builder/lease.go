@@ -1,14 +1,14 @@
 package builder
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,10 +19,11 @@ import (
 )
 
 // A lease is over what a command makes for itself only and takes away again: a
-// folder, a name of an image, an image without a name, a container. It is a
-// file in the user's cache folder that is locked as long as the process lives.
-// Sweep finds the leases of processes that were killed, and takes away what
-// they left.
+// folder, a file that is not whole, a name of an image, an image without a
+// name, a container. It is a file in the user's cache folder that is locked as
+// long as the process lives; its lines are IDs of images and, quoted, paths of
+// files. Sweep finds the leases of processes that were killed, and takes away
+// what they left.
 type lease struct {
 	id     string
 	folder string       // removed with the lease; made by workFolder
@@ -35,9 +36,11 @@ const (
 )
 
 // lease returns a new lease.
-func (e *Engine) lease() *lease {
+func (e *Engine) lease() *lease { return newLease(e.id) }
+
+func newLease(engine string) *lease {
 	l := &lease{id: strings.ToLower(rand.Text())}
-	dir, err := e.leases()
+	dir, err := cacheDir(leaseFolder(engine))
 	if err != nil {
 		return l
 	}
@@ -50,13 +53,21 @@ func (e *Engine) lease() *lease {
 
 const folderSuffix = ".d"
 
-// leases is the folder of the leases on this engine.
-func (e *Engine) leases() (string, error) {
-	dir, err := cacheDir("leases")
-	if err != nil {
-		return "", err
+// leasesFolder has a folder for each engine in the user's cache folder.
+const leasesFolder = "leases"
+
+// leaseFolder is the folder of the leases on an engine, or, without its ID, of
+// those on this machine only.
+func leaseFolder(engine string) string { return filepath.Join(leasesFolder, shortHash(engine)) }
+
+// WorkFolder makes a folder for files that a command needs only until it calls
+// remove. If it is killed before, Sweep removes the folder.
+func WorkFolder() (dir string, remove func() error, err error) {
+	l := newLease("")
+	if dir, err = l.workFolder(); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("making a folder for temporary files: %w", err), l.end())
 	}
-	return filepath.Join(dir, shortHash(e.id)), nil
+	return dir, l.end, nil
 }
 
 // workFolder makes a folder.
@@ -69,15 +80,28 @@ func (l *lease) workFolder() (_ string, err error) {
 }
 
 // image puts an image under the lease that has no name yet.
-func (l *lease) image(id string) error {
+func (l *lease) image(id string) error { return l.note(id) }
+
+// part is a file in the folder of name, for that to be made of. Its owner
+// removes or renames it.
+func (l *lease) part(name string) (string, error) {
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	part := filepath.Join(filepath.Dir(full), "."+filepath.Base(full)+"."+l.id[:10])
+	return part, l.note(strconv.Quote(part))
+}
+
+func (l *lease) note(line string) error {
 	if l.lock == nil {
 		return nil
 	}
 	file, err := os.OpenFile(l.lock.Path(), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return fmt.Errorf("noting the image %s: %w", id, err)
+		return fmt.Errorf("noting %s: %w", line, err)
 	}
-	_, err = fmt.Fprintln(file, id)
+	_, err = fmt.Fprintln(file, line)
 	return errors.Join(err, file.Close())
 }
 
@@ -94,32 +118,22 @@ func (l *lease) end() error {
 	return err
 }
 
-// Sweep takes away what commands of the same user left on this engine and in
-// the cache folder because they were killed.
+// Sweep takes away what commands of the same user left on this engine and on
+// this machine because they were killed.
 func (e *Engine) Sweep(ctx context.Context) error {
-	dir, err := e.leases()
+	dir, err := cacheDir(leasesFolder)
 	if err != nil {
 		return nil // then there are no leases
 	}
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking for what killed commands left: %w", err)
-	}
-	var errs []error
-	for _, entry := range entries {
-		if entry.IsDir() {
+	names, err := fs.Glob(os.DirFS(dir), "*/*")
+	errs := []error{err}
+	for _, name := range names {
+		if strings.HasSuffix(name, folderSuffix) {
 			continue
 		}
-		lock, err := tryLock(filepath.Join(dir, entry.Name()))
+		lock, err := tryLock(filepath.Join(dir, name))
 		if err == nil && lock != nil {
-			if err = e.sweep(ctx, entry.Name(), lock.Path()); err == nil {
-				dropLock(lock)
-			} else {
-				err = errors.Join(err, lock.Unlock())
-			}
+			err = e.sweep(ctx, lock)
 		}
 		errs = append(errs, err)
 	}
@@ -159,25 +173,53 @@ func (e *Engine) removeContainers(ctx context.Context, which client.Filters, cho
 	return nil
 }
 
-// sweep takes away what is under the lease id.
-func (e *Engine) sweep(ctx context.Context, id, file string) error {
-	if e.absent != nil {
-		return os.RemoveAll(file + folderSuffix)
+// sweep takes away what is under the lease that is locked. What other engines
+// have of it stays, and then the lease.
+func (e *Engine) sweep(ctx context.Context, lock *flock.Flock) error {
+	images, err := sweepFiles(lock.Path())
+	folder := filepath.Join(leasesFolder, filepath.Base(filepath.Dir(lock.Path())))
+	own := folder == leaseFolder(e.id)
+	if err == nil && own && e.absent == nil {
+		err = e.sweepImages(ctx, filepath.Base(lock.Path()), images)
 	}
+	if err != nil || !own && folder != leaseFolder("") {
+		return errors.Join(err, lock.Unlock())
+	}
+	dropLock(lock)
+	return nil
+}
+
+// sweepFiles removes the files that are under a lease, and returns the images.
+func sweepFiles(lease string) (images []string, err error) {
+	notes, err := os.ReadFile(lease)
+	if err != nil {
+		return nil, err
+	}
+	errs := []error{os.RemoveAll(lease + folderSuffix)}
+	for line := range strings.Lines(string(notes)) {
+		line = strings.TrimSuffix(line, "\n")
+		file, err := strconv.Unquote(line)
+		if err != nil {
+			images = append(images, line)
+		} else if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return images, errors.Join(errs...)
+}
+
+// sweepImages takes away what the engine has under the lease id.
+func (e *Engine) sweepImages(ctx context.Context, id string, images []string) error {
 	if err := e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel+"="+id), nil); err != nil {
 		return err
 	}
 	if _, err := e.api.ImageRemove(ctx, leaseName+id, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing the name %s%s: %w", leaseName, id, err)
 	}
-	images, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(images)); lines.Scan(); {
-		if err := e.removeNameless(ctx, lines.Text()); err != nil {
+	for _, image := range images {
+		if err := e.removeNameless(ctx, image); err != nil {
 			return err
 		}
 	}
-	return os.RemoveAll(file + folderSuffix)
+	return nil
 }

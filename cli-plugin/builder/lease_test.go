@@ -2,7 +2,11 @@ package builder
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -19,6 +23,7 @@ type fakeLeftovers struct {
 	client.APIClient
 	containers map[string]string   // ID by lease
 	images     map[string]bool     // names and nameless IDs
+	parts      map[string]string   // files by lease
 	strays     []container.Summary // never started
 	removed    []string
 	fail       error
@@ -81,6 +86,14 @@ func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *lease {
 	if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	part, err := l.part(filepath.Join(t.TempDir(), "app.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(part, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.parts[l.id] = part
 	for _, id := range []string{"sha256:nameless-" + l.id, "sha256:named", "sha256:never loaded"} {
 		if err := l.image(id); err != nil {
 			t.Fatal(err)
@@ -98,7 +111,7 @@ func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *lease {
 
 func TestSweep(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}}
+	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}, parts: map[string]string{}}
 	e, other := &Engine{api: f, id: "one"}, &Engine{api: f, id: "two"}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Errorf("without a cache folder: %v", err)
@@ -106,7 +119,6 @@ func TestSweep(t *testing.T) {
 	alive := f.leave(t, e, false)
 	elsewhere := f.leave(t, other, true)
 	killed := f.leave(t, e, true)
-
 	f.fail = os.ErrDeadlineExceeded
 	if err := e.Sweep(t.Context()); err == nil {
 		t.Error("it does not tell that the engine failed")
@@ -124,7 +136,12 @@ func TestSweep(t *testing.T) {
 	for _, l := range []*lease{alive, elsewhere} {
 		wantContainers[l.id] = "container of " + l.id
 		wantImages["sha256:nameless-"+l.id], wantImages[leaseName+l.id] = true, true
-		if _, err := os.Stat(filepath.Join(l.folder, "Dockerfile")); err != nil {
+		if _, err := os.Stat(l.lock.Path()); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{filepath.Join(alive.folder, "Dockerfile"), f.parts[alive.id]} {
+		if _, err := os.Stat(name); err != nil {
 			t.Error(err)
 		}
 	}
@@ -134,7 +151,8 @@ func TestSweep(t *testing.T) {
 	if diff := cmp.Diff(wantImages, f.images); diff != "" {
 		t.Errorf("images: %s", diff)
 	}
-	for _, name := range []string{killed.folder, killed.lock.Path()} {
+	// Of another engine's, that is what is on this machine.
+	for _, name := range []string{killed.folder, killed.lock.Path(), f.parts[killed.id], elsewhere.folder, f.parts[elsewhere.id]} {
 		if _, err := os.Stat(name); err == nil {
 			t.Errorf("%s is left", name)
 		}
@@ -143,11 +161,77 @@ func TestSweep(t *testing.T) {
 	if err := alive.end(); err != nil {
 		t.Error(err)
 	}
-	dir, err := e.leases()
+	dir, err := cacheDir(leaseFolder(e.id))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("%v %v are left", err, entries)
 	}
+}
+
+// A process that is killed leaves files, which a command on any engine removes.
+func TestKilledProcess(t *testing.T) {
+	const dest = "OPENHANDS_TEST_ARCHIVE"
+	if name := os.Getenv(dest); name != "" {
+		t.Fatal(leaveFiles(name))
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv(dest, filepath.Join(t.TempDir(), "a \"new\" app.tar"))
+	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$")
+	victim.Stderr = os.Stderr
+	said, err := victim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := victim.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	if err := json.NewDecoder(said).Decode(&left); err != nil {
+		t.Error(err)
+	}
+	if err := victim.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = victim.Wait() // it was killed
+	parts, err := filepath.Glob(filepath.Join(filepath.Dir(os.Getenv(dest)), ".*"))
+	if left = append(left, parts...); err != nil || len(left) != 3 {
+		t.Fatalf("it leaves %q, %v", left, err)
+	}
+	for _, name := range left {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := NoEngine("amd64", errors.New("none")).Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, name := range left {
+		if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// leaveFiles is killed before it ends.
+func leaveFiles(archive string) error {
+	folder, _, err := WorkFolder()
+	if err != nil {
+		return err
+	}
+	l := newLease("some engine")
+	layers, err := l.workFolder()
+	if err != nil {
+		return err
+	}
+	return writeWhole(l, archive, func(w io.Writer) error {
+		_, err := io.WriteString(w, "half")
+		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode([]string{folder, layers}))
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or who would is gone
+		return err
+	})
 }

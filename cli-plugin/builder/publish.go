@@ -392,7 +392,7 @@ func (p *publisher) write(ctx context.Context, image artifact, result *Result) e
 	if p.Output.File == "-" {
 		return write(p.Output.Stdout)
 	}
-	if err := writeWhole(p.Output.File, write); err != nil {
+	if err := writeWhole(p.spool.lease, p.Output.File, write); err != nil {
 		return err
 	}
 	p.logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())

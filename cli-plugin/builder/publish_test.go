@@ -534,11 +534,12 @@ func fromLayout(t *testing.T, file, id string) v1.Image {
 
 // A failure leaves the archive that was there before.
 func TestArchiveIsWholeOrNotThere(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	file := filepath.Join(t.TempDir(), "app.tar")
 	if err := os.WriteFile(file, []byte("before"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := writeWhole(file, func(w io.Writer) error {
+	err := writeWhole(newLease(""), file, func(w io.Writer) error {
 		_, err := w.Write([]byte("half"))
 		return errors.Join(err, context.Canceled)
 	})

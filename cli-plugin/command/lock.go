@@ -2,10 +2,12 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -54,14 +56,19 @@ installs those of the builder base's suite.`,
 
 // refreshPins makes the pins of all components in folder anew before it writes
 // any of them.
-func refreshPins(ctx context.Context, folder string, write bool) ([]pins.File, error) {
+func refreshPins(ctx context.Context, folder string, write bool) (files []pins.File, err error) {
 	components, err := pins.Find(folder)
 	if err != nil {
 		return nil, err
 	}
-	files := []pins.File{}
+	work, remove, err := builder.WorkFolder()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	files = []pins.File{} // none is no null in JSON
 	for _, component := range components {
-		found, err := pins.Refresh(ctx, component)
+		found, err := pins.Refresh(ctx, component, work)
 		if err != nil {
 			return nil, err
 		}

@@ -60,13 +60,12 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 	if len(r.Hashes) == 0 {
 		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", r.Version)
 	}
-	dir, err := os.MkdirTemp("", "docker-openhands-")
+	work, remove, err := builder.WorkFolder()
 	if err != nil {
-		return nil, nil, fmt.Errorf("making a folder for the sources: %w", err)
+		return nil, nil, err
 	}
-	remove := func() error { return os.RemoveAll(dir) }
-	unpacked := filepath.Join(dir, "source")
-	if err := r.Unpack(ctx, filepath.Join(cache, "docker-openhands"), unpacked); err != nil {
+	unpacked, err := r.Unpack(ctx, filepath.Join(cache, "docker-openhands"), work)
+	if err != nil {
 		return nil, nil, errors.Join(problem.Classify(ctx, err), remove())
 	}
 	source, err := traditional.Open(unpacked)

@@ -80,14 +80,13 @@ func escape(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// Refresh makes all pins of the component in folder anew and returns them,
-// without writing them there.
-func Refresh(ctx context.Context, folder string) ([]File, error) {
-	scratch, err := os.MkdirTemp("", "docker-openhands-pins-")
+// Refresh makes all pins of the component in folder anew, below work, and
+// returns them.
+func Refresh(ctx context.Context, folder, work string) ([]File, error) {
+	scratch, err := os.MkdirTemp(work, "")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for new pins: %w", err)
 	}
-	defer os.RemoveAll(scratch)
 	if err := os.CopyFS(scratch, os.DirFS(folder)); err != nil {
 		return nil, fmt.Errorf("copying %s: %w", folder, err)
 	}

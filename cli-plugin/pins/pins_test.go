@@ -96,7 +96,7 @@ func TestRefresh(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			clients(t, map[string]string{"uv": uv, "npm": npm})
 			dir := component(t, test.files)
-			got, err := Refresh(t.Context(), dir)
+			got, err := Refresh(t.Context(), dir, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestRefresh(t *testing.T) {
 			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreUnexported(File{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			again, err := Refresh(t.Context(), dir)
+			again, err := Refresh(t.Context(), dir, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestRefreshFails(t *testing.T) {
 				scripts["uv"] = test.uv
 			}
 			clients(t, scripts)
-			_, err := Refresh(t.Context(), component(t, python))
+			_, err := Refresh(t.Context(), component(t, python), t.TempDir())
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != problem.NoLock || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)

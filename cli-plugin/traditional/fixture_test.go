@@ -137,8 +137,8 @@ func released(t *testing.T) *Source {
 	if len(r.Hashes) == 0 {
 		t.Fatal("no hash of the release is known")
 	}
-	dir := filepath.Join(t.TempDir(), "source")
-	if err := r.Unpack(t.Context(), filepath.Join(cache, "docker-openhands"), dir); err != nil {
+	dir, err := r.Unpack(t.Context(), filepath.Join(cache, "docker-openhands"), t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return open(t, dir)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -51,38 +50,36 @@ func New(version, known string) (Release, error) {
 
 var validVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.]{0,40}$`)
 
-// Unpack puts the sources into the folder dir, which it makes. Archives are
-// kept in the folder cache, and their hashes are checked each time.
-func (r Release) Unpack(ctx context.Context, cache, dir string) error {
-	archive, err := r.archive(ctx, filepath.Join(cache, project, r.Version))
+// Unpack puts the sources into a folder that it makes below work, which has to
+// be empty. Archives are kept in the folder cache where they can be, and their
+// hashes are checked each time.
+func (r Release) Unpack(ctx context.Context, cache, work string) (string, error) {
+	archive, err := r.archive(ctx, filepath.Join(cache, project, r.Version), work)
 	if err != nil {
-		return err
+		return "", err
 	}
+	dir := filepath.Join(work, "source")
 	if filepath.Ext(archive) == ".whl" {
 		err = unpackWheel(archive, dir)
 	} else {
 		err = unpackSource(archive, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", archive, err)
+		return "", fmt.Errorf("unpacking %s: %w", archive, err)
 	}
-	return nil
+	return dir, nil
 }
 
 // archive returns the archive of the release out of the folder cache, where
 // it is put first if it is not there or not the right one.
-func (r Release) archive(ctx context.Context, cache string) (string, error) {
+func (r Release) archive(ctx context.Context, cache, work string) (string, error) {
 	if kept, ok := r.kept(cache); ok {
 		return kept, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(cache), 0o755); err != nil {
-		return "", fmt.Errorf("making the cache folder: %w", err)
+	scratch := filepath.Join(work, "download")
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return "", fmt.Errorf("making a folder for a download: %w", err)
 	}
-	scratch, err := os.MkdirTemp(filepath.Dir(cache), ".new-")
-	if err != nil {
-		return "", fmt.Errorf("making the cache folder: %w", err)
-	}
-	defer os.RemoveAll(scratch)
 	fetched, err := r.download(ctx, scratch)
 	if err == nil {
 		err = r.check(fetched)
@@ -97,11 +94,9 @@ func (r Release) archive(ctx context.Context, cache string) (string, error) {
 	if kept, ok := r.kept(cache); ok { // another process was faster
 		return kept, nil
 	}
-	if err := os.RemoveAll(cache); err != nil {
-		return "", fmt.Errorf("clearing the cache folder: %w", err)
-	}
-	if err := os.Rename(filepath.Dir(fetched), cache); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("keeping %s in the cache folder: %w", filepath.Base(fetched), err)
+	err = errors.Join(os.RemoveAll(cache), os.MkdirAll(filepath.Dir(cache), 0o755))
+	if err != nil || os.Rename(filepath.Dir(fetched), cache) != nil {
+		return fetched, nil // and again the next time
 	}
 	return only(cache)
 }

@@ -106,8 +106,8 @@ func put(t *testing.T, path string, data []byte) {
 // unpacked is the content of the package in what Unpack made.
 func unpacked(t *testing.T, r Release, cache string) (string, error) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "source")
-	if err := r.Unpack(t.Context(), cache, dir); err != nil {
+	dir, err := r.Unpack(t.Context(), cache, t.TempDir())
+	if err != nil {
 		return "", err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "openhands/__init__.py"))
@@ -136,6 +136,9 @@ func TestUnpack(t *testing.T) {
 	if got, err := unpacked(t, r, cache); err != nil || got != "source" {
 		t.Fatalf("an index with both: %q, %v", got, err)
 	}
+	if got, err := unpacked(t, r, filepath.Join(cache, project, "0.0.1", "openhands_ai-0.0.1.tar.gz")); err != nil || got != "source" {
+		t.Errorf("a cache that cannot be a folder: %q, %v", got, err)
+	}
 	if _, err := unpacked(t, Release{Version: "0.0.1", Hashes: []string{digest(nil)}}, t.TempDir()); !isNoRelease(err) {
 		t.Errorf("a wrong hash: %v", err)
 	}
@@ -151,9 +154,9 @@ func TestUnpack(t *testing.T) {
 	if _, err := unpacked(t, r, cache); !isNoRelease(err) {
 		t.Errorf("a damaged archive and no index: %v", err)
 	}
-	left, err := filepath.Glob(filepath.Join(cache, project, ".new-*"))
-	if err != nil || left != nil {
-		t.Errorf("left behind: %q, %v", left, err)
+	left, err := filepath.Glob(filepath.Join(cache, project, "*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("the cache holds %q, %v", left, err)
 	}
 }
 
