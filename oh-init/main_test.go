@@ -256,6 +256,25 @@ func TestStart(t *testing.T) {
 	if err != nil || string(out) != want {
 		t.Errorf("%v, output %q, want %q", err, out, want)
 	}
+
+	// A home that is there is its user's, links to root's files and all.
+	passwd, err := os.ReadFile(root + "/etc/passwd")
+	check(t, err)
+	for name, target := range map[string]string{".bashrc": "/etc/ld.so.preload", ".bash_profile": "/etc/passwd"} {
+		link := root + "/home/openhands/" + name
+		check(t, os.RemoveAll(link))
+		check(t, os.Symlink(target, link))
+		check(t, os.Lchown(link, payload.DefaultID, payload.DefaultID))
+	}
+	if out, err := container(t, root, "true").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v, output %q", err, out)
+	}
+	if after, err := os.ReadFile(root + "/etc/passwd"); err != nil || !bytes.Equal(passwd, after) {
+		t.Errorf("%v, passwd is now\n%s", err, after)
+	}
+	if _, err := os.Lstat(root + "/etc/ld.so.preload"); err == nil {
+		t.Error("a link of the user's was written through")
+	}
 }
 
 func TestDoctor(t *testing.T) {

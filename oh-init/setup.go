@@ -35,17 +35,3 @@ func setUp(args []string, stdout, _ io.Writer) (int, error) {
 	}
 	return 0, setup.Apply(*root, changes)
 }
-
-// restore makes the folders that a volume mounted at start can hide.
-func restore(user string) error {
-	view, err := setup.DirView("/")
-	if err != nil {
-		return err
-	}
-	defer view.Close()
-	changes, err := setup.PlanDirectories(view, user)
-	if err != nil {
-		return err
-	}
-	return setup.Apply("/", changes)
-}

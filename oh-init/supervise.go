@@ -20,6 +20,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 )
 
 const (
@@ -41,8 +42,8 @@ func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 		argv = []string{payload.Bin + "/oh-action-execution-server"}
 	}
 	if os.Geteuid() == 0 {
-		if err := restore(*name); err != nil {
-			fmt.Fprintln(stderr, "oh-init: going on without:", err)
+		if err := setup.Restore("/", *name); err != nil {
+			fmt.Fprintln(stderr, "oh-init: going on without what could not be made:", err)
 		}
 	}
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/internal/folder"
 )
 
 // unchanged is what chown(2) takes for an ID that stays.
@@ -64,15 +66,7 @@ func (c *call) chown() error {
 			}
 			continue
 		}
-		_ = filepath.WalkDir(c.path(file), func(path string, _ fs.DirEntry, err error) error {
-			if err == nil {
-				err = chownFile(path, uid, gid, false)
-			}
-			if err != nil {
-				report(err)
-			}
-			return nil
-		})
+		owners{uid, gid, report}.changeTree(c.path(file))
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d files could not be changed", failed)
@@ -86,14 +80,68 @@ func chownFile(path string, uid, gid int, follow bool) error {
 		change, stat = os.Chown, os.Stat
 	}
 	info, err := stat(path)
-	if err != nil {
+	if err != nil || owns(info, uid, gid) {
 		return err
 	}
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if ok && (uid == unchanged || int(s.Uid) == uid) && (gid == unchanged || int(s.Gid) == gid) {
-		return nil
-	}
 	return change(path, uid, gid)
+}
+
+func owns(info fs.FileInfo, uid, gid int) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (uid == unchanged || int(s.Uid) == uid) && (gid == unchanged || int(s.Gid) == gid)
+}
+
+// owners is a change of owners that goes on after an error.
+type owners struct {
+	uid, gid int
+	report   func(error)
+}
+
+// changeTree changes what is at path and below. Its files' new owner may be at
+// work there already: folders are entered one by one, none through a link.
+func (o owners) changeTree(path string) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		o.report(err)
+		return
+	}
+	parent, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		o.report(err)
+		return
+	}
+	defer parent.Close()
+	name, _ := filepath.Rel(filepath.Dir(path), path) // "." for the root folder
+	o.change(parent, name)
+}
+
+func (o owners) change(parent *os.Root, name string) {
+	failed := func(err error) {
+		o.report(fmt.Errorf("%s: %w", filepath.Join(parent.Name(), name), err))
+	}
+	info, err := parent.Lstat(name)
+	if err == nil && !owns(info, o.uid, o.gid) {
+		err = parent.Lchown(name, o.uid, o.gid)
+	}
+	if err != nil {
+		failed(err)
+	}
+	if info == nil || !info.IsDir() {
+		return
+	}
+	dir, err := folder.Enter(parent, name)
+	if err != nil {
+		failed(err)
+		return
+	}
+	defer dir.Close()
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil {
+		failed(err)
+	}
+	for _, entry := range entries {
+		o.change(dir, entry.Name())
+	}
 }
 
 // owner reads [OWNER][:[GROUP]]. "OWNER:" stands for the primary group of

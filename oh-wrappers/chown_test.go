@@ -2,9 +2,12 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestChown(t *testing.T) {
@@ -63,5 +66,35 @@ func TestChownLeavesAlone(t *testing.T) {
 	must(t, err)
 	if info.Mode()&os.ModeSetuid == 0 {
 		t.Error("the setuid bit is gone")
+	}
+}
+
+// Whoever gets the files of a tree can be at work there while it changes hands:
+// here a folder and a link to root's files take turns.
+func TestChownStaysInTree(t *testing.T) {
+	root := newRoot(t, map[string]string{"/srv/dir/file": "", "/root/file": ""})
+	must(t, os.Symlink("../root", root+"/srv/link"))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, root+"/srv/dir", unix.AT_FDCWD, root+"/srv/link", unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	for i := range 2000 {
+		c, _, _ := newCall(root, nil, "chown", "-Rf", strconv.Itoa(2000+i), "/srv")
+		_ = c.dispatch() // what is replaced meanwhile is an error
+	}
+	close(stop)
+	<-stopped
+	info, err := os.Stat(root + "/root/file")
+	must(t, err)
+	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
+		t.Errorf("a file outside of the tree belongs to %d", uid)
 	}
 }

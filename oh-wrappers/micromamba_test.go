@@ -126,7 +126,8 @@ func TestServerStartWithoutWorkspace(t *testing.T) {
 	argv := strings.Fields(serverCommand)
 	o, err := inside(t, serverRoot(t), 1000, environ{"PATH=/bin"}, "", argv[0], argv...)
 	must(t, err)
-	if !strings.Contains(o.Messages, "files that the browser fetches and settings of the editor will be lost: mkdir /workspace: permission denied") {
+	if !strings.Contains(o.Messages, "files that the browser fetches and settings of the editor will be lost: making /workspace: ") ||
+		!strings.Contains(o.Messages, "permission denied") {
 		t.Errorf("message %q", o.Messages)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -206,25 +207,36 @@ func (c *call) changesUser() bool {
 // SANDBOX_GROUP_ID or root.
 func (c *call) makeFolders(folders []string, accounts *accounts, owner string) error {
 	defer syscall.Umask(syscall.Umask(0o002))
-	for _, folder := range folders {
-		err := os.Mkdir(c.path(folder), 0o775)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		user, ok := accounts.user(owner)
-		if c.ids.euid != 0 || !ok {
-			continue
-		}
-		gid, ok := accounts.resolveGroup(c.env.get("SANDBOX_GROUP_ID"))
-		if !ok {
-			gid = 0
-		}
-		if err := os.Lchown(c.path(folder), user.uid, gid); err != nil {
-			return err
+	for _, path := range folders {
+		if err := c.makeFolder(path, accounts, owner); err != nil {
+			return fmt.Errorf("making %s: %w", path, err)
 		}
 	}
 	return nil
+}
+
+// makeFolder leaves alone what is there. Users can write to the workspace: what
+// is given to one of them is the very folder that was made.
+func (c *call) makeFolder(absolute string, accounts *accounts, owner string) error {
+	parent, err := os.OpenRoot(c.path(path.Dir(absolute)))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	name := path.Base(absolute)
+	if err := parent.Mkdir(name, 0o775); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	user, ok := accounts.user(owner)
+	if c.ids.euid != 0 || !ok {
+		return nil
+	}
+	gid, ok := accounts.resolveGroup(c.env.get("SANDBOX_GROUP_ID"))
+	if !ok {
+		gid = 0
+	}
+	return folder.Give(parent, name, user.uid, gid)
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 )
 
@@ -313,29 +314,63 @@ func (c *call) makeHome(user account) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
+	parent, err := os.OpenRoot(filepath.Dir(dir))
+	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.path("/etc/skel")); err == nil {
-		if err := os.CopyFS(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
+	defer parent.Close()
+	attributes := folder.Attributes{Mode: 0o755, UID: user.uid, GID: user.gid}
+	err = folder.Make(parent, filepath.Base(dir), attributes, func(dir *os.Root) error {
+		if err := copyTree(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
 			return fmt.Errorf("copying /etc/skel: %w", err)
 		}
+		if !slices.ContainsFunc([]string{".bash_profile", ".bash_login", ".profile"}, func(name string) bool {
+			_, err := dir.Lstat(name)
+			return err == nil
+		}) {
+			if err := dir.WriteFile(".profile", []byte(home.Profile), 0o644); err != nil {
+				return err
+			}
+		}
+		return fs.WalkDir(dir.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
+			if err != nil || name == "." {
+				return err
+			}
+			return dir.Lchown(name, user.uid, user.gid)
+		})
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	if !slices.ContainsFunc([]string{".bash_profile", ".bash_login", ".profile"}, func(name string) bool {
-		_, err := os.Lstat(dir + "/" + name)
-		return err == nil
-	}) {
-		if err := os.WriteFile(dir+"/.profile", []byte(home.Profile), 0o644); err != nil {
+	return err
+}
+
+// copyTree copies the files, links and folders of tree, which need not exist.
+func copyTree(dir *os.Root, tree fs.FS) error {
+	return fs.WalkDir(tree, ".", func(name string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == "." {
+			return fs.SkipAll
+		}
+		if err != nil || name == "." {
 			return err
 		}
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		switch e.Type() {
+		case fs.ModeDir:
+			return dir.Mkdir(name, 0o755)
+		case fs.ModeSymlink:
+			target, err := fs.ReadLink(tree, name)
+			return errors.Join(err, dir.Symlink(target, name))
+		case 0:
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			text, err := fs.ReadFile(tree, name)
+			if err != nil {
+				return err
+			}
+			return dir.WriteFile(name, text, info.Mode().Perm())
 		}
-		return os.Lchown(path, user.uid, user.gid)
+		return nil
 	})
 }

@@ -7,11 +7,16 @@
 package home
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/internal/folder"
 )
 
 // ReadBashrc has a login bash read .bashrc, in which OpenHands keeps
@@ -34,9 +39,9 @@ export PATH
 `
 )
 
-// folder is where Find makes homes: the one place that every container has
+// temporary is where Find makes homes: the one place that every container has
 // for every user.
-const folder = "/tmp"
+const temporary = "/tmp"
 
 // Find returns the first of the wanted folders that this process may write to.
 // Where there is none it is /tmp/home-UID, which is made if need be: readable
@@ -49,21 +54,25 @@ func Find(root string, wanted ...string) (string, error) {
 			return dir, nil
 		}
 	}
-	dir := filepath.Join(folder, "home-"+strconv.Itoa(os.Geteuid()))
-	err := os.Mkdir(root+dir, 0o700)
-	switch {
-	case err == nil:
-		return dir, furnish(root + dir)
-	case private(root + dir):
-		return dir, nil
-	case !os.IsExist(err):
+	parent, err := os.OpenRoot(root + temporary)
+	if err != nil {
 		return "", fmt.Errorf("making a home: %w", err)
 	}
-	made, err := os.MkdirTemp(root+folder, filepath.Base(dir)+"-")
-	if err != nil {
-		return "", fmt.Errorf("making a home, as %s is another user's: %w", dir, err)
+	defer parent.Close()
+	name := "home-" + strconv.Itoa(os.Geteuid())
+	attributes := folder.Attributes{Mode: 0o700, UID: -1, GID: -1}
+	err = folder.Make(parent, name, attributes, furnish)
+	if errors.Is(err, fs.ErrExist) {
+		if private(parent, name) {
+			return filepath.Join(temporary, name), nil
+		}
+		name += "-" + rand.Text()
+		err = folder.Make(parent, name, attributes, furnish)
 	}
-	return filepath.Join(folder, filepath.Base(made)), furnish(made)
+	if err != nil {
+		return "", fmt.Errorf("making a home: %w", err)
+	}
+	return filepath.Join(temporary, name), nil
 }
 
 // usable reports whether dir can be the home of this process.
@@ -76,9 +85,9 @@ func usable(root, dir string) bool {
 	return err == nil && info.IsDir()
 }
 
-// private reports whether path is a folder that nobody else can write to.
-func private(path string) bool {
-	info, err := os.Lstat(path)
+// private reports whether name is a folder that nobody else can write to.
+func private(parent *os.Root, name string) bool {
+	info, err := parent.Lstat(name)
 	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
 		return false
 	}
@@ -86,11 +95,6 @@ func private(path string) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-func furnish(dir string) error {
-	for name, text := range map[string]string{".profile": Profile, ".bashrc": Bashrc} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("making a home: %w", err)
-		}
-	}
-	return nil
+func furnish(dir *os.Root) error {
+	return errors.Join(dir.WriteFile(".profile", []byte(Profile), 0o644), dir.WriteFile(".bashrc", []byte(Bashrc), 0o644))
 }

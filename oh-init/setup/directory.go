@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/home"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // systemDirectories makes what every program takes for granted.
@@ -17,38 +16,36 @@ func (s *stage) systemDirectories() error {
 			return err
 		}
 	}
-	return s.temporary()
-}
-
-// temporary sees to it that everybody can write to /tmp and /var/tmp.
-func (s *stage) temporary() error {
-	const mode = fs.ModeSticky | 0o777
 	for _, dir := range []string{"/tmp", "/var/tmp"} {
-		resolved, _, err := s.mkdir(dir, mode, 0, 0)
-		if err != nil {
+		if err := s.temporary(dir); err != nil {
 			return err
-		}
-		e, _, err := s.lstat(resolved)
-		if err != nil {
-			return err
-		}
-		if e.Mode.Perm() != 0o777 {
-			s.staged[resolved] = Change{Path: resolved, Mode: fs.ModeDir | mode, UID: e.UID, GID: e.GID}
 		}
 	}
 	return nil
 }
 
-// userDirectories makes the user's home and the workspace. The workspace
-// belongs to group root, and what is made in it too, so that a container that
-// runs as an arbitrary user ID in group 0 can write there.
-func (s *stage) userDirectories(user account) error {
-	if err := s.home(user, 0o755); err != nil {
+// temporaryMode lets everybody write, and nobody take away what is another's.
+const temporaryMode = fs.ModeSticky | 0o777
+
+// temporary sees to it that dir is a folder for everybody's temporary files.
+func (s *stage) temporary(dir string) error {
+	resolved, _, err := s.mkdir(dir, temporaryMode, 0, 0)
+	if err != nil {
 		return err
 	}
-	return s.workspace(payload.Workspace, user)
+	e, _, err := s.lstat(resolved)
+	if err != nil {
+		return err
+	}
+	if e.Mode&temporaryMode != temporaryMode {
+		s.staged[resolved] = Change{Path: resolved, Mode: e.Mode | temporaryMode, UID: e.UID, GID: e.GID}
+	}
+	return nil
 }
 
+// workspace makes a folder for the user's work. It belongs to group root, and
+// what is made in it too, so that a container that runs as an arbitrary user ID
+// in group 0 can write there.
 func (s *stage) workspace(folder string, user account) error {
 	_, _, err := s.mkdir(folder, fs.ModeSetgid|0o775, user.uid, 0)
 	return err
@@ -65,9 +62,12 @@ func (s *stage) rootHome() error {
 
 const skeleton = "/etc/skel"
 
-// home makes an account's home folder from the base's skeleton, and sees to it
-// that a login bash reads .bashrc there: OpenHands keeps environment variables
-// in that file and expects each new session to have them.
+// homeMode is that of the user's home.
+const homeMode = 0o755
+
+// home makes an account's home folder from the skeleton, and sees to it that a
+// login bash reads .bashrc there: OpenHands keeps environment variables in that
+// file and expects each new session to have them.
 func (s *stage) home(a account, mode fs.FileMode) error {
 	if a.home == "/" {
 		return nil
@@ -96,12 +96,19 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 func (s *stage) readsBashrc(a account) error {
 	for _, name := range []string{".bash_profile", ".bash_login", ".profile"} {
 		file := path.Join(a.home, name)
-		content, _, ok, err := s.read(file)
+		_, e, ok, err := s.resolve(file)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			continue
+		}
+		if e.Mode&fs.ModeSymlink != 0 {
+			return nil // not followed: what it leads to is not for this to change
+		}
+		content, _, _, err := s.read(file)
+		if err != nil {
+			return err
 		}
 		if strings.Contains(string(content), ".bashrc") {
 			return nil

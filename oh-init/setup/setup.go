@@ -1,11 +1,12 @@
 // Package setup decides what a base image lacks to host the payload: an
 // account, its home, a shell at /bin/bash, a writable /tmp, root certificates,
-// sudo. It is a pure function from a view of a root file system to a list of
-// changes, so that a layer made from a base's tar streams, a RUN instruction
-// in a Dockerfile and the start of a container all come to the same result.
+// sudo. Plan is a pure function from a view of a root file system to a list of
+// changes, so that a layer made from a base's tar streams and a RUN instruction
+// in a Dockerfile come to the same result. Restore makes the part of it anew
+// that a container can lack at its start.
 //
-// What the base has stays as it is. A second Plan over the result of the first
-// is empty.
+// What is there stays as it is, but for lines that are added to files of the
+// base. A second Plan over the result of the first is empty.
 package setup
 
 import (
@@ -84,7 +85,8 @@ func Plan(root View, o Options) ([]Change, error) {
 		s.programs,
 		s.loginPath,
 		s.certificates,
-		func() error { return s.userDirectories(user) },
+		func() error { return s.home(user, homeMode) },
+		func() error { return s.workspace(payload.Workspace, user) },
 		func() error {
 			if !o.Project {
 				return nil
@@ -100,26 +102,6 @@ func Plan(root View, o Options) ([]Change, error) {
 		},
 	} {
 		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	return s.changes()
-}
-
-// PlanDirectories returns the part of Plan that a volume mounted over the root
-// file system can hide: /tmp and, if root knows the user, that account's home
-// and the workspace.
-func PlanDirectories(root View, user string) ([]Change, error) {
-	s := newStage(root)
-	if err := s.temporary(); err != nil {
-		return nil, err
-	}
-	account, ok, err := s.lookup(user)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		if err := s.userDirectories(account); err != nil {
 			return nil, err
 		}
 	}

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
@@ -250,26 +248,5 @@ func TestLinksStayInside(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(root, outside, "passwd")); err != nil {
 		t.Error(err)
-	}
-}
-
-// What a volume hides comes back, and no more than that.
-func TestPlanDirectories(t *testing.T) {
-	root := t.TempDir()
-	debian(debianPasswd, debianGroup).unpack(t, root)
-	check(t, Apply(root, plan(t, root, Options{})))
-	for _, hidden := range []string{"/home/openhands", payload.Workspace, "/tmp"} {
-		check(t, os.RemoveAll(root+hidden))
-	}
-	view, err := DirView(root)
-	check(t, err)
-	defer view.Close()
-	changes, err := PlanDirectories(view, payload.User)
-	check(t, err)
-	golden(t, "testdata/hidden-by-volumes.golden", describe(changes))
-	changes, err = PlanDirectories(view, "nobody-here")
-	check(t, err)
-	if got, want := describe(changes), "dtrwxrwxrwx 0:0 /tmp\n"; got != want {
-		t.Errorf("for an unknown user:\n%s", got)
 	}
 }

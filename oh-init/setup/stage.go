@@ -14,6 +14,9 @@ import (
 type stage struct {
 	root   View
 	staged map[string]Change // by Path
+	// shared is for a root file system that other users are at work in: a link
+	// that they can have made is not followed, a file not read.
+	shared bool
 }
 
 func newStage(root View) *stage {
@@ -33,7 +36,7 @@ func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 		return Entry{}, false, nil
 	}
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("reading the metadata of %s in the base: %w", path, err)
+		return Entry{}, false, fmt.Errorf("reading the metadata of %s: %w", path, err)
 	}
 	return e, true, nil
 }
@@ -41,7 +44,7 @@ func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 // maxLinks is the kernel's limit for one path, see path_resolution(7).
 const maxLinks = 40
 
-// resolve follows every link of name, inside the root. What does not exist, at
+// resolve follows the links of name, inside the root. What does not exist, at
 // the end of name or behind a link, is part of the resolved path all the same.
 func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err error) {
 	resolved, rest := "/", strings.Split(path.Clean(name), "/")
@@ -57,18 +60,24 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 			continue
 		}
 		if ok && !e.Mode.IsDir() {
-			return "", Entry{}, false, fmt.Errorf("%s: the base has a file at %s, where a directory is needed", name, resolved)
+			return "", Entry{}, false, fmt.Errorf("%s: %s is no directory", name, resolved)
 		}
 		next := path.Join(resolved, element)
 		if e, ok, err = s.lstat(next); err != nil {
 			return "", Entry{}, false, err
 		}
-		if !ok || e.Mode&fs.ModeSymlink == 0 {
+		follow := ok && e.Mode&fs.ModeSymlink != 0
+		if follow && s.shared {
+			if follow, err = s.rootsAlone(resolved); err != nil {
+				return "", Entry{}, false, err
+			}
+		}
+		if !follow {
 			resolved = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", Entry{}, false, fmt.Errorf("%s: too many symbolic links in the base, the last one at %s", name, next)
+			return "", Entry{}, false, fmt.Errorf("%s: too many symbolic links, the last one at %s", name, next)
 		}
 		if path.IsAbs(e.Target) {
 			resolved = "/"
@@ -83,6 +92,18 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 	return resolved, e, ok, err
 }
 
+// rootsAlone reports whether nobody but root can change what is at the resolved
+// path dir or in it.
+func (s *stage) rootsAlone(dir string) (bool, error) {
+	for ; dir != "/"; dir = path.Dir(dir) {
+		e, ok, err := s.lstat(dir)
+		if err != nil || ok && (e.UID != 0 || e.Mode.Perm()&0o022 != 0) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // read returns the content of the file that name leads to, and its metadata;
 // ok tells whether there is one.
 func (s *stage) read(name string) (content []byte, e Entry, ok bool, err error) {
@@ -91,17 +112,22 @@ func (s *stage) read(name string) (content []byte, e Entry, ok bool, err error) 
 		return nil, Entry{}, false, err
 	}
 	if !e.Mode.IsRegular() {
-		return nil, Entry{}, false, fmt.Errorf("the base's %s is not a regular file", name)
+		return nil, Entry{}, false, fmt.Errorf("%s is not a regular file", name)
 	}
 	if c, ok := s.staged[resolved]; ok {
 		return c.Content, e, true, nil
 	}
+	if s.shared {
+		if alone, err := s.rootsAlone(path.Dir(resolved)); err != nil || !alone {
+			return nil, Entry{}, false, errors.Join(err, fmt.Errorf("%s can be another user's work", name))
+		}
+	}
 	if e.Size > MaxFile {
-		return nil, Entry{}, false, fmt.Errorf("the base's %s has %d bytes, more than the %d that set-up reads", name, e.Size, MaxFile)
+		return nil, Entry{}, false, fmt.Errorf("%s has %d bytes, more than the %d that set-up reads", name, e.Size, MaxFile)
 	}
 	content, err = s.root.ReadFile(resolved)
 	if err != nil {
-		return nil, Entry{}, false, fmt.Errorf("reading %s of the base: %w", name, err)
+		return nil, Entry{}, false, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return content, e, true, nil
 }
@@ -114,7 +140,7 @@ func (s *stage) mkdir(name string, mode fs.FileMode, uid, gid int) (resolved str
 	case err != nil:
 		return "", false, err
 	case ok && !e.Mode.IsDir():
-		return "", false, fmt.Errorf("%s: the base has a file, where a directory is needed", name)
+		return "", false, fmt.Errorf("%s is no directory", name)
 	case ok:
 		return resolved, false, nil
 	}
@@ -130,7 +156,7 @@ func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) erro
 	}
 	if ok {
 		if !e.Mode.IsRegular() {
-			return fmt.Errorf("the base's %s is not a regular file", name)
+			return fmt.Errorf("%s is not a regular file", name)
 		}
 		mode, uid, gid = e.Mode, e.UID, e.GID
 	}
@@ -185,7 +211,11 @@ func (s *stage) changes() ([]Change, error) {
 			all[dir] = Change{Path: dir, Mode: e.Mode, UID: e.UID, GID: e.GID}
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b Change) int {
+	return sorted(all), nil
+}
+
+func sorted(changes map[string]Change) []Change {
+	return slices.SortedFunc(maps.Values(changes), func(a, b Change) int {
 		return strings.Compare(a.Path, b.Path)
-	}), nil
+	})
 }

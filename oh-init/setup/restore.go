@@ -1,0 +1,115 @@
+//go:build unix
+
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/folder"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Restore makes what a volume mounted over the root file system of a container
+// can hide: folders for temporary files and, if there is the account, its home
+// and the workspace. Each appears whole or, with an error, not at all, whatever
+// becomes of the others.
+//
+// What is there stays as it is, a home with all that is in it, even if it is
+// a link that leads nowhere; only of temporary folders the mode is mended. Root
+// calls this while other users may be at work: see the package folder.
+func Restore(root, user string) error {
+	d, err := DirView(root)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	steps := []func(*stage) error{
+		func(s *stage) error { return d.temporary(s, "/tmp") },
+		func(s *stage) error { return d.temporary(s, "/var/tmp") },
+	}
+	account, known, err := newShared(d).lookup(user)
+	if known {
+		steps = append(steps,
+			func(s *stage) error { return s.hiddenHome(account) },
+			func(s *stage) error { return s.workspace(payload.Workspace, account) })
+	}
+	errs := []error{err}
+	for _, step := range steps {
+		s := newShared(d)
+		err := step(s)
+		if err == nil {
+			err = d.makeNew(sorted(s.staged))
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func newShared(root View) *stage {
+	s := newStage(root)
+	s.shared = true
+	return s
+}
+
+// temporary mends the mode of a folder for temporary files where nobody else
+// can have put it in the place, and stages one that is missing.
+func (d *Dir) temporary(s *stage, name string) error {
+	resolved, e, ok, err := s.resolve(name)
+	if err != nil {
+		return err
+	}
+	if !ok || !e.Mode.IsDir() {
+		return s.temporary(name)
+	}
+	alone, err := s.rootsAlone(path.Dir(resolved))
+	if err != nil || !alone || e.Mode&temporaryMode == temporaryMode {
+		return err
+	}
+	return d.root.Chmod(local(resolved), e.Mode|temporaryMode)
+}
+
+func (s *stage) hiddenHome(a account) error {
+	if _, _, ok, err := s.resolve(a.home); err != nil || ok {
+		return err
+	}
+	return s.home(a, homeMode)
+}
+
+// makeNew makes the folders that lead to all other changes, each with what is
+// below it.
+func (d *Dir) makeNew(changes []Change) error {
+	for len(changes) > 0 {
+		top := changes[0]
+		below := func(c Change) bool { return strings.HasPrefix(c.Path, top.Path+"/") }
+		parent, err := folder.Descend(d.root, path.Dir(top.Path))
+		if err != nil {
+			return err
+		}
+		attributes := folder.Attributes{Mode: top.Mode &^ fs.ModeDir, UID: top.UID, GID: top.GID}
+		err = folder.Make(parent, path.Base(top.Path), attributes, func(dir *os.Root) error {
+			inner := &Dir{dir}
+			for _, c := range changes {
+				if !below(c) {
+					continue
+				}
+				c.Path = c.Path[len(top.Path):]
+				if err := inner.apply(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		// One that another process has made meanwhile is as good.
+		if err = errors.Join(err, parent.Close()); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("making %s: %w", top.Path, err)
+		}
+		changes = slices.DeleteFunc(changes[1:], below)
+	}
+	return nil
+}
