@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log"
@@ -618,6 +619,12 @@ func TestPushProblem(t *testing.T) {
 		{answer(429, transport.TooManyRequestsErrorCode, nil), problem.RegistryLimit},
 		{answer(500, transport.UnknownErrorCode, map[string]any{"DriverName": "filesystem", "Enclosed": map[string]any{"Err": 28, "Op": "write"}}), problem.DiskFull},
 		{&transport.Error{StatusCode: 507}, problem.DiskFull},
+		{answer(403, transport.DeniedErrorCode, "Quota has been exceeded on namespace x"), problem.DiskFull},
+		{answer(429, transport.UnknownErrorCode, "Quota exceeded for requests per minute"), problem.RegistryLimit},
+		{answer(401, transport.UnauthorizedErrorCode, []any{map[string]any{"Action": "push", "Name": misleading}}), problem.RegistryDenied},
+		{answer(500, transport.UnknownErrorCode, map[string]any{"Name": misleading}), problem.RegistryFailed},
+		{fmt.Errorf("Put %q: %w", "https://"+misleading, io.ErrUnexpectedEOF), problem.RegistryFailed},
+		{answer(500, transport.UnknownErrorCode, "no space left on device"), problem.DiskFull},
 		{answer(500, transport.UnknownErrorCode, nil), problem.RegistryFailed},
 		{&transport.Error{StatusCode: 503}, problem.RegistryFailed},
 		{io.ErrUnexpectedEOF, problem.RegistryFailed},
@@ -625,7 +632,7 @@ func TestPushProblem(t *testing.T) {
 		{errors.New("tls: failed to verify certificate: x509: certificate has expired"), problem.BadCertificate},
 	} {
 		var p *problem.Error
-		if err := pushProblem("h/r", test.err); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
+		if err := problem.Classify(t.Context(), pushProblem("h/r", test.err)); !errors.As(err, &p) || p.Code != test.want || !strings.Contains(p.Summary, "h/r") || p.Next == "" {
 			t.Errorf("%v\ngot  %v\nwant %s", test.err, err, test.want)
 		}
 	}

@@ -43,8 +43,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 	b.logf("pulling %s %s", what, ref)
 	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
 	if err != nil {
-		return nil, problem.New(problem.RegistryDenied, fmt.Sprintf("the credentials for the %s %s cannot be had", what, ref), err,
-			"Correct credsStore and credHelpers in the config.json of docker, or install the helper that they name")
+		return fail(noCredentials(hostOf(ref), err))
 	}
 	stream, err := b.Engine.api.ImagePull(pulling, ref, client.ImagePullOptions{
 		RegistryAuth: auth,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
@@ -103,49 +101,33 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 	return true, nil
 }
 
-// pushFault is a way in which a push fails.
-type pushFault struct {
-	code    problem.Code
-	summary string // %s is the repository
-	next    string
-	text    string // regular expression
-}
-
-// pushFaults are tried in this order.
-var pushFaults = [...]pushFault{
-	{problem.BadCertificate, "nothing can be pushed to %s: its registry's certificate is not trusted",
-		thisMachine.trust,
-		`x509: |certificate|remote error: tls`},
-	{problem.DiskFull, "nothing can be pushed to %s: its registry has no space left",
-		"Have its owner free some, or push to another registry",
-		`no space left|"Err":28\b|map\[.*Err:28\b|507 Insufficient|quota`},
-	{problem.RegistryLimit, "nothing can be pushed to %s: its registry limits requests",
-		"Wait, or log in with 'docker login' to have a higher limit",
-		`toomanyrequests|HTTP 429|429 Too Many|rate limit`},
-	{problem.RegistryDenied, "nothing can be pushed to %s: its registry refuses it",
-		"Log in with 'docker login HOST' as somebody who may push there, and see that the repository exists where it has to be made first",
-		`unauthorized|no basic auth credentials|authentication required|denied|401 |403 |name_unknown|404 Not Found|METHOD_NOT_ALLOWED|405 `},
-	{problem.RegistryFailed, "nothing can be pushed to %s: its registry fails",
-		"Try again later: what has been uploaded is there and need not be uploaded again. See whether its host can be reached from this machine",
-		``},
-}
-
 // pushProblem is the error of a push to a repository that failed with err.
 func pushProblem(repository string, err error) error {
-	text := err.Error()
+	var known *problem.Error
 	var answer *transport.Error
-	if errors.As(err, &answer) {
-		text += fmt.Sprintf(" %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
-		for _, e := range answer.Errors {
-			text += fmt.Sprintf(" %s %v", e.Code, e.Detail)
-		}
+	code := problem.RegistryFailed
+	switch {
+	case errors.As(err, &known):
+		return known
+	case untrusted.MatchString(err.Error()):
+		code = problem.BadCertificate
+	case errors.As(err, &answer):
+		code = answerFault(answer)
 	}
-	var silent *silentError
-	fault := pushFaults[slices.IndexFunc(pushFaults[:], func(f pushFault) bool {
-		if errors.As(err, &silent) {
-			return f.code == problem.RegistryFailed
-		}
-		return regexp.MustCompile("(?i)" + f.text).MatchString(text)
-	})]
-	return problem.New(fault.code, fmt.Sprintf(fault.summary, repository), err, fault.next)
+	var why, next string
+	switch code {
+	case problem.BadCertificate:
+		why, next = "its registry's certificate is not trusted", thisMachine.trust
+	case problem.DiskFull:
+		why, next = "its registry has no space left", "Have its owner free some, or push to another registry"
+	case problem.RegistryLimit:
+		why, next = "its registry limits requests", "Wait, or log in with 'docker login' to have a higher limit"
+	case problem.RegistryDenied, problem.NotFound:
+		code, why = problem.RegistryDenied, "its registry refuses it"
+		next = "Log in with 'docker login HOST' as somebody who may push there, and see that the repository exists where it has to be made first"
+	default:
+		why = "its registry fails"
+		next = "Try again later: what has been uploaded is there and need not be uploaded again. See whether its host can be reached from this machine"
+	}
+	return problem.New(code, fmt.Sprintf("nothing can be pushed to %s: %s", repository, why), err, next)
 }

@@ -211,7 +211,7 @@ func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	}
 	auth, err := k.config.GetAuthConfig(host)
 	if err != nil {
-		return nil, fmt.Errorf("reading the credentials for %s: %w", host, err)
+		return nil, noCredentials(target.RegistryStr(), err)
 	}
 	return authn.FromConfig(authn.AuthConfig{
 		Username: auth.Username, Password: auth.Password, Auth: auth.Auth,

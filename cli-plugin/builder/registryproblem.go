@@ -3,11 +3,14 @@ package builder
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // caller is who asks a registry.
@@ -26,10 +29,11 @@ var (
 // pullProblem is the error of a pull that failed with err, nil where it ended
 // well and brought nothing.
 func pullProblem(by caller, what, ref string, err error) error {
-	host := "a registry"
-	if named, parseErr := reference.ParseNormalizedNamed(ref); parseErr == nil {
-		host = reference.Domain(named)
+	var known *problem.Error
+	if errors.As(err, &known) {
+		return known
 	}
+	host := hostOf(ref)
 	code := pullFault(host, err)
 	var why, next string
 	switch code {
@@ -54,32 +58,70 @@ func pullProblem(by caller, what, ref string, err error) error {
 	return problem.New(code, fmt.Sprintf("the %s %s cannot be pulled: %s", what, ref, why), err, next)
 }
 
-// pullFaults are tried in this order.
-var pullFaults = [...]struct {
-	code problem.Code
-	text string // regular expression: engines hand on what happened as text only
-}{
-	{problem.BadCertificate, `x509: |certificate|remote error: tls`},
-	{problem.RegistryLimit, `toomanyrequests|HTTP 429|429 Too Many|rate limit`},
-	{problem.NotFound, `(manifest|name) unknown|(manifest for|repository) .* not found|404 Not Found|: not found$|no such host|server misbehaving`},
-	{problem.Platform, `no matching manifest|no match for platform|no child with platform|not (provide|match) the specified platform`},
-	{problem.RegistryDenied, `unauthorized|no basic auth credentials|authentication required|denied|403 Forbidden`},
+func hostOf(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "a registry"
+	}
+	return reference.Domain(named)
 }
+
+// Engines hand on what happened as text only. Each pattern wants something that
+// no name of an image can have, since names are part of the text.
+var (
+	untrusted = regexp.MustCompile(`x509: |remote error: tls: |tls: failed to verify `)
+	limited   = regexp.MustCompile(`(?i)(^|\s)toomanyrequests: |HTTP 429 |429 Too Many|rate limit`)
+	unknown   = regexp.MustCompile(`(?i)(manifest|name) unknown|(manifest for|repository) .* not found|404 Not Found|: not found$|no such host|server misbehaving`)
+	foreign   = regexp.MustCompile(`(?i)no matching manifest|no match for platform|no child with platform|not (provide|match) the specified platform`)
+	denied    = regexp.MustCompile(`(?i)(^|\s)(unauthorized|denied): |access denied|no basic auth credentials|authentication required|401 Unauthorized|403 Forbidden`)
+	noSpace   = regexp.MustCompile(`(?i:no space left on|quota (\w+ )*exceeded|exceed\w* (\w+ )*quota)|\bErr"?:28\b`)
+)
 
 // pullFault is the way in which a pull from host failed.
 func pullFault(host string, err error) problem.Code {
-	var silent *silentError
+	var answer *transport.Error
+	text := fmt.Sprint(err)
 	switch {
+	case untrusted.MatchString(text): // perhaps with an answer that came without TLS
+		return problem.BadCertificate
+	case errors.As(err, &answer):
+		return answerFault(answer)
 	// Docker Hub does not tell a private repository from none.
-	case err == nil, host == "docker.io" && strings.Contains(err.Error(), "repository does not exist"):
+	case err == nil, host == "docker.io" && strings.Contains(text, "repository does not exist"):
 		return problem.NotFound
-	case errors.As(err, &silent):
-		return problem.RegistryFailed
-	}
-	for _, fault := range pullFaults {
-		if regexp.MustCompile("(?i)" + fault.text).MatchString(err.Error()) {
-			return fault.code
-		}
+	case limited.MatchString(text):
+		return problem.RegistryLimit
+	case unknown.MatchString(text):
+		return problem.NotFound
+	case foreign.MatchString(text):
+		return problem.Platform
+	case denied.MatchString(text):
+		return problem.RegistryDenied
 	}
 	return problem.RegistryFailed
+}
+
+// answerFault is the way in which a registry failed, by its answer.
+func answerFault(answer *transport.Error) problem.Code {
+	says := func(codes ...transport.ErrorCode) bool {
+		return slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return slices.Contains(codes, d.Code) })
+	}
+	switch status := answer.StatusCode; {
+	case status == http.StatusTooManyRequests, says(transport.TooManyRequestsErrorCode): // some call this a quota
+		return problem.RegistryLimit
+	case status == http.StatusInsufficientStorage, noSpace.MatchString(answer.Error()):
+		return problem.DiskFull
+	case status == http.StatusNotFound:
+		return problem.NotFound
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusMethodNotAllowed,
+		says(transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
+		return problem.RegistryDenied
+	}
+	return problem.RegistryFailed
+}
+
+// noCredentials is the error of a credential helper.
+func noCredentials(host string, err error) error {
+	return problem.New(problem.RegistryDenied, "the credentials for the registry "+host+" cannot be had", err,
+		"Correct credsStore and credHelpers in the config.json of docker, or install the helper that they name")
 }

@@ -2,10 +2,17 @@ package builder
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config/configfile"
 )
+
+// misleading is a name with the words that tell failures.
+const misleading = "h:1/x509/certificate-tool/quota-exceeded/denied/unauthorized/toomanyrequests"
 
 // The texts are those of Docker 20.10 and 28.
 func TestPullProblem(t *testing.T) {
@@ -28,14 +35,44 @@ func TestPullProblem(t *testing.T) {
 		{"h:1/a", `tls: failed to verify certificate: x509: certificate has expired or is not yet valid`, problem.BadCertificate},
 		{"h:1/a", `no matching manifest for linux/amd64 in the manifest list entries`, problem.Platform},
 		{"h:1/a", `something new`, problem.RegistryFailed},
+		{"h:1/a", `failed to fetch oauth token: unexpected status from GET request to https://h:1/token: 401 Unauthorized`, problem.RegistryDenied},
 	} {
-		var p *problem.Error
-		if err := pullProblem(theEngine, "base image", test.ref, errors.New(test.err)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
-			t.Errorf("%s\ngot  %v\nwant %s", test.err, err, test.want)
+		for _, ref := range []string{test.ref, strings.Replace(test.ref, "h:1/a", misleading, 1)} {
+			said := strings.ReplaceAll(test.err, "h:1/a", ref)
+			said = strings.ReplaceAll(said, "/v2/a/", "/v2/"+strings.TrimPrefix(ref, "h:1/")+"/")
+			var p *problem.Error
+			if err := pullProblem(theEngine, "base image", ref, errors.New(said)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
+				t.Errorf("%s\ngot  %v\nwant %s", said, err, test.want)
+			}
 		}
 	}
 	var p *problem.Error
 	if err := pullProblem(theEngine, "base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
 		t.Errorf("without a cause it is %v", err)
+	}
+}
+
+// brokenCLI has a credential helper that is not there.
+type brokenCLI struct{ command.Cli }
+
+func (brokenCLI) ConfigFile() *configfile.ConfigFile {
+	config := configfile.New("")
+	config.CredentialsStore = "not-there"
+	return config
+}
+
+func TestBrokenCredentialHelper(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	for name, b := range map[string]*Builder{
+		"push":  publishing(s.engine(), Output{Push: true, Compression: Gzip}),
+		"fetch": publishing(NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: FormatOCI, Compression: Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
+	} {
+		b.CLI = brokenCLI{}
+		_, err := b.Build(t.Context(), whole)
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.RegistryDenied || !strings.Contains(p.Next, "credHelpers") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -76,7 +76,7 @@ func Catalogue() []Entry {
 			"Try again later, look whether its host works from this machine, or bring the image in with `docker load`."},
 		{BadCertificate, "Certificate not trusted",
 			"The certificate of a registry or an engine has expired, is not valid yet, is for another name, or comes from an authority that is not known. A clock that is wrong has the same effect.",
-			"See that `date` is right where the engine runs; an authority of your own belongs into the engine's folder `/etc/docker/certs.d/HOST`."},
+			"See that `date` is right where the engine runs; an authority of your own belongs into the engine's folder `/etc/docker/certs.d/HOST`, and for pushes among those of this machine."},
 		{NotWritable, "File cannot be written",
 			"A file that the command was asked for, a temporary or a cached one cannot be written: its folder does not exist, is read-only or belongs to somebody else.",
 			"Name another place, or correct `TMPDIR`, `XDG_CACHE_HOME` or the permissions."},

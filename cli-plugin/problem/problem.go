@@ -106,13 +106,17 @@ func ExitStatus(err error) int {
 
 // Classify turns err into an *Error where its kind can be told from any place
 // that it may come from: cancellation and full disks. Other errors, and those
-// that are an *Error already, are returned unchanged.
+// that tell which disk is full, are returned unchanged.
 func Classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return New(Interrupted, "interrupted", nil, "Run the same command again: finished images stay, and finished steps are kept in the build cache")
+	}
+	var p *Error
+	if errors.As(err, &p) && p.Code == DiskFull {
+		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return New(DiskFull, "no space left on a disk of this machine", cause(err),
