@@ -3,6 +3,7 @@ package builder
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,33 +111,41 @@ second line
 // uv asks pip's index, unless something is set for uv itself.
 func TestIndexOfUV(t *testing.T) {
 	conf := filepath.Join(t.TempDir(), "pip.conf")
-	if err := os.WriteFile(conf, []byte("[global]\ntimeout = 60\nindex-url = https://file/simple\n"), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte("[global]\n# index-url = no\nindex_url: https://file/simple\ntrusted-host =\n    one\n    two:8080\ntimeout = 60\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		env, files map[string]string
-		want       string
+		want       map[string]string // of uv
 	}{
-		"nothing":          {nil, nil, ""},
-		"variable of pip":  {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"pip": conf}, "https://pip/"},
-		"pip.conf":         {nil, map[string]string{"pip": conf}, "https://file/simple"},
-		"other pip.conf":   {nil, map[string]string{"pip": os.DevNull}, ""},
-		"variable of uv":   {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_DEFAULT_INDEX": "https://uv/"}, nil, "https://uv/"},
-		"older name of it": {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_INDEX_URL": "https://uv/"}, nil, ""},
-		"uv.toml":          {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"uv": "uv.toml"}, ""},
+		"nothing": {},
+		"variables of pip": {map[string]string{"PIP_INDEX_URL": "https://pip/", "PIP_TRUSTED_HOST": "pip"}, map[string]string{"pip": conf},
+			map[string]string{"UV_DEFAULT_INDEX": "https://pip/", "UV_INSECURE_HOST": "pip"}},
+		"pip.conf": {nil, map[string]string{"pip": conf},
+			map[string]string{"UV_DEFAULT_INDEX": "https://file/simple", "UV_INSECURE_HOST": "one two:8080"}},
+		"other pip.conf": {nil, map[string]string{"pip": os.DevNull}, nil},
+		"variable of uv": {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_DEFAULT_INDEX": "https://uv/"}, nil,
+			map[string]string{"UV_DEFAULT_INDEX": "https://uv/"}},
+		"older name of it": {map[string]string{"PIP_INDEX_URL": "https://pip/", "UV_INDEX_URL": "https://uv/"}, nil,
+			map[string]string{"UV_INDEX_URL": "https://uv/"}},
+		"uv.toml": {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"uv": "uv.toml"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clearEnvironment(t)
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
-			want := ""
-			if test.want != "" {
-				want = "export UV_DEFAULT_INDEX='" + test.want + "'\n"
+			var want, got []string
+			for _, name := range slices.Sorted(maps.Keys(test.want)) {
+				want = append(want, "export "+name+"='"+test.want[name]+"'")
 			}
-			script := indexSettings(test.files)
-			if !strings.Contains(script, want) || want == "" && strings.Contains(script, "UV_DEFAULT_INDEX") {
-				t.Errorf("the script is %q, want %q in it", script, want)
+			for line := range strings.Lines(indexSettings(test.files)) {
+				if strings.HasPrefix(line, "export UV_") {
+					got = append(got, strings.TrimSuffix(line, "\n"))
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

@@ -91,8 +91,8 @@ var indexVariables = []string{
 // passwords, so a build gets them as a secret.
 //
 // Recipes use uv beside pip, which nobody needs to know who has pip set up: uv
-// gets pip's index where nothing is set for it, also that of the pip.conf among
-// the files that the build gets.
+// gets pip's index where it has none of its own, also that of the pip.conf
+// among the files that the build gets.
 func indexSettings(files map[string]string) string {
 	set := map[string]string{}
 	for _, name := range indexVariables {
@@ -101,8 +101,14 @@ func indexSettings(files map[string]string) string {
 		}
 	}
 	if files["uv"] == "" && set["UV_DEFAULT_INDEX"] == "" && set["UV_INDEX_URL"] == "" {
-		if index := cmp.Or(set["PIP_INDEX_URL"], pipIndex(files["pip"])); index != "" {
-			set["UV_DEFAULT_INDEX"] = index
+		conf, _ := os.ReadFile(files["pip"]) // pip says why it cannot be read
+		for _, same := range []struct{ uv, pip, conf string }{
+			{"UV_DEFAULT_INDEX", "PIP_INDEX_URL", "index-url"},
+			{"UV_INSECURE_HOST", "PIP_TRUSTED_HOST", "trusted-host"},
+		} {
+			if value := cmp.Or(set[same.uv], set[same.pip], pipSetting(conf, same.conf)); value != "" {
+				set[same.uv] = value
+			}
 		}
 	}
 	var script strings.Builder
@@ -112,13 +118,11 @@ func indexSettings(files map[string]string) string {
 	return script.String()
 }
 
-var indexURL = regexp.MustCompile(`(?m)^index[-_]url[ \t]*[=:][ \t]*(\S+)`)
-
-// pipIndex is the index that a pip.conf names; empty without one.
-func pipIndex(file string) string {
-	text, _ := os.ReadFile(file) // pip says why it cannot be read
-	if found := indexURL.FindSubmatch(text); found != nil {
-		return string(found[1])
+// pipSetting is the value that a pip.conf has for name, in one line.
+func pipSetting(conf []byte, name string) string {
+	line := regexp.MustCompile(`(?m)^` + strings.Replace(name, "-", "[-_]", 1) + `[ \t]*[=:](.*(?:\n[ \t]+\S.*)*)`)
+	if found := line.FindSubmatch(conf); found != nil {
+		return strings.Join(strings.Fields(string(found[1])), " ")
 	}
 	return ""
 }
