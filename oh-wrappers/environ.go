@@ -164,7 +164,8 @@ func (e environ) forServer(first ...string) environ {
 		case "EDITOR", "VISUAL", "GIT_EDITOR":
 			server.setDefault(v.Name, v.Value)
 		default:
-			server.set(v.Name, v.Value)
+			server.setDefault(v.Name, v.Value)
+			server.replace(v.Name, v.Value)
 		}
 	}
 	return server

@@ -61,6 +61,8 @@ func TestForServer(t *testing.T) {
 		"LANG":                         "de_DE.UTF-8",
 		"LC_ALL":                       "",
 		"LITELLM_LOCAL_MODEL_COST_MAP": "",
+		"PLAYWRIGHT_BROWSERS_PATH":     "/ms-playwright",
+		"POETRY_VIRTUALENVS_PATH":      payload.Poetry,
 	} {
 		if got := user.get(name); got != want {
 			t.Errorf("the user's %s=%q, want %q", name, got, want)
