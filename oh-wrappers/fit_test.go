@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,11 +32,15 @@ func TestFit(t *testing.T) {
 			files[folder] = ""
 		}
 		server := "python -m " + serverModule + " "
-		c, s, _ := newCall(newRoot(t, files), nil, strings.Fields("micromamba run -n openhands poetry run "+server+test.args)...)
+		root := newRoot(t, files)
+		c, s, _ := newCall(root, nil, strings.Fields("micromamba run -n openhands poetry run "+server+test.args)...)
 		t.Chdir("/")
 		must(t, c.dispatch())
 		if want := sooner(strings.Fields(server + test.want)); !slices.Equal(s.argv, want) {
 			t.Errorf("%s with %q:\n%s\nwant\n%s", test.args, test.holds, s.argv, want)
+		}
+		if _, err := os.Stat(root + editorSettings); (err == nil) != slices.Contains(s.argv, "vscode") {
+			t.Errorf("%s with %q: settings of the editor: %v", test.args, test.holds, err)
 		}
 	}
 }

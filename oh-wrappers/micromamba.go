@@ -149,10 +149,9 @@ func (c *call) poetryRun(command []string) error {
 	env := c.env.forServer(venvBin, payload.CompatBin)
 	if isServer(command) {
 		var err error
-		if command, err = c.prepareServer(&env, command); err != nil {
+		if command, err = c.prepareServer(&env, c.fit(command)); err != nil {
 			return err
 		}
-		command = c.fit(command)
 	}
 	return c.run(sooner(command), env)
 }
