@@ -166,9 +166,14 @@ func TestDefaultCommand(t *testing.T) {
 			t.Errorf("user %d: RUNTIME_USERNAME=%q, want %q", test.uid, got, test.user)
 		}
 	}
-	o, err := inside(t, serverRoot(t), 0, environ{"OH_PORT=http"}, "", name, name)
-	if exitCode(err) != 2 || !strings.Contains(o.Messages, `port "http"`) {
-		t.Errorf("a port that is no number: %v, %q", err, o.Messages)
+	// Kubernetes sets OH_PORT for a service of the name oh.
+	for _, env := range []environ{{"OH_PORT=tcp://10.0.0.1:80"}, {"port=70000"}} {
+		o, err := inside(t, serverRoot(t), 0, env, "", name, name)
+		if exitCode(err) != 2 || !strings.Contains(o.Messages, env[0]) {
+			t.Errorf("%q: %v, %q", env, err, o.Messages)
+		}
+		_, err = inside(t, serverRoot(t), 0, env, "", name, name, "9000")
+		must(t, err)
 	}
 }
 

@@ -37,20 +37,18 @@ const editorSettings = payload.Workspace + "/.vscode"
 // the server gives its sessions to the user that the image was made for, whom
 // oh-init names; otherwise to the user that it runs as.
 func (c *call) actionExecutionServer() error {
-	port, options := "8000", c.args
-	for _, value := range []string{c.env.get("port"), c.env.get("OH_PORT")} {
-		if value != "" {
-			port = value
+	port, options := "", c.args
+	if len(options) > 0 && isPort(options[0]) {
+		port, options = options[0], options[1:]
+	}
+	for _, variable := range []string{"OH_PORT", "port"} {
+		if value := c.env.get(variable); port == "" && value != "" {
+			if port = value; !isPort(port) {
+				return usage("%s=%s is not a number below 65536; unset the variable, or give the port as first argument", variable, value)
+			}
 		}
 	}
-	if len(options) > 0 {
-		if _, err := strconv.ParseUint(options[0], 10, 16); err == nil {
-			port, options = options[0], options[1:]
-		}
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return usage("port %q is not a number below 65536", port)
-	}
+	port = cmp.Or(port, "8000")
 
 	accounts, err := readAccounts(c.root)
 	if err != nil {
@@ -72,6 +70,11 @@ func (c *call) actionExecutionServer() error {
 		"--plugins", "agent_skills", "jupyter",
 		"--username", name, "--user-id", strconv.Itoa(id),
 	}, options))
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // currentUser is the name of the account that the process runs as, or its
