@@ -13,7 +13,7 @@ func TestForServer(t *testing.T) {
 		"PATH=" + venvBin + ":/usr/bin:" + payload.CompatBin + ":/opt/conda/bin:" + payload.FallbackBin,
 		"PYTHONHOME=/usr", "PYTHONSTARTUP=/x.py", "PYTHONPATH=/app", "VIRTUAL_ENV=/opt/venv",
 		"LD_PRELOAD=/x.so", "LD_LIBRARY_PATH=/opt/lib", "NODE_OPTIONS=--bad", "BASH_ENV=/x.sh",
-		"LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "EDITOR=vi",
+		"LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "EDITOR=vi", "OH_USER_TOKEN=abc",
 	}
 	before := slices.Clone(base)
 	server := base.forServer(venvBin, payload.CompatBin)
@@ -62,6 +62,8 @@ func TestForServer(t *testing.T) {
 		"LC_ALL":                       "",
 		"LITELLM_LOCAL_MODEL_COST_MAP": "",
 		"PLAYWRIGHT_BROWSERS_PATH":     "/ms-playwright",
+		"OH_USER_TOKEN":                "abc",
+		"TOKEN":                        "",
 		"POETRY_VIRTUALENVS_PATH":      payload.Poetry,
 	} {
 		if got := user.get(name); got != want {
