@@ -77,9 +77,14 @@ func completeImages(dockerCLI command.Cli, which builder.Names, limit int) cobra
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
-		names, err := builder.ImageNames(ctx, dockerCLI.Client(), which)
+		failed := cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+		api, err := engineAPI(dockerCLI)
 		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+			return nil, failed
+		}
+		names, err := builder.ImageNames(ctx, api, which)
+		if err != nil {
+			return nil, failed
 		}
 		if which == builder.BaseNames {
 			names = append(names, plan.Scratch)

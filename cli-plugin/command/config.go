@@ -255,7 +255,11 @@ func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runt
 // hasBrowser tells whether the payload of an image has a browser, where the
 // engine has the image and it says so.
 func hasBrowser(ctx context.Context, dockerCLI command.Cli, image string) (has, ok bool) {
-	found, err := dockerCLI.Client().ImageInspect(ctx, image)
+	api, err := engineAPI(dockerCLI)
+	if err != nil {
+		return false, false
+	}
+	found, err := api.ImageInspect(ctx, image)
 	if err != nil || found.Config == nil {
 		return false, false
 	}

@@ -12,12 +12,21 @@ import (
 
 // connect returns the engine that docker's settings name.
 func connect(ctx context.Context, dockerCLI command.Cli) (*builder.Engine, error) {
-	// Where they name none, dockerCLI itself would end the process.
+	api, err := engineAPI(dockerCLI)
+	if err != nil {
+		return nil, err
+	}
+	return builder.Connect(ctx, api)
+}
+
+// engineAPI returns the client of the engine that docker's settings name. Where
+// they name none, dockerCLI itself would end the process.
+func engineAPI(dockerCLI command.Cli) (client.APIClient, error) {
 	if err := checkEndpoint(dockerCLI); err != nil {
 		return nil, problem.New(problem.NoEngine, "docker's settings name no engine", err,
 			"Correct or unset DOCKER_HOST and DOCKER_CONTEXT, or select one of 'docker context ls' with 'docker context use'")
 	}
-	return builder.Connect(ctx, dockerCLI.Client())
+	return dockerCLI.Client(), nil
 }
 
 // checkEndpoint goes the way of dockerCLI from the context to a client.

@@ -25,7 +25,7 @@ of an image. With --json, the packages are listed as package URLs as well.`,
 		Args:              arguments(1, 1),
 		ValidArgsFunction: completeImages(dockerCLI, builder.OwnNames, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, err := builder.Connect(cmd.Context(), dockerCLI.Client())
+			engine, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return problem.Classify(cmd.Context(), err)
 			}

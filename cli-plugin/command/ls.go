@@ -25,7 +25,7 @@ below the payload whose layers it has on disk in common. OWN is what no other
 image of the engine has: removing the image alone frees so much.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := builder.Connect(cmd.Context(), dockerCLI.Client())
+			engine, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return problem.Classify(cmd.Context(), err)
 			}

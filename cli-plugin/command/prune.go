@@ -48,7 +48,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if asks && (o.json || !dockerCLI.In().IsTerminal()) {
 		return problem.New(problem.Usage, "there is nobody to ask whether images may be removed", nil, "Say --force, or look first with --dry-run")
 	}
-	engine, err := builder.Connect(ctx, dockerCLI.Client())
+	engine, err := connect(ctx, dockerCLI)
 	if err != nil {
 		return problem.Classify(ctx, err)
 	}
