@@ -175,6 +175,25 @@ func TestDecide(t *testing.T) {
 		"openhands ALL=(ALL) NOPASSWD: ALL\nDefaults:openhands secure_path=/x": true,
 		"openhands ALL=(ALL) NOPASSWD: ALL\nroot ALL=(ALL) ALL":                true,
 		"openhands ALL=(ALL) NOPASSWD: ALL\nALL ALL=(ALL) ALL":                 false,
+		// Lines that may concern the user or may not.
+		grant + "bob , openhands ALL=(ALL) ALL":   false,
+		grant + "bob,alice ALL=(ALL) ALL":         true,
+		grant + "#1000 ALL=(ALL) ALL":             false,
+		grant + "%#27 ALL=(ALL) ALL":              false,
+		grant + "ADMINS ALL=(ALL) ALL":            false,
+		grant + "+netgroup ALL=(ALL) ALL":         false,
+		grant + "!bob ALL=(ALL) ALL":              false,
+		grant + "\"openhands\" ALL=(ALL) ALL":     false,
+		grant + "open\\x68ands ALL=(ALL) ALL":     false,
+		grant + "User_Alias ADMINS = openhands":   true,
+		grant + "Defaults env_reset # 1st":        true,
+		grant + "#include /etc/more":              false,
+		grant + "@include /etc/more":              false,
+		grant + "#includedir /etc/sudoers.d":      true,
+		grant + "@includedir \"/etc/sudoers.d/\"": true,
+		grant + "@includedir /etc/more.d":         false,
+		"ADMINS ALL=(ALL) NOPASSWD: ALL":          false,
+		"#include /etc/more\n" + grant:            true,
 	} {
 		if got := decide(text, names, false); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,8 +22,9 @@ var sudoersRules = []string{
 
 // permitted reports whether /etc/sudoers or a file of /etc/sudoers.d lets user
 // run every command as every user without a password. As in sudoers(5) the
-// last line that concerns the user decides, and a line that concerns the user
-// in any other form than sudoersRules takes the permission away.
+// last line that concerns the user decides. One in any other form than
+// sudoersRules takes the permission away, and so does one that is not
+// understood: it may concern the user.
 func permitted(root string, accounts *accounts, user account) (bool, error) {
 	names := []string{user.name, "ALL"}
 	for _, gid := range accounts.groupsOf(user) {
@@ -51,16 +53,36 @@ func permitted(root string, accounts *accounts, user account) (bool, error) {
 // decide applies the lines of one file to the decision so far. names are what
 // the user goes by: the account, its groups with a "%", and ALL.
 func decide(text string, names []string, allowed bool) bool {
+	// Compiled here, since most calls of this binary are for other programs.
+	var (
+		// A number after # is a user ID, anything else a comment.
+		comment = regexp.MustCompile(`#([^0-9].*)?$`)
+		comma   = regexp.MustCompile(`\s*,\s*`)
+		// What decides nothing: settings, the meaning of aliases, and the folder
+		// that is read in any case.
+		noRule  = regexp.MustCompile(`^(Defaults([:@!>].*)?|(User|Runas|Host|Cmnd|Cmd)_Alias)\s|^[#@]includedir\s+"?/etc/sudoers\.d/?"?$`)
+		include = regexp.MustCompile(`^[#@]include`)
+		// The name of a user or, with %, a group. An alias has no small letters.
+		plain = regexp.MustCompile(`^%?[\w.-]*[a-z][\w.-]*\$?$`)
+	)
 	text = strings.ReplaceAll(text, "\\\n", "")
 	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(line, "#")
+		line = strings.TrimSpace(line)
+		if noRule.MatchString(line) {
+			continue
+		}
+		if include.MatchString(line) {
+			allowed = false
+			continue
+		}
+		line = comma.ReplaceAllString(comment.ReplaceAllString(line, ""), ",")
 		fields := strings.Fields(line)
 		if len(fields) == 0 {
 			continue
 		}
 		who := fields[0]
 		concerned := slices.ContainsFunc(strings.Split(who, ","), func(name string) bool {
-			return slices.Contains(names, name)
+			return slices.Contains(names, name) || !plain.MatchString(name)
 		})
 		if concerned {
 			allowed = who != "ALL" && slices.Contains(names, who) &&
