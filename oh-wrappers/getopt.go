@@ -13,9 +13,10 @@ type option struct {
 
 // syntax is what getopt_long(3) is told of a program's options.
 type syntax struct {
-	short   string          // letters; one that takes a value is followed by ':'
-	long    map[string]byte // long names to letters
-	ordered bool            // options end at the first operand
+	short    string          // letters; one that takes a value is followed by ':'
+	long     map[string]byte // long names to letters
+	optional string          // a long name that can have a value, after '=', though its letter takes none
+	ordered  bool            // options end at the first operand
 }
 
 // parse splits args into options and operands. "--" ends the options.
@@ -38,7 +39,7 @@ func (s syntax) parse(args []string) (options []option, operands []string, err e
 			letter, known := s.long[name]
 			takes, _ := takesValue(letter)
 			switch {
-			case !known || hasValue && !takes:
+			case !known || hasValue && !takes && name != s.optional:
 				return nil, nil, usage("unrecognized option %s", arg)
 			case takes && !hasValue && len(args) == 0:
 				return nil, nil, usage("option %s needs a value", arg)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,9 +18,12 @@ var sudoKept = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
 }
 
+const sudoUsage = "sudo [-EHSknv] [--preserve-env=NAME,...] [-u USER] [-i|-s] [NAME=VALUE...] [COMMAND [ARG...]], or sudo -l [COMMAND]"
+
 // sudo runs a command as another user, root unless -u names one:
 //
-//	sudo [-EHSknv] [-u USER] [-i|-s] [NAME=VALUE...] [COMMAND [ARG...]]
+//	sudo [-EHSknv] [--preserve-env=NAME,...] [-u USER] [-i|-s] [NAME=VALUE...] [COMMAND [ARG...]]
+//	sudo -l [COMMAND [ARG...]]
 //
 // It never asks for a password. Root may always; others need a rule (see
 // permitted) and a setuid stub that executes this program with an effective
@@ -27,19 +31,26 @@ var sudoKept = []string{
 // choose. Who is permitted may run anything, so -E and NAME=VALUE need no
 // permission of their own.
 func (c *call) sudo() error {
-	options, operands, err := syntax{short: "EHSknvKisu:p:", ordered: true, long: map[string]byte{
-		"preserve-env": 'E', "set-home": 'H', "stdin": 'S', "reset-timestamp": 'k', "remove-timestamp": 'K',
+	options, operands, err := syntax{short: "EHSknvKislu:p:", optional: "preserve-env", ordered: true, long: map[string]byte{
+		"preserve-env": 'E', "list": 'l', "set-home": 'H', "stdin": 'S', "reset-timestamp": 'k', "remove-timestamp": 'K',
 		"non-interactive": 'n', "validate": 'v', "login": 'i', "shell": 's', "user": 'u', "prompt": 'p',
 	}}.parse(c.args)
 	if err != nil {
-		return err
+		return usage("%w; this is the payload's small sudo: %s", err, sudoUsage)
 	}
-	var preserve, login, shell, nothing bool
+	var preserve, login, shell, nothing, list bool
+	var kept []string
 	target := "root"
 	for _, o := range options {
 		switch o.letter {
 		case 'E':
-			preserve = true
+			if o.value != "" {
+				kept = append(kept, strings.Split(o.value, ",")...)
+			} else {
+				preserve = true
+			}
+		case 'l':
+			list = true
 		case 'i':
 			login = true
 		case 's':
@@ -72,6 +83,9 @@ func (c *call) sudo() error {
 	for len(operands) > 0 && strings.Index(operands[0], "=") > 0 {
 		set, operands = append(set, operands[0]), operands[1:]
 	}
+	if list {
+		return c.sudoList(caller, operands)
+	}
 	if len(operands) == 0 && !login && !shell {
 		if nothing {
 			return nil
@@ -79,7 +93,7 @@ func (c *call) sudo() error {
 		return usage("a command is needed")
 	}
 
-	env := c.env.only(sudoKept...)
+	env := c.env.only(slices.Concat(sudoKept, kept)...)
 	if preserve {
 		env = c.env.forUser()
 	}
@@ -121,6 +135,18 @@ func (c *call) sudo() error {
 	}
 	env.set("SUDO_COMMAND", strings.Join(append([]string{path}, argv[1:]...), " "))
 	return c.start(path, argv, env)
+}
+
+// sudoList says what the caller may run, or the path of a command of those.
+func (c *call) sudoList(caller account, command []string) error {
+	if len(command) == 0 {
+		return c.print("User " + caller.name + " may run the following commands:\n    (ALL) NOPASSWD: ALL")
+	}
+	path, err := c.look(command[0], payload.Path(""))
+	if err != nil {
+		return err
+	}
+	return c.print(strings.Join(append([]string{path}, command[1:]...), " "))
 }
 
 // authorize returns the account that the caller really is, or why that one may

@@ -46,6 +46,8 @@ func TestSudo(t *testing.T) {
 		{name: "variables", uid: 1000, args: []string{"A=1", "B=", "tool"}, argv: []string{"tool"}, gids: []int{0}, env: map[string]string{"A": "1"}},
 		{name: "kept environment", uid: 1000, args: []string{"-E", "--", "tool"}, argv: []string{"tool"}, gids: []int{0},
 			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path("")}},
+		{name: "kept variables", uid: 1000, args: []string{"--preserve-env=BASH_ENV,PATH,NONE", "tool"}, argv: []string{"tool"}, gids: []int{0},
+			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path(""), "LD_PRELOAD": "", "NONE": "", "USER": "root"}},
 		{name: "shell", uid: 1000, args: []string{"-s", "echo", "it's"}, argv: []string{"bash", "-c", `'echo' 'it'\''s'`}, gids: []int{0}},
 		{name: "login", uid: 1000, args: []string{"-i"}, argv: []string{"-bash"}, gids: []int{0}},
 		{name: "path", uid: 1000, args: []string{"/tmp/tool"}, argv: []string{"/tmp/tool"}, gids: []int{0}},
@@ -55,6 +57,9 @@ func TestSudo(t *testing.T) {
 		{name: "unknown user", uid: 1000, args: []string{"-u", "ghost", "tool"}, fails: "unknown user ghost"},
 		{name: "number", uid: 1000, args: []string{"-u", "405", "tool"}, fails: "unknown user 405"},
 		{name: "no command", uid: 1000, fails: "a command is needed"},
+		{name: "list, no rule", uid: 405, args: []string{"-l"}, fails: "guest may not use sudo"},
+		{name: "option of another sudo", uid: 1000, args: []string{"-g", "root", "tool"}, fails: "invalid option -g; this is the payload's small sudo: sudo [-E"},
+		{name: "list of a command", uid: 1000, args: []string{"-l", "toool"}, fails: "toool: not found"},
 		{name: "unknown command", uid: 1000, args: []string{"toool"}, fails: "toool: not found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,6 +83,21 @@ func TestSudo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sudo -l says what the caller may do, and with a command which one it is.
+func TestSudoList(t *testing.T) {
+	root := newRoot(t, map[string]string{"/etc/sudoers.d/openhands": grant, "/openhands/bin/tool": "probe"})
+	for args, want := range map[string]string{
+		"-l": "User openhands may run the following commands:\n    (ALL) NOPASSWD: ALL\n", "-n -l tool -x": "/openhands/bin/tool -x\n",
+	} {
+		c, s, out := newCall(root, nil, append([]string{"sudo"}, strings.Fields(args)...)...)
+		c.ids.euid = 0
+		must(t, c.dispatch())
+		if out.String() != want || s.path != "" {
+			t.Errorf("%s: %q and started %q, want %q", args, out, s.path, want)
+		}
 	}
 }
 

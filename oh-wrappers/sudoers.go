@@ -61,7 +61,7 @@ func decide(text string, names []string, allowed bool) bool {
 		// What decides nothing: settings, the meaning of aliases, and the folder
 		// that is read in any case.
 		noRule  = regexp.MustCompile(`^(Defaults([:@!>].*)?|(User|Runas|Host|Cmnd|Cmd)_Alias)\s|^[#@]includedir\s+"?/etc/sudoers\.d/?"?$`)
-		include = regexp.MustCompile(`^[#@]include`)
+		include = regexp.MustCompile(`^[#@]include(dir)?\s`)
 		// The name of a user or, with %, a group. An alias has no small letters.
 		plain = regexp.MustCompile(`^%?[\w.-]*[a-z][\w.-]*\$?$`)
 	)
