@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,14 +34,16 @@ const (
 
 // examine is the command doctor.
 func examine(args []string, stdout, _ io.Writer) (int, error) {
-	f := flags("oh-init doctor [--json]", stdout)
+	f := flags("oh-init doctor [--json] [--user NAME]", stdout)
 	asJSON := f.Bool("json", false, "print findings as a JSON array")
+	name := f.String("user", cmp.Or(os.Getenv(payload.UserVariable), payload.User), "`name` of the account that sessions are for where the server runs as root, as this command does")
 	if err := parse(f, args); err != nil {
 		return 0, err
 	}
 	if err := noArguments(f); err != nil {
 		return 0, err
 	}
+	session := sessionAccount(*name)
 	var findings []finding
 	status := 0
 	for _, check := range []func() finding{
@@ -53,8 +56,8 @@ func examine(args []string, stdout, _ io.Writer) (int, error) {
 		},
 		checkSharedMemory,
 		checkShell,
-		checkAccount,
-		checkSudo,
+		session.checkAccount,
+		session.checkSudo,
 	} {
 		found := check()
 		if found.Status == statusFailed {
@@ -138,21 +141,40 @@ func checkShell() finding {
 	return finding{name, statusOK, shell + " is there", ""}
 }
 
-func checkAccount() finding {
-	const name = "account"
-	uid := strconv.Itoa(os.Getuid())
-	account, err := user.LookupId(uid)
-	if err != nil {
-		return finding{name, statusWarning, "user ID " + uid + " has no line in /etc/passwd",
-			"start the container as root or as " + payload.User + ", or mount a passwd that has the ID"}
-	}
-	return finding{name, statusOK, account.Username + ", user ID " + uid + ", home " + account.HomeDir, ""}
+// session is whom the server starts shells for: the user that it runs as or, as
+// root, the one that it is told.
+type session struct {
+	name    string // or user ID
+	account *user.User
 }
 
-func checkSudo() finding {
+func sessionAccount(name string) session {
+	if uid := os.Getuid(); uid != 0 {
+		id := strconv.Itoa(uid)
+		account, _ := user.LookupId(id)
+		return session{"user ID " + id, account}
+	}
+	account, _ := user.Lookup(name)
+	return session{name, account}
+}
+
+func (s session) checkAccount() finding {
+	const name = "account"
+	switch {
+	case s.account != nil:
+		return finding{name, statusOK, s.account.Username + ", user ID " + s.account.Uid + ", home " + s.account.HomeDir, ""}
+	case os.Getuid() == 0:
+		return finding{name, statusWarning, s.name + " has no line in /etc/passwd yet",
+			"start the server, which makes the account, or build the image with --user " + s.name}
+	}
+	return finding{name, statusWarning, s.name + " has no line in /etc/passwd",
+		"start the container as root or as " + payload.User + ", or mount a passwd that has the ID"}
+}
+
+func (s session) checkSudo() finding {
 	const name = "sudo"
-	if os.Getuid() == 0 {
-		return finding{name, statusOK, "not needed, this is root", ""}
+	if s.account != nil && s.account.Uid == "0" {
+		return finding{name, statusOK, "not needed, sessions are root's", ""}
 	}
 	program, err := exec.LookPath("sudo")
 	if err != nil {

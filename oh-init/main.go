@@ -4,7 +4,7 @@
 //	oh-init [--user NAME] [--] [CMD...]   runs CMD as PID 1; by default the server
 //	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]
 //	                                      makes what a base image lacks
-//	oh-init doctor [--json]               checks the container that it runs in
+//	oh-init doctor [--json] [--user NAME] checks the container that it runs in
 //
 // As PID 1 it reaps every orphan, hands signals on to CMD, and ends with CMD's
 // exit status: 128 and the signal's number if a signal ended CMD, 127 if there

@@ -282,9 +282,9 @@ func TestDoctor(t *testing.T) {
 	manifest, err := json.Marshal(payload.Manifest{SchemaVersion: payload.SchemaVersion, Architecture: runtime.GOARCH})
 	check(t, err)
 	check(t, os.MkdirAll(root+filepath.Dir(payload.Interp), 0o755))
-	doctor := func(ids *syscall.Credential) map[string]string {
+	doctor := func(ids *syscall.Credential, args ...string) map[string]string {
 		t.Helper()
-		cmd := container(t, root, "doctor", "--json")
+		cmd := container(t, root, append([]string{"doctor", "--json"}, args...)...)
 		cmd.SysProcAttr.Credential = ids
 		out, err := cmd.Output()
 		var findings []finding
@@ -313,7 +313,7 @@ func TestDoctor(t *testing.T) {
 	}
 
 	expect(doctor(nil), map[string]string{
-		"payload": statusFailed, "workspace": statusFailed, "shell": statusFailed, "account": statusOK, "sudo": statusOK,
+		"payload": statusFailed, "workspace": statusFailed, "shell": statusFailed, "account": statusWarning, "sudo": statusWarning,
 		"temporary files": statusOK, "shared memory": statusWarning, // no tmpfs there
 	})
 
@@ -327,6 +327,21 @@ func TestDoctor(t *testing.T) {
 	expect(doctor(&syscall.Credential{Uid: payload.DefaultID, Gid: payload.DefaultID}), map[string]string{
 		"payload": statusOK, "workspace": statusOK, "shell": statusOK, "account": statusOK, "sudo": statusOK,
 	})
+	// Root is asked about those whom it gives sessions to.
+	expect(doctor(nil), map[string]string{"account": statusOK, "sudo": statusOK})
+	expect(doctor(nil, "--user", "root"), map[string]string{"account": statusOK, "sudo": statusOK})
+	expect(doctor(nil, "--user", "stranger"), map[string]string{"account": statusWarning})
+	confined := make(chan map[string]string)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		defer close(confined)
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			t.Error(err)
+			return
+		}
+		confined <- doctor(nil)
+	}()
+	expect(<-confined, map[string]string{"account": statusOK, "sudo": statusWarning})
 	expect(doctor(&syscall.Credential{Uid: 12345, Gid: 12345}), map[string]string{
 		"payload": statusOK, "workspace": statusFailed, "account": statusWarning,
 	})
