@@ -11,7 +11,8 @@
 // is no such program, 126 if it cannot be started. A CMD that is called setup
 // or doctor needs -- before it.
 //
-// Setup changes nothing that the base has, and nothing at all the second time.
+// Setup keeps what the base has, but for lines that it adds to files, and
+// changes nothing the second time.
 //
 // Doctor prints one line a check and exits with 1 if one failed.
 package main

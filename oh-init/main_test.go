@@ -132,6 +132,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"--hlep"}, 2, "-hlep"},
 		{[]string{"setup", "extra"}, 2, "extra"},
 		{[]string{"setup", "--user", "a:b"}, 1, "a:b"},
+		{[]string{"setup", "--uid", "0"}, 2, "--uid 0"},
 		{[]string{"setup", "--root", "/no/such/folder"}, 1, "/no/such/folder"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

@@ -24,6 +24,9 @@ func setUp(args []string, stdout, _ io.Writer) (int, error) {
 	if err := noArguments(f); err != nil {
 		return 0, err
 	}
+	if o.UID <= 0 {
+		return 0, usageError{fmt.Errorf("--uid %d: the user ID of an account is a number from 1 up", o.UID)}
+	}
 	view, err := setup.DirView(*root)
 	if err != nil {
 		return 0, err
