@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// Code names a kind of problem. Codes are never reused.
+// Code names a kind of problem. Codes are never reused; OH-013 was one.
 type Code string
 
 // The codes.
@@ -31,7 +31,6 @@ const (
 	NoHelpers    Code = "OH-010" // plugin built without the helper binaries
 	BuildFailed  Code = "OH-011" // buildx reported a failure
 	BaseConflict Code = "OH-012" // the base occupies what the payload needs
-	LoadFailed   Code = "OH-013" // the engine refused the assembled image
 	ServerDied   Code = "OH-014" // the server ended before it was alive
 	BadSource    Code = "OH-015" // a folder that does not hold OpenHands' sources
 	BadTemplate  Code = "OH-016" // the template inside the sources cannot be rendered
