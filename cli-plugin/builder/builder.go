@@ -155,7 +155,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
 	}
 	if b.Engine.absent != nil {
-		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), cause(b.Engine.absent),
+		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.absent),
 			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
 	}
 	b.logf("building deps image %s", d.Image)

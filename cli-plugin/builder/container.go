@@ -1,9 +1,11 @@
 package builder
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -40,4 +42,18 @@ func (c leased) remove(ctx context.Context) error {
 		return fmt.Errorf("removing the container %s: %w", c.id, err)
 	}
 	return c.lease.end()
+}
+
+// copyOut reads one file of a container, running or not.
+func (e *Engine) copyOut(ctx context.Context, container, path string) ([]byte, error) {
+	file, err := e.api.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	defer file.Content.Close()
+	archive := tar.NewReader(file.Content)
+	if _, err := archive.Next(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return io.ReadAll(archive)
 }

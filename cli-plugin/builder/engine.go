@@ -1,13 +1,11 @@
 package builder
 
 import (
-	"archive/tar"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"time"
@@ -131,16 +129,7 @@ func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, made.remove(ctx)) }()
-	file, err := e.api.CopyFromContainer(ctx, made.id, client.CopyFromContainerOptions{SourcePath: path})
-	if err != nil {
-		return nil, fmt.Errorf("reading %s of %s: %w", path, image, err)
-	}
-	defer file.Content.Close()
-	archive := tar.NewReader(file.Content)
-	if _, err := archive.Next(); err != nil {
-		return nil, fmt.Errorf("reading %s of %s: %w", path, image, err)
-	}
-	return io.ReadAll(archive)
+	return e.copyOut(ctx, made.id, path)
 }
 
 // manifest checks that image keeps the payload's contract and returns what it

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -135,19 +134,11 @@ func (e *Engine) examine(ctx context.Context, image string, program []byte, fact
 
 // read returns the content of a file, nil where there is none.
 func (x examination) read(ctx context.Context, path string) ([]byte, error) {
-	file, err := x.engine.api.CopyFromContainer(ctx, x.container, client.CopyFromContainerOptions{SourcePath: path})
+	data, err := x.engine.copyOut(ctx, x.container, path)
 	if cerrdefs.IsNotFound(err) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	defer file.Content.Close()
-	archive := tar.NewReader(file.Content)
-	if _, err := archive.Next(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return io.ReadAll(archive)
+	return data, err
 }
 
 // put puts files into the volume.

@@ -257,12 +257,13 @@ func (img Stored) superseded(newest map[string]Stored) string {
 		if !ok || newest[series].ID == img.ID {
 			return ""
 		}
-		why = shortID(newest[series].ID) + " is newer"
+		why = ShortID(newest[series].ID) + " is newer"
 	}
 	return why
 }
 
-func shortID(id string) string {
+// ShortID is the start of an image's ID, as docker shows it.
+func ShortID(id string) string {
 	_, hex, _ := strings.Cut(id, ":")
 	return hex[:min(12, len(hex))]
 }

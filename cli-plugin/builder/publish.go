@@ -40,7 +40,7 @@ type publisher struct {
 // the images that are finished, also where it ends with an error.
 func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err error) {
 	if b.Engine.absent != nil && slices.ContainsFunc(whole.Runtimes, madeInEngine) {
-		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", cause(b.Engine.absent),
+		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.absent),
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
 	lease := b.Engine.lease()

@@ -37,7 +37,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectRes
 		return fail(nil)
 	}
 	if b.Engine.absent != nil {
-		return nil, problem.New(problem.NoEngine, fmt.Sprintf("the %s %s needs an engine to be worked with", what, ref), cause(b.Engine.absent),
+		return nil, problem.New(problem.NoEngine, fmt.Sprintf("the %s %s needs an engine to be worked with", what, ref), problem.Cause(b.Engine.absent),
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
 	b.logf("pulling %s %s", what, ref)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/types/image"
 )
@@ -70,7 +71,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *registryI
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		b.logf("going on without %s: %v", ref, cause(err))
+		b.logf("going on without %s: %v", ref, problem.Cause(err))
 		return nil, nil
 	}
 	if len(differs(labels(pulled), platform(pulled))) > 0 { // it changed since
@@ -98,7 +99,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResp
 	}
 	pulled, err := b.pull(ctx, what, ref)
 	if err != nil && ctx.Err() == nil {
-		b.logf("going on with the %s %s that is here: %v", what, ref, cause(err))
+		b.logf("going on with the %s %s that is here: %v", what, ref, problem.Cause(err))
 		return found, nil
 	}
 	return pulled, err

@@ -100,20 +100,11 @@ func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool
 	}
 	if err != nil && ctx.Err() == nil {
 		if !cerrdefs.IsNotFound(err) {
-			b.logf("going on without %s: %v", ref, cause(err))
+			b.logf("going on without %s: %v", ref, problem.Cause(err))
 		}
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// cause is what made the engine fail, without advice that does not fit here.
-func cause(err error) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Cause != nil {
-		return p.Cause
-	}
-	return err
 }
 
 // registryDigest asks the image's registry, through the engine.

@@ -73,7 +73,7 @@ func writeDetails(w io.Writer, d *builder.Details) error {
 	}
 	fmt.Fprintln(table, "\nLAYER\tSIZE\tIMAGES\tCREATED BY")
 	for _, l := range d.Layers {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", shortID(l.DiffID), units.HumanSize(float64(l.Size)), l.Images, shortened(l.CreatedBy))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", builder.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), l.Images, shortened(l.CreatedBy))
 	}
 	fmt.Fprintln(table, "\nCOMPONENT\tSIZE\tFILES\tPACKAGES\tDESCRIPTION")
 	for _, c := range d.Manifest.Components {

@@ -86,7 +86,7 @@ func writeImage(table io.Writer, indent string, img builder.Stored) {
 	if img.Kind == payload.KindDeps {
 		base = "(payload)"
 	}
-	fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\t%d\n", indent, first, base, shortID(img.ID), ago(img.Tagged),
+	fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\t%d\n", indent, first, base, builder.ShortID(img.ID), ago(img.Tagged),
 		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), img.Containers)
 	for _, ref := range further {
 		fmt.Fprintf(table, "%s%s\t\t\t\t\t\t\n", indent, ref)

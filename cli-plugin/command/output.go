@@ -54,7 +54,7 @@ func writeResults(w io.Writer, results []builder.Result) error {
 			status = fmt.Sprintf("written in %.1f s", r.Seconds)
 		}
 		for _, ref := range r.References {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", base, ref, shortID(r.ID), status)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", base, ref, builder.ShortID(r.ID), status)
 		}
 	}
 	return table.Flush()
@@ -63,11 +63,6 @@ func writeResults(w io.Writer, results []builder.Result) error {
 // traffic is what a push came to, for a person.
 func traffic(t *builder.Traffic) string {
 	return fmt.Sprintf("%s uploaded, %d layers new, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
-}
-
-func shortID(id string) string {
-	_, hex, _ := strings.Cut(id, ":")
-	return hex[:min(12, len(hex))]
 }
 
 // writePlan prints a plan for a person.

@@ -113,7 +113,7 @@ func writePruned(w io.Writer, p pruned) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "IMAGE\tID\tTAGGED\tOWN\tWHY")
 	for _, img := range p.Images {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", nameOf(img.Stored), shortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", nameOf(img.Stored), builder.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -118,12 +118,12 @@ func Classify(ctx context.Context, err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return New(DiskFull, "no space left on a disk of this machine", cause(err),
+		return New(DiskFull, "no space left on a disk of this machine", Cause(err),
 			"Free some, or let TMPDIR or XDG_CACHE_HOME name a folder of another disk, and run the same command again")
 	}
 	// An engine or a builder hands its errno over as text only.
 	if strings.Contains(strings.ToLower(err.Error()), "no space left on device") {
-		return New(DiskFull, "no space left on a disk of the engine or of this machine", cause(err),
+		return New(DiskFull, "no space left on a disk of the engine or of this machine", Cause(err),
 			"Free some, for example with 'docker system df' and 'docker builder prune', and run the same command again")
 	}
 	return err
@@ -158,8 +158,9 @@ func refusedPath(err error) string {
 	return ""
 }
 
-// cause drops the outermost *Error, so that a problem is not told twice.
-func cause(err error) error {
+// Cause is what is behind a problem, without an advice that does not fit where
+// err is told.
+func Cause(err error) error {
 	var p *Error
 	if errors.As(err, &p) && p.Cause != nil {
 		return p.Cause

@@ -8,9 +8,9 @@ import (
 	"github.com/distribution/reference"
 )
 
-// maxTag is the length in characters of the longest tag; OCI distribution
+// MaxTag is the length in characters of the longest tag; OCI distribution
 // specification, "Pulling manifests".
-const maxTag = 128
+const MaxTag = 128
 
 // CheckReference refuses what is no image reference. What says what it stands
 // for, as in "base image".
@@ -51,8 +51,8 @@ func badReference(what, ref string, err error) error {
 	switch {
 	case ref == "":
 		err = errors.New("it is empty")
-	case len(tag) > maxTag && strings.HasSuffix(ref, ":"+tag) && !strings.Contains(ref, "@"):
-		err = fmt.Errorf("its tag has %d characters, and %d are allowed", len(tag), maxTag)
+	case len(tag) > MaxTag && strings.HasSuffix(ref, ":"+tag) && !strings.Contains(ref, "@"):
+		err = fmt.Errorf("its tag has %d characters, and %d are allowed", len(tag), MaxTag)
 	}
 	return New(Reference, fmt.Sprintf("the %s %q is not an image reference", what, ref), err,
 		"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example alpine:3.20")

@@ -16,10 +16,9 @@ import (
 const DefaultBase = "nikolaik/python-nodejs:python3.12-nodejs22"
 
 const (
-	maxTag       = 128 // OCI distribution specification, "Pulling manifests"
-	maxVersioned = 96  // characters of a base in a versioned tag
-	maxName      = 32  // characters of a base's name in the older tag
-	keptName     = 24  // of them, where a hash stands for the rest
+	maxVersioned = 96 // characters of a base in a versioned tag
+	maxName      = 32 // characters of a base's name in the older tag
+	keptName     = 24 // of them, where a hash stands for the rest
 )
 
 // Names are the repository and the tags of the image over one base, from the
@@ -112,7 +111,7 @@ func olderName(repository, version, base string) (repo, tag string, err error) {
 	}
 	prefix := "oh_v" + version + "_image_"
 	tag = prefix + intoTag.Replace(name) + "_tag_" + suffix
-	if len(tag) > maxTag {
+	if len(tag) > problem.MaxTag {
 		tag = prefix + md5Hex(tag)
 	}
 	return repository, tag, nil
