@@ -1,0 +1,107 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+)
+
+// migrationReport is what --json prints.
+type migrationReport struct {
+	Base      string            `json:"base"`
+	BaseFrom  string            `json:"baseFrom"`
+	Rows      []migrate.Row     `json:"comparison"`
+	ExtraDeps []migrate.Row     `json:"extraDeps"`
+	Old       *migrate.Measured `json:"old,omitempty"`
+	New       *migrate.Measured `json:"new,omitempty"`
+	Verified  *verify.Report    `json:"verified,omitempty"`
+	OldHealth *verify.Finding   `json:"oldHealth,omitempty"`
+	Switched  string            `json:"switched,omitempty"` // file
+	Backup    string            `json:"backup,omitempty"`
+	oldImage  *builder.Image    // nil: there is none
+	version   string            // that the old image is of, where it says so
+}
+
+func (r migrationReport) writeComparison(w io.Writer) error {
+	fmt.Fprintf(w, "base %s (%s)\n\n", r.Base, r.BaseFrom)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "WHAT\tIS\tBEFORE\tAFTER")
+	for _, row := range r.Rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.Subject, row.Effect, row.Before, row.After)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, row := range r.Rows {
+		if row.Effect != migrate.Same {
+			fmt.Fprintf(w, "%s: %s\n", row.Subject, row.Why)
+		}
+	}
+	if len(r.ExtraDeps) == 0 {
+		return nil
+	}
+	words := map[migrate.Effect]string{migrate.Same: "works", migrate.Different: "works differently", migrate.Unknown: "unknown", migrate.Fails: "fails"}
+	fmt.Fprintln(table, "\nEXTRA DEPENDENCY\tIT\tWHY")
+	for _, row := range r.ExtraDeps {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", row.Subject, words[row.Effect], row.Why)
+	}
+	return table.Flush()
+}
+
+func (r migrationReport) writeTrial(w io.Writer) error {
+	fmt.Fprintln(w)
+	if err := writeReport(w, *r.Verified); err != nil {
+		return err
+	}
+	if r.OldHealth != nil {
+		fmt.Fprintf(w, "%s: %s: %s (it has no payload to verify)\n", r.OldHealth.Check, r.OldHealth.Status, r.OldHealth.Detail)
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\tIMAGE\tSIZE\tNOT SHARED\tSTART\tBUILD")
+	for _, side := range []struct {
+		name string
+		m    *migrate.Measured
+	}{{"old", r.Old}, {"new", r.New}} {
+		if side.m == nil {
+			fmt.Fprintf(table, "%s\tnone in this engine\t\t\t\t\n", side.name)
+			continue
+		}
+		build := side.m.BuildNote
+		if side.m.BuildSeconds > 0 {
+			build = fmt.Sprintf("%.1f s (%s)", side.m.BuildSeconds, side.m.BuildNote)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
+	}
+	return table.Flush()
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(max(0, bytes))/1e6) }
+
+func seconds(s float64) string {
+	if s == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f s", s)
+}
+
+func (m *migration) writeNext(w io.Writer, r migrationReport) (err error) {
+	config := ""
+	if m.config != "" {
+		config = " --config " + m.config
+	}
+	switch {
+	case r.Switched != "":
+		_, err = fmt.Fprintf(w, "\n%s uses %s now; it was saved as %s, and 'docker openhands migrate%s --undo' brings it back\n", r.Switched, r.New.Image, r.Backup, config)
+	case m.dry:
+		_, err = fmt.Fprintln(w, "\nnothing was built; leave --dry-run out to build the new image and try it")
+	default:
+		_, err = fmt.Fprintf(w, "\nto switch, run it again with --apply; it writes runtime_container_image into %s and keeps a backup\n", m.file())
+	}
+	return err
+}
