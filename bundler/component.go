@@ -62,11 +62,14 @@ type Library struct {
 // configuration.
 func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*ComponentReport, error) {
 	wrap := func(err error) error { return fmt.Errorf("component %s: %w", recipe.Name, err) }
+	var err error
+	if opt.Prefix, err = CleanPrefix(opt.Prefix); err != nil {
+		return nil, wrap(err)
+	}
 	b := &bundle{opt: opt, report: &ComponentReport{}, files: map[string]Entry{}, links: map[string]string{}}
 	if err := b.copy(ctx, recipe); err != nil {
 		return nil, wrap(err)
 	}
-	var err error
 	if b.report.Pruned, err = prune(ctx, opt.Out, opt.Prefix, recipe.Prune); err != nil {
 		return nil, wrap(err)
 	}

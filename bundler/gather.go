@@ -45,6 +45,10 @@ type CopyReport struct {
 // closure or one in Dest already, are an error, and so is a library that is not
 // found; nothing is then written.
 func CopyClosure(ctx context.Context, opt CopyOptions, names ...string) (*CopyReport, error) {
+	var err error
+	if opt.Prefix, err = CleanPrefix(opt.Prefix); err != nil {
+		return nil, err
+	}
 	g := &gathering{opt: opt, report: &CopyReport{}, files: map[string]Entry{}, links: map[string]string{}}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {

@@ -20,8 +20,12 @@ const (
 // Permissions checks that the tree root/prefix can be used by every user and
 // changed by root alone. Findings are in lexical order of their paths.
 func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
+	prefix, err := CleanPrefix(prefix)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the permissions in %s: %w", root, err)
+	}
 	var findings []Finding
-	err := filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

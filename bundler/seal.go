@@ -114,6 +114,11 @@ func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
 	if _, ok := abis[s.Machine]; !ok {
 		return nil, fmt.Errorf("sealing for %v is not supported", s.Machine)
 	}
+	prefix, err := CleanPrefix(s.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("sealing %s: %w", root, err)
+	}
+	s = &Sealer{Prefix: prefix, Machine: s.Machine, InPlace: s.InPlace}
 	files, err := scan(ctx, root, s.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("sealing %s: %w", root, err)

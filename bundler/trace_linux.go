@@ -47,6 +47,10 @@ var privateDirs = []string{"/proc", "/sys", "/dev", "/run", "/var/run", "/tmp", 
 // finding. Processes that outlive the program are killed.
 func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, error) {
 	name := argv[0]
+	var err error
+	if opt.Prefix, err = CleanPrefix(opt.Prefix); err != nil {
+		return nil, fmt.Errorf("tracing %s: %w", name, err)
+	}
 	if opt.Root == "" && !strings.Contains(name, "/") {
 		found, err := exec.LookPath(name)
 		if err != nil {
@@ -69,7 +73,6 @@ func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, 
 	}
 	if dir := opt.Dir; dir != "/" {
 		if dir == "" {
-			var err error
 			if dir, err = os.Getwd(); err != nil {
 				return nil, err
 			}

@@ -91,6 +91,10 @@ type VerifyReport struct {
 // Verify checks that root/Prefix is sealed: that its programs and libraries
 // need nothing outside. It resolves names as the sealed loader does.
 func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport, error) {
+	var err error
+	if opt.Prefix, err = CleanPrefix(opt.Prefix); err != nil {
+		return nil, fmt.Errorf("verifying %s: %w", root, err)
+	}
 	files, err := scan(ctx, root, opt.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)

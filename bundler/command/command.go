@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -147,7 +148,12 @@ func one(args []string) (string, error) {
 }
 
 func prefixFlag(flags *flag.FlagSet) *string {
-	return flags.String("prefix", payload.Prefix, "the `folder` that the tree occupies")
+	prefix := payload.Prefix
+	flags.Func("prefix", fmt.Sprintf("the `folder` that the tree occupies (default %q)", prefix), func(text string) (err error) {
+		prefix, err = bundler.CleanPrefix(text)
+		return err
+	})
+	return &prefix
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -111,6 +111,7 @@ func TestBadUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"unknown"}, {"component"}, {"component", "--recipe", "x", "--out", "y"}, {"merge", "--out", "x"}, {"verify"}, {"verify", "a", "b"}, {"verify", "--trace"}, {"verify", "--root", "/", "relative"},
 		{"seal"}, {"seal", "--arch", "vax", "x"}, {"manifest", "x"}, {"tree"}, {"copy", "x"}, {"copy", "--dest", "x"}, {"tree", "--cpu", "z80", "x"}, {"verify", "--no-such-flag", "x"},
+		{"seal", "--prefix", "openhands", "x"}, {"verify", "--prefix", "/", "x"}, {"verify", "--root", "/", "/"}, {"copy", "--prefix", "", "--dest", "x", "/bin/true"},
 	} {
 		var usage UsageError
 		if _, err := call(args...); !errors.As(err, &usage) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 )
@@ -26,10 +25,7 @@ func copyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		if opt.Dest == "" || len(args) == 0 {
 			return usagef("copy takes --dest and at least one file")
 		}
-		if !strings.HasPrefix(*prefix, "/") {
-			return usagef("--prefix %q is not absolute", *prefix)
-		}
-		opt.Prefix = strings.TrimRight(*prefix, "/")
+		opt.Prefix = *prefix
 		var err error
 		if opt.System.CPU, err = parseCPU(*cpu); err != nil {
 			return err

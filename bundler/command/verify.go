@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -46,10 +45,10 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 			return err
 		}
 		if opt.root != "" {
-			if !path.IsAbs(dir) {
-				return usagef("with --root the directory %q must be absolute", dir)
+			if opt.prefix, err = bundler.CleanPrefix(dir); err != nil {
+				return UsageError{error: err}
 			}
-			dir, opt.prefix = opt.root, path.Clean(dir)
+			dir = opt.root
 		}
 		report, err := bundler.Verify(ctx, dir, bundler.VerifyOptions{Prefix: opt.prefix, Links: outsideLinks(), Allow: allow})
 		if err != nil {
