@@ -1,6 +1,7 @@
 package bundler
 
 import (
+	"cmp"
 	"context"
 	"debug/elf"
 	"errors"
@@ -192,9 +193,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 			missing.add(closure)
 		}
 	}
-	for _, e := range missing.list() {
-		b.report.Missing = append(b.report.Missing, Note{e.From.Path, e.Name})
-	}
+	b.report.Missing = missing.list()
 	return nil
 }
 
@@ -365,35 +364,55 @@ func (b *bundle) rewrite(rewrites []Rewrite) error {
 	return nil
 }
 
-// missing collects edges that lead nowhere. Libraries that a program has loaded
-// before satisfy a need that a library could not satisfy alone, so an edge
-// counts only where no closure resolves it.
+// missing collects edges that lead nowhere. A program starts with its closure
+// or not at all, so what it lacks is lost. To a library counts what a program
+// has loaded before: an edge that its own closure cannot resolve is lost only
+// where no other closure does.
 type missing struct {
-	lost  map[[2]string]Edge // by path of the file and name
-	found map[[2]string]bool
+	lost  map[edgeKey]loss
+	found map[edgeKey]bool
+}
+
+// edgeKey is the path of a file and a name that it asks for.
+type edgeKey struct{ from, name string }
+
+// loss is an edge that leads nowhere.
+type loss struct {
+	Edge
+	program *Loaded // cannot start without it; nil: no program is known to load it
 }
 
 func (m *missing) add(c *Closure) {
 	if m.lost == nil {
-		m.lost, m.found = map[[2]string]Edge{}, map[[2]string]bool{}
+		m.lost, m.found = map[edgeKey]loss{}, map[edgeKey]bool{}
+	}
+	var program *Loaded
+	if first := c.Objects[0]; first.Object.Interp != "" {
+		program = first
 	}
 	for _, e := range c.Edges {
-		key := [2]string{e.From.Real, e.Name}
-		if e.To != nil {
+		key := edgeKey{e.From.Real, e.Name}
+		switch {
+		case e.To != nil:
 			m.found[key] = true
-		} else if !e.Optional() {
-			m.lost[key] = e
+		case !e.Optional() && m.lost[key].program == nil:
+			m.lost[key] = loss{e, program}
 		}
 	}
 }
 
-func (m *missing) list() []Edge {
-	var edges []Edge
-	for key, e := range m.lost {
-		if !m.found[key] {
-			edges = append(edges, e)
+// list returns who asks for what, by path and name, with the program where the
+// same file finds it in others.
+func (m *missing) list() []Note {
+	var list []Note
+	for key, l := range m.lost {
+		switch {
+		case !m.found[key]:
+			list = append(list, Note{l.From.Path, l.Name})
+		case l.program != nil:
+			list = append(list, Note{l.From.Path, l.Name + ", when " + l.program.Path + " starts"})
 		}
 	}
-	slices.SortFunc(edges, func(a, b Edge) int { return strings.Compare(a.From.Real+"\x00"+a.Name, b.From.Real+"\x00"+b.Name) })
-	return edges
+	slices.SortFunc(list, func(a, b Note) int { return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Text, b.Text)) })
+	return list
 }

@@ -125,8 +125,8 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 			}
 		}
 	}
-	for _, e := range missing.list() {
-		v.add(e.From.Path, RuleNeeded, e.Name)
+	for _, n := range missing.list() {
+		v.add(n.Path, RuleNeeded, n.Text)
 	}
 	for _, e := range pairs {
 		if !within(e.To.Real, opt.Prefix) {

@@ -127,6 +127,34 @@ func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
 	}
 }
 
+// What one program loads helps no other to start.
+func TestVerifyOfProgramsThatCannotStart(t *testing.T) {
+	_, opt := hostMachine(t)
+	opt.Libs = opt.Out
+	lib, private := opt.Out+"/openhands/lib", opt.Out+"/openhands/p"
+	x := library(t, private+"/libx.so", "int x(void){return 1;}", "-nostdlib")
+	a := library(t, lib+"/liba.so", "int x(void); int a(void){return x();}", "-nostdlib", x)
+	const source = "int a(void); int main(){return a() - 1;}"
+	compile(t, opt.Out+"/openhands/bin/works", source, "-Wl,--no-as-needed", x, a, "-Wl,--disable-new-dtags", "-Wl,-rpath,/openhands/p")
+	compile(t, opt.Out+"/openhands/bin/fails", source, a, "-Wl,-rpath-link,"+private)
+	want := []Note{{"/openhands/lib/liba.so", "libx.so, when /openhands/bin/fails starts"}}
+	built, err := Component(t.Context(), &Recipe{Name: "test"}, opt)
+	if err != nil || !cmp.Equal(want, built.Missing) {
+		t.Fatalf("missing %v, %v", built, err)
+	}
+	if out, err := inJail(t, opt.Out, nil, "/openhands/bin/works"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := inJail(t, opt.Out, nil, "/openhands/bin/fails"); err == nil || !strings.Contains(out, "libx.so") {
+		t.Errorf("%v: %s", err, out)
+	}
+	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	found := []Finding{{Path: want[0].Path, Rule: RuleNeeded, Detail: want[0].Text}}
+	if err != nil || !cmp.Equal(found, report.Offenders) {
+		t.Errorf("%+v, %v; want %v", report, err, found)
+	}
+}
+
 func TestParseAllowances(t *testing.T) {
 	list, err := ParseAllowances(strings.NewReader("# optional\n\n/openhands/**/libcuda*.so: needs a driver\n"))
 	if err != nil || len(list) != 1 || list[0].Reason != "needs a driver" {
