@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/moby/moby/client"
 )
 
 func TestWatchdog(t *testing.T) {
@@ -180,4 +181,22 @@ func TestPatient(t *testing.T) {
 			})
 		})
 	}
+}
+
+// silentEngine waits for a registry.
+type silentEngine struct{ client.APIClient }
+
+func (silentEngine) DistributionInspect(ctx context.Context, _ string, _ client.DistributionInspectOptions) (client.DistributionInspectResult, error) {
+	<-ctx.Done()
+	return client.DistributionInspectResult{}, ctx.Err()
+}
+
+func TestSilentRegistryBehindEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		b := &Builder{Engine: &Engine{api: silentEngine{}}, CLI: bareCLI{}, Log: &said}
+		if there, err := b.fromRegistry(t.Context(), "h:1/x:1", false); there || err != nil || !strings.Contains(said.String(), "nothing was heard of it for 1m0s") {
+			t.Errorf("%v, %v: %s", there, err, &said)
+		}
+	})
 }

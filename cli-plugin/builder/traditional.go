@@ -113,9 +113,15 @@ func (b *Builder) registryDigest(ctx context.Context, ref string) (string, error
 	if err != nil {
 		return "", err
 	}
-	found, err := b.Engine.api.DistributionInspect(ctx, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
+	limit, err := pullPatience()
 	if err != nil {
 		return "", err
+	}
+	asking := newWatchdog(ctx, limit)
+	defer asking.stop()
+	found, err := b.Engine.api.DistributionInspect(asking, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
+	if err != nil {
+		return "", asking.reason(err)
 	}
 	return found.Descriptor.Digest.String(), nil
 }
