@@ -439,7 +439,6 @@ func TestInterruptedPush(t *testing.T) {
 	if !errors.As(err, &p) || p.Code != problem.Interrupted {
 		t.Errorf("it ends with %v", err)
 	}
-	r.before = nil
 	for _, ref := range []string{whole.Runtimes[0].Image, whole.Deps.Image} {
 		if _, err := r.image(t, ref); err == nil {
 			t.Errorf("%s is there", ref)
