@@ -88,7 +88,7 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 		return nil, wrap(fmt.Errorf("finding the packages: %w", err))
 	}
 	for _, l := range recipe.Links {
-		if err := symlink(l.Target, filepath.Join(opt.Out, l.Path)); err != nil {
+		if err := symlink(l.Target, opt.Out, l.Path); err != nil {
 			return nil, wrap(err)
 		}
 	}
@@ -276,7 +276,7 @@ func (b *bundle) write(ctx context.Context) error {
 		to := path.Join(lib, name)
 		if name == a.loader {
 			to = b.opt.Prefix + interpName
-			if err := symlink(path.Base(interpName), filepath.Join(b.opt.Libs, lib, a.loader)); err != nil {
+			if err := symlink(path.Base(interpName), b.opt.Libs, path.Join(lib, a.loader)); err != nil {
 				return err
 			}
 		}
@@ -289,7 +289,7 @@ func (b *bundle) write(ctx context.Context) error {
 		if _, ok := b.files[name]; ok {
 			return fmt.Errorf("%s is the name of a library and a second name of %s", name, target)
 		}
-		if err := symlink(target, filepath.Join(b.opt.Libs, lib, name)); err != nil {
+		if err := symlink(target, b.opt.Libs, path.Join(lib, name)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package bundler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,7 +149,7 @@ func (c *copier) link(host, dir, real, to string) error {
 			return err
 		}
 	}
-	return symlink(target, filepath.Join(c.out, to))
+	return symlink(target, c.out, to)
 }
 
 // excluded matches a relative path and all directories above it.
@@ -212,7 +213,7 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 			if err != nil {
 				return err
 			}
-			return symlink(target, to)
+			return symlink(target, out, p)
 		}
 		return c.regular(Entry{p, p, host, d.Type()}, p)
 	})
@@ -246,23 +247,52 @@ func publicMode(mode fs.FileMode) fs.FileMode {
 	return m
 }
 
-// makeDirs makes a directory of the tree and those above it, mode 0755.
+// makeDirs makes a directory of the tree and those above it, mode 0755. What is
+// there already stays as it is, and must be a directory: through a link the tree
+// would go on elsewhere.
 func makeDirs(out, dir string) error {
+	if dir == "/" || dir == "." {
+		return os.MkdirAll(out, 0o755)
+	}
+	if err := makeDirs(out, path.Dir(dir)); err != nil {
+		return err
+	}
 	host := filepath.Join(out, dir)
-	if fi, err := os.Lstat(host); err == nil && fi.IsDir() {
-		return nil
+	err := os.Mkdir(host, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return isDirectory(host)
 	}
-	if dir != "/" && dir != "." {
-		if err := makeDirs(out, path.Dir(dir)); err != nil {
-			return err
-		}
-	} else {
-		return os.MkdirAll(host, 0o755)
-	}
-	if err := os.Mkdir(host, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err != nil {
 		return err
 	}
 	return os.Chmod(host, 0o755)
+}
+
+// checkDirs returns an error unless a directory of the tree and those above it
+// are there and no links.
+func checkDirs(out, dir string) error {
+	if dir == "/" || dir == "." {
+		return nil
+	}
+	if err := checkDirs(out, path.Dir(dir)); err != nil {
+		return err
+	}
+	return isDirectory(filepath.Join(out, dir))
+}
+
+// isDirectory returns an error unless a directory, not a link to one, is at a
+// host path.
+func isDirectory(host string) error {
+	info, err := os.Lstat(host)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a link in the place of a directory", host)
+	}
+	return fmt.Errorf("%s is a file in the place of a directory", host)
 }
 
 // copyFile copies a file with its times; owner and mode become those of own. An
@@ -293,14 +323,15 @@ func copyFile(from, to string, info fs.FileInfo) error {
 	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }
 
-// symlink makes a symbolic link, with the directories above it. An existing
-// file is replaced.
-func symlink(target, host string) error {
+// symlink makes a symbolic link of the tree, with the directories above it. An
+// existing file is replaced.
+func symlink(target, out, name string) error {
+	host := filepath.Join(out, name)
+	if err := makeDirs(out, path.Dir(name)); err != nil {
+		return err
+	}
 	if have, err := os.Readlink(host); err == nil && have == target {
 		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
-		return err
 	}
 	if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -309,14 +340,17 @@ func symlink(target, host string) error {
 }
 
 // writeFile writes a file of the tree, mode 0644, unless it is there already
-// with that content.
+// with that content. An existing file is replaced.
 func writeFile(out, name string, data []byte) error {
+	host := filepath.Join(out, name)
 	if err := makeDirs(out, path.Dir(name)); err != nil {
 		return err
 	}
-	host := filepath.Join(out, name)
-	if have, err := os.ReadFile(host); err == nil && string(have) == string(data) {
+	if have, err := readHost(host); err == nil && bytes.Equal(have, data) {
 		return nil
+	}
+	if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if err := os.WriteFile(host, data, 0o644); err != nil {
 		return err

@@ -205,6 +205,15 @@ func (g *gathering) place(to string, l *Loaded) {
 
 // check compares the plan with itself and with what is in Dest.
 func (g *gathering) check() error {
+	dirs := map[string]bool{}
+	for to := range g.files {
+		dirs[path.Dir(to)] = true
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		if err := checkDirs(g.opt.Dest, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err // what is found beyond is not of Dest
+		}
+	}
 	for _, to := range slices.Sorted(maps.Keys(g.links)) {
 		if f, ok := g.files[to]; ok {
 			g.failed = append(g.failed, fmt.Errorf("%s would be both %s and another name of %s", to, f.Real, g.links[to]))
@@ -230,7 +239,7 @@ func (g *gathering) check() error {
 		delete(g.files, to)
 	}
 	if host := filepath.Join(g.opt.Dest, g.opt.Prefix+nssFile); g.libc {
-		switch text, err := os.ReadFile(host); {
+		switch text, err := readHost(host); {
 		case err == nil && string(text) == nameServices:
 			g.libc = false
 		case !errors.Is(err, fs.ErrNotExist):

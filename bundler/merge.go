@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 )
 
-// Merge unites the trees dirs in out. A path that several of them have must
-// lead to the same content; otherwise the error names both files.
+// Merge unites the trees dirs in out. A path that several of them have must be
+// a directory in all, or lead to the same content; otherwise the error names
+// both files.
 func Merge(ctx context.Context, out string, dirs ...string) error {
 	origin := map[string]string{} // path inside the tree to its first host path
 	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(host string, d fs.DirEntry, err error) error {
+		// A walk does not follow the link that dir may be.
+		err := filepath.WalkDir(dir+"/.", func(host string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -23,13 +25,10 @@ func Merge(ctx context.Context, out string, dirs ...string) error {
 				return err
 			}
 			p := inTree(dir, host)
-			if d.IsDir() {
-				return makeDirs(out, p)
-			}
 			first, seen := origin[p]
 			if !seen {
 				origin[p] = host
-				return mergeFile(host, filepath.Join(out, p), d)
+				return mergeEntry(host, out, p, d)
 			}
 			same, err := sameFile(first, host)
 			if err == nil && !same {
@@ -44,13 +43,16 @@ func Merge(ctx context.Context, out string, dirs ...string) error {
 	return nil
 }
 
-func mergeFile(host, to string, d fs.DirEntry) error {
+func mergeEntry(host, out, p string, d fs.DirEntry) error {
+	if d.IsDir() {
+		return makeDirs(out, p)
+	}
 	if d.Type()&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(host)
 		if err != nil {
 			return err
 		}
-		return symlink(target, to)
+		return symlink(target, out, p)
 	}
 	info, err := d.Info()
 	if err != nil {
@@ -59,16 +61,20 @@ func mergeFile(host, to string, d fs.DirEntry) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is neither a file nor a link", host)
 	}
-	return copyFile(host, to, info)
+	return copyFile(host, filepath.Join(out, p), info)
 }
 
-// sameFile compares kind, mode and content, or the targets of two links.
+// sameFile compares kind, mode and content, or the targets of two links. Two
+// directories are the same.
 func sameFile(a, b string) (bool, error) {
 	ia, err := os.Lstat(a)
 	if err != nil {
 		return false, err
 	}
 	ib, err := os.Lstat(b)
+	if err == nil && ia.IsDir() && ib.IsDir() {
+		return true, nil
+	}
 	if err != nil || ia.Mode() != ib.Mode() {
 		return false, err
 	}

@@ -1,6 +1,10 @@
 package bundler
 
 import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,6 +55,14 @@ func TestMergeNamesWhatDiffers(t *testing.T) {
 			mustLink(t, "x", one)
 			mustLink(t, "y", two)
 		},
+		"a directory and a link": func(t *testing.T, one, two string) {
+			mustMkdir(t, one)
+			mustLink(t, "x", two)
+		},
+		"a link and a directory": func(t *testing.T, one, two string) {
+			mustLink(t, t.TempDir(), one)
+			mustWrite(t, two+"/x", "", 0o644)
+		},
 	}
 	for name, build := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -62,4 +74,101 @@ func TestMergeNamesWhatDiffers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A tree may be named by a link, and the modes of its directories do not count.
+func TestMergeOfDirectories(t *testing.T) {
+	one, two, out := t.TempDir(), t.TempDir(), t.TempDir()
+	mustWrite(t, one+"/openhands/d/one", "1", 0o644)
+	mustWrite(t, two+"/openhands/d/two", "2", 0o644)
+	if err := os.Chmod(two+"/openhands/d", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := t.TempDir() + "/link"
+	mustLink(t, one, link)
+	if err := Merge(t.Context(), out, link, two); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"d/one": "-rw-r--r-- 1", "d/two": "-rw-r--r-- 2"}, tree(t, out)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever links are in the place that a tree is written to: it stays there.
+func TestWritesStayInTheTree(t *testing.T) {
+	write := map[string]func(t *testing.T, out string) error{
+		"merge": func(t *testing.T, out string) error {
+			one := t.TempDir()
+			mustWrite(t, one+"/openhands/lib/libf.so", "new", 0o644)
+			mustWrite(t, one+"/openhands/ns.conf", "new", 0o644)
+			return Merge(t.Context(), out, one)
+		},
+		"merge of a link": func(t *testing.T, out string) error {
+			one := t.TempDir()
+			mustLink(t, "libf.so.1", one+"/openhands/lib/libf.so")
+			return Merge(t.Context(), out, one)
+		},
+		"copy": func(t *testing.T, out string) error {
+			_, err := copyOf(t, "/", out, "/bin/true")
+			return err
+		},
+		"component": func(t *testing.T, out string) error {
+			_, opt := hostMachine(t)
+			opt.Libs = out
+			_, err := Component(t.Context(), &Recipe{Name: "test", Programs: []Copy{{From: "/bin/true", To: "/openhands/bin/true"}}}, opt)
+			return err
+		},
+		"link of a component": func(t *testing.T, out string) error {
+			_, opt := hostMachine(t)
+			opt.Out = out
+			_, err := Component(t.Context(), &Recipe{Name: "test", Links: []Link{{Path: "/openhands/lib/libf.so", Target: "x"}}}, opt)
+			return err
+		},
+	}
+	for name, write := range write {
+		for _, p := range []string{"/openhands", "/openhands/lib", "/openhands/ns.conf"} {
+			t.Run(name+" where "+p+" is a link", func(t *testing.T) {
+				out, victim := t.TempDir(), t.TempDir()
+				target := victim
+				if p == testPrefix+nssFile {
+					target += "/lib"
+				}
+				mustLink(t, target, out+p)
+				for name, mode := range map[string]os.FileMode{"libf.so": 0o640, "ns.conf": 0o600} {
+					mustWrite(t, victim+"/"+name, "old", mode)
+				}
+				if err := os.Chmod(victim, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				before := filesBelow(t, victim)
+				err := write(t, out)
+				if p != testPrefix+nssFile && (err == nil || !strings.Contains(err.Error(), out+p+" is a link in the place of a directory")) {
+					t.Errorf("error %v does not name %s", err, out+p)
+				}
+				if diff := cmp.Diff(before, filesBelow(t, victim)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// filesBelow describes a directory and what is in it.
+func filesBelow(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(host string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files[host] = fmt.Sprint(info.Mode(), info.Size(), info.ModTime())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
