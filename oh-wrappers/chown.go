@@ -17,9 +17,10 @@ const unchanged = -1
 
 // chown changes owners:
 //
-//	chown [-Rhf] [OWNER][:[GROUP]] FILE...
+//	chown [-Rhfvc] [OWNER][:[GROUP]] FILE...
 //
-// With -R symbolic links are changed themselves and never followed. What has
+// It tells nothing but errors, with -v and -c too. With -R symbolic links are
+// changed themselves and never followed. What has
 // the owner already is left alone: on a layered file system a change, even to
 // the same owner, would copy the file.
 func (c *call) chown() error {

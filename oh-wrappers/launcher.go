@@ -119,6 +119,6 @@ func (c *call) ensureHome() {
 // virtualEnv starts a program of the server's virtual environment.
 func (c *call) virtualEnv(program string) error {
 	c.ensureHome()
-	path := venvBin + "/" + program
-	return c.start(path, append([]string{path}, c.args...), c.env.forServer(venvBin))
+	file := venvBin + "/" + program
+	return c.start(file, append([]string{file}, c.args...), c.env.forServer(venvBin))
 }

@@ -42,9 +42,9 @@ func main() {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, err)
-	var status *statusError
-	if errors.As(err, &status) {
-		os.Exit(status.code)
+	var failed *statusError
+	if errors.As(err, &failed) {
+		os.Exit(failed.code)
 	}
 	os.Exit(1)
 }

@@ -29,6 +29,7 @@ const (
 	firstSystemID = 100
 	firstUserID   = 1000
 	lastUserID    = 59999
+	usersGroup    = 100 // of accounts without a group of their own
 )
 
 // useradd makes an account:
@@ -50,7 +51,7 @@ func (c *call) useradd() error {
 	}
 	name := operands[0]
 	user := account{name: name, uid: -1, gid: -1, home: "/home/" + name, shell: "/bin/sh"}
-	var system, home, noGroupOfItsOwn, shared bool
+	var system, withHome, noGroupOfItsOwn, shared bool
 	var primary, comment string
 	var supplementary []string
 	for _, o := range options {
@@ -58,7 +59,7 @@ func (c *call) useradd() error {
 		case 'r':
 			system = true
 		case 'm', 'M':
-			home = o.letter == 'm'
+			withHome = o.letter == 'm'
 		case 'N':
 			noGroupOfItsOwn = true
 		case 'o':
@@ -111,7 +112,7 @@ func (c *call) useradd() error {
 		}
 		user.gid = gid
 	case noGroupOfItsOwn:
-		user.gid = firstSystemID
+		user.gid = usersGroup
 	default:
 		if _, taken := accounts.group(name); taken {
 			return status(nameInUse, "group %s already exists: choose it with -g", name)
@@ -142,7 +143,7 @@ func (c *call) useradd() error {
 	if err := c.appendLine("/etc/shadow", fmt.Sprintf("%s:!:%d::::::", name, time.Now().Unix()/86400), 0o600); err != nil {
 		return err
 	}
-	if home {
+	if withHome {
 		return c.makeHome(user)
 	}
 	return nil
