@@ -325,13 +325,8 @@ func (c *call) makeHome(user account) error {
 		if err := copyTree(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
 			return fmt.Errorf("copying /etc/skel: %w", err)
 		}
-		if !slices.ContainsFunc([]string{".bash_profile", ".bash_login", ".profile"}, func(name string) bool {
-			_, err := dir.Lstat(name)
-			return err == nil
-		}) {
-			if err := dir.WriteFile(".profile", []byte(home.Profile), 0o644); err != nil {
-				return err
-			}
+		if err := home.Furnish(dir); err != nil {
+			return err
 		}
 		return fs.WalkDir(dir.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
 			if err != nil || name == "." {

@@ -109,8 +109,10 @@ func TestUseraddHome(t *testing.T) {
 		want  map[string]string
 	}{
 		{name: "with a skeleton", files: map[string]string{"/etc/skel/.bash_profile": "profile", "/etc/skel/.config/app": "settings"},
-			want: map[string]string{".bash_profile": "profile", ".config/app": "settings"}},
-		{name: "without", want: map[string]string{".profile": home.Profile}},
+			want: map[string]string{".bash_profile": "profile\n" + home.ReadBashrc, ".bashrc": home.Bashrc, ".config/app": "settings"}},
+		{name: "with one that reads .bashrc", files: map[string]string{"/etc/skel/.bash_login": ". ~/.bashrc", "/etc/skel/.bashrc": "A=1", "/etc/skel/.profile": "unread"},
+			want: map[string]string{".bash_login": ". ~/.bashrc", ".bashrc": "A=1", ".profile": "unread"}},
+		{name: "without", want: map[string]string{".profile": home.Profile, ".bashrc": home.Bashrc}},
 		{name: "existing", files: map[string]string{"/home/agent/mine": "1", "/etc/skel/.profile": "2"}, want: map[string]string{"mine": "1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

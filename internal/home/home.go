@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/internal/folder"
@@ -61,13 +62,13 @@ func Find(root string, wanted ...string) (string, error) {
 	defer parent.Close()
 	name := "home-" + strconv.Itoa(os.Geteuid())
 	attributes := folder.Attributes{Mode: 0o700, UID: -1, GID: -1}
-	err = folder.Make(parent, name, attributes, furnish)
+	err = folder.Make(parent, name, attributes, Furnish)
 	if errors.Is(err, fs.ErrExist) {
 		if private(parent, name) {
 			return filepath.Join(temporary, name), nil
 		}
 		name += "-" + rand.Text()
-		err = folder.Make(parent, name, attributes, furnish)
+		err = folder.Make(parent, name, attributes, Furnish)
 	}
 	if err != nil {
 		return "", fmt.Errorf("making a home: %w", err)
@@ -95,6 +96,35 @@ func private(parent *os.Root, name string) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-func furnish(dir *os.Root) error {
-	return errors.Join(dir.WriteFile(".profile", []byte(Profile), 0o644), dir.WriteFile(".bashrc", []byte(Bashrc), 0o644))
+// LoginFiles are those of a home that a login bash looks for. It reads the first
+// one alone.
+func LoginFiles() []string { return []string{".bash_profile", ".bash_login", ".profile"} }
+
+// Furnish gives a new home .bashrc and has a login bash read it. Files that are
+// there stay, but for the lines that this needs. Nobody else may be at work in
+// dir.
+func Furnish(dir *os.Root) error {
+	if _, err := dir.Lstat(".bashrc"); errors.Is(err, fs.ErrNotExist) {
+		if err := dir.WriteFile(".bashrc", []byte(Bashrc), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, name := range LoginFiles() {
+		info, err := dir.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || !info.Mode().IsRegular() {
+			return err
+		}
+		text, err := dir.ReadFile(name)
+		if err != nil || strings.Contains(string(text), ".bashrc") {
+			return err
+		}
+		if len(text) > 0 && text[len(text)-1] != '\n' {
+			text = append(text, '\n')
+		}
+		return dir.WriteFile(name, append(text, ReadBashrc...), info.Mode().Perm())
+	}
+	return dir.WriteFile(".profile", []byte(Profile), 0o644)
 }

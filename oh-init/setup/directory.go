@@ -94,7 +94,7 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 // readsBashrc changes the one file that a login bash reads in a.home, unless
 // that file has .bashrc read already.
 func (s *stage) readsBashrc(a account) error {
-	for _, name := range []string{".bash_profile", ".bash_login", ".profile"} {
+	for _, name := range home.LoginFiles() {
 		file := path.Join(a.home, name)
 		_, e, ok, err := s.resolve(file)
 		if err != nil {
