@@ -91,14 +91,18 @@ func checkNames(t *testing.T, s *sandbox) {
 }
 
 // checkBashrc keeps a variable as OpenHands does and expects it in the same
-// session after a pause and in a new one after a restart.
+// session after a pause and in a new one after a restart. The home is its
+// user's: a file of root's that a link in it leads to stays as it is.
 func checkBashrc(t *testing.T, s *sandbox) {
+	const login = `. ~/.bash""rc`
+	s.shell(t, "echo '"+login+"' | sudo tee /etc/login >/dev/null; ln -sf /etc/login ~/.bash_profile")
 	s.shell(t, `export OH_KEPT="a b"; touch ~/.bashrc; grep -q "^export OH_KEPT=" ~/.bashrc || echo 'export OH_KEPT="a b"' >> ~/.bashrc`)
 	docker(t, "pause", s.container)
 	docker(t, "unpause", s.container)
 	equal(t, s.shell(t, "echo $OH_KEPT"), "a b")
 	docker(t, "restart", "--time", "5", s.container)
 	s.wait(t)
+	equal(t, s.shell(t, "cat /etc/login"), login)
 	equal(t, s.shell(t, "echo $OH_KEPT"), "a b")
 	equal(t, s.cell(t, "print(6 * 7)"), "42")
 }

@@ -29,10 +29,11 @@ def child(parent):
 
 if __name__ == "__main__":
     print(sys.argv, sys.path[0], __spec__.name, os.path.basename(__file__), flush=True)
-    if fault == "killed":
+    if fault in ("killed", "copy"):
         from multiprocessing.forkserver import _forkserver
 
-        os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
+        if fault == "killed":
+            os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
         os.waitid(os.P_PID, _forkserver._forkserver_pid, os.WEXITED | os.WNOWAIT)
     multiprocessing.set_start_method("spawn", force=True)
     process = multiprocessing.Process(target=child, args=(os.getpid(),))
