@@ -167,6 +167,24 @@ func TestViewIsAUnionWithLinksInside(t *testing.T) {
 	}
 }
 
+// A root directory may be named by a link; /proc/PID/root is one.
+func TestViewThroughLink(t *testing.T) {
+	root := t.TempDir() + "/root"
+	mustWrite(t, root+"/top", "", 0o644)
+	mustWrite(t, root+"/a/one", "", 0o644)
+	link := t.TempDir() + "/link"
+	mustLink(t, root, link)
+	v := NewView(link)
+	for _, name := range []string{"/top", "/a/one"} {
+		if e, err := v.Lookup(name); err != nil || e.Host != link+name {
+			t.Errorf("%s: %s, %v", name, e.Host, err)
+		}
+	}
+	if _, err := NewView("/proc/self/root").Lookup("/etc/passwd"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDefaultDirsReadsConfiguration(t *testing.T) {
 	root := t.TempDir()
 	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n/last # why\n", 0o644)

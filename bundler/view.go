@@ -16,9 +16,10 @@ import (
 )
 
 // View is a read-only union of directories that each stand for "/": a name is
-// looked up in one after the other and the first that has it wins. Symbolic
-// links are resolved inside the union. Directories are listed once; a View
-// does not see later changes. It is safe for concurrent use.
+// looked up in one after the other and the first that has it wins. A root may
+// be named by a symbolic link; the links below are resolved inside the union.
+// Directories are listed once; a View does not see later changes. It is safe
+// for concurrent use.
 type View struct {
 	roots []string
 
@@ -171,7 +172,11 @@ func (d *directory) read(roots []string) {
 	d.hosts = make([]string, len(roots))
 	for i, root := range roots {
 		d.hosts[i] = filepath.Join(root, d.path)
-		names := readDir(d.hosts[i])
+		host := d.hosts[i]
+		if d.path == "/" {
+			host += "/." // a root may be a link
+		}
+		names := readDir(host)
 		if d.names == nil {
 			d.names = make(map[string]node, len(names))
 		}
