@@ -50,13 +50,9 @@ func ReadCache(v *View, name string) (*Cache, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, err
 	}
-	c, err := parseCache(text)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return c, nil
+	return parseCache(text)
 }
 
 // parseCache reads the header of a cache.

@@ -20,6 +20,7 @@ type Loader struct {
 
 	LibraryPath string   // LD_LIBRARY_PATH
 	Cache       *Cache   // of ldconfig(8)
+	Broken      []Note   // what of the configuration cannot be used
 	Dirs        []string // default directories, in order
 	Hwcaps      []string // subdirectories that are tried before each directory itself
 	Lib         string   // $LIB
@@ -65,12 +66,12 @@ func FindLoader(v *View, o *Object, cpu CPU) (Loader, error) {
 			l.musl(v, data)
 			return l, nil
 		}
-		return l, l.glibc(v, data, cpu)
+		l.glibc(v, data, cpu)
+		return l, nil
 	}
 	l := Loader{Machine: o.Machine, Dirs: compiledIn(a), Lib: "lib/" + a.triplet, Platform: platform(o.Machine, cpu)}
-	var err error
-	l.Cache, err = ReadCache(v, glibcCache)
-	return l, err
+	l.readCache(v)
+	return l, nil
 }
 
 // interpreters returns the paths of the loaders that o may be meant for.
@@ -87,7 +88,7 @@ func interpreters(o *Object, a abi) []string {
 	return []string{a.interp, musl}
 }
 
-func (l *Loader) glibc(v *View, data []byte, cpu CPU) error {
+func (l *Loader) glibc(v *View, data []byte, cpu CPU) {
 	if l.Dirs = systemDirs(data); l.Dirs == nil {
 		l.Dirs = compiledIn(abis[l.Machine])
 	}
@@ -95,12 +96,18 @@ func (l *Loader) glibc(v *View, data []byte, cpu CPU) error {
 	l.Lib = l.Dirs[0][strings.LastIndex(l.Dirs[0], "/lib")+1:]
 	l.Platform = platform(l.Machine, cpu)
 	l.Hwcaps = hwcapFolders(data, l.Machine, cpu)
-	if !hasString(data, glibcCache) {
-		return nil
+	if hasString(data, glibcCache) {
+		l.readCache(v)
 	}
+}
+
+// readCache reads the cache. One that cannot be used is passed over, as the
+// loader does.
+func (l *Loader) readCache(v *View) {
 	var err error
-	l.Cache, err = ReadCache(v, glibcCache)
-	return err
+	if l.Cache, err = ReadCache(v, glibcCache); err != nil {
+		l.Broken = []Note{{glibcCache, err.Error()}}
+	}
 }
 
 func (l *Loader) musl(v *View, data []byte) {

@@ -119,3 +119,31 @@ func TestConfiguredDirs(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// The loader does without a cache that is none; the search that comes to it
+// says so, once.
+func TestBrokenCacheIsPassedOver(t *testing.T) {
+	root := t.TempDir()
+	dep := library(t, root+"/usr/lib/libdep.so", "int f(void){return 1;}", "-nostdlib")
+	other := library(t, root+"/usr/lib/libother.so", "int g(void){return 1;}", "-nostdlib")
+	library(t, root+"/lib.so", "", "-nostdlib", "-Wl,--no-as-needed", dep, other)
+	mustWrite(t, root+"/etc/ld.so.cache", "hello\n", 0o644)
+	for _, c := range []struct {
+		conf bool
+		name string
+		want []Note
+	}{
+		{false, "/lib.so", []Note{{"/etc/ld.so.cache", "not a cache of ldconfig"}}},
+		{false, "/usr/lib/libdep.so", nil},
+		{true, "/lib.so", nil},
+	} {
+		s := System{View: NewView(root), Conf: c.conf}
+		closure, _, err := s.Closure(c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, closure.Broken); diff != "" || len(closure.Missing()) > 0 {
+			t.Errorf("%s: %s, missing %v", c.name, diff, closure.Missing())
+		}
+	}
+}

@@ -106,7 +106,7 @@ type Closure struct {
 	Objects []*Loaded
 	Edges   []Edge
 	Loader  *Loaded // nil where Loader.Path is empty or not there
-	Broken  []Note  // symbolic links that the search met and that lead nowhere
+	Broken  []Note  // what the search passed over: symbolic links that lead nowhere, and Loader.Broken
 
 	passing bool // its memory is a Resolver's
 }
@@ -352,7 +352,11 @@ func (r *Resolver) follow(c *Closure, from *Loaded, need string, kind Kind) {
 		return
 	}
 	f := r.find(from, c.Objects[0], name)
-	c.Broken = append(c.Broken, f.broken...)
+	for _, n := range f.broken {
+		if !slices.Contains(c.Broken, n) {
+			c.Broken = append(c.Broken, n)
+		}
+	}
 	edge := Edge{From: from, Name: need, Kind: kind, Via: f.via, Err: f.err}
 	if f.file != nil {
 		if edge.To = r.mapped[f.file]; edge.To == nil {
@@ -454,6 +458,7 @@ func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) *foun
 // findCommon searches the cache and the default directories. DF_1_NODEFLIB
 // excludes the default directories, in the cache too.
 func (r *Resolver) findCommon(f *found, noDefault bool, name string) {
+	f.broken = append(f.broken, r.loader.Broken...)
 	if p, ok := r.loader.Cache.Lookup(name, r.loader.Machine, r.loader.Hwcaps); ok && !(noDefault && r.isDefault(p)) {
 		if d := r.view.dir(path.Dir(p)); d != nil && r.try(f, ViaCache, d, path.Base(p)) && (f.file != nil || f.err != nil) {
 			return

@@ -77,7 +77,7 @@ func (s *System) loader(o *Object) (Loader, error) {
 	}
 	l.LibraryPath, l.Cwd = s.LibraryPath, s.Cwd
 	if s.Conf && !l.Musl {
-		l.Cache, l.Dirs = nil, append(configuredDirs(s.View), l.Dirs...)
+		l.Cache, l.Broken, l.Dirs = nil, nil, append(configuredDirs(s.View), l.Dirs...)
 	}
 	return l, nil
 }

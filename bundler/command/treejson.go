@@ -24,7 +24,7 @@ type fileTree struct {
 	Machine         string           `json:"machine,omitempty"`
 	Interpreter     *interpreter     `json:"interpreter,omitempty"`
 	MissingVersions []missingVersion `json:"missingVersions,omitempty"`
-	BrokenLinks     []bundler.Note   `json:"brokenLinks,omitempty"` // met while searching
+	Broken          []bundler.Note   `json:"broken,omitempty"` // met while searching
 }
 
 type interpreter struct {
@@ -54,7 +54,7 @@ func (w *treeWriter) tree(versions []bundler.MissingVersion) *fileTree {
 	for _, m := range versions {
 		t.MissingVersions = append(t.MissingVersions, missingVersion{m.Version, m.Name, m.To.Real, m.From.Real})
 	}
-	t.BrokenLinks = c.Broken
+	t.Broken = c.Broken
 	return t
 }
 

@@ -486,6 +486,35 @@ func TestCachesAsLoadersSay(t *testing.T) {
 	}
 }
 
+// What is no cache, or not a whole one, is passed over.
+func TestBrokenCachesAsLoadersSay(t *testing.T) {
+	a := architectures[0]
+	b := newBox(t, a)
+	b.lib("/usr/lib/libf.so", soname("libf.so"))
+	b.lib("/prog", "needs:libf.so", "needs:libnone.so")
+	const magic = "glibc-ld.so.cache1.1"
+	const newEntry = 24 // bytes
+	header := magic + strings.Repeat("\x00", 28)
+	for _, l := range loaders(t, a, releases) {
+		if l.ldconfig == "" {
+			continue
+		}
+		for name, text := range map[string]string{
+			"empty": "", "text": "# not a cache\n", "zeros": strings.Repeat("\x00", 4096), "cut off": magic, "old, cut off": "ld.so-1.7.0\x00",
+			"more entries than bytes": header[:21] + "\x01" + header[22:] + strings.Repeat("\x00", newEntry),
+			"other byte order":        header[:28] + "\x03" + header[29:],
+		} {
+			t.Run(l.name+"/"+name, func(t *testing.T) {
+				b.install(t, l)
+				b.write("/etc/ld.so.cache", text)
+				if diff := compareOne(t, b.root, l.path, "/prog", ""); diff != "" {
+					t.Errorf("loader (-), resolver (+):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
 // loader is a real one, to be put into a box.
 type loader struct {
 	name, path string
