@@ -58,11 +58,8 @@ func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, 
 		}
 		name = found
 	}
-	if opt.Root == "/" {
-		opt.Root = ""
-	}
-	if opt.Dir == "" && opt.Root != "" {
-		opt.Dir = "/"
+	if err := opt.resolve(); err != nil {
+		return nil, fmt.Errorf("tracing %s: %w", name, err)
 	}
 	o := &observer{
 		opt: opt, findings: findings{allow: opt.Allow}, seen: map[Finding]bool{}, outside: map[int]bool{},
@@ -71,15 +68,8 @@ func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, 
 	for _, pattern := range systemFiles {
 		o.system = append(o.system, Allow(pattern, ""))
 	}
-	if dir := opt.Dir; dir != "/" {
-		if dir == "" {
-			if dir, err = os.Getwd(); err != nil {
-				return nil, err
-			}
-		}
-		if dir != "/" {
-			o.private = append(slices.Clone(o.private), dir)
-		}
+	if opt.Dir != "/" {
+		o.private = append(slices.Clone(o.private), opt.Dir)
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -108,6 +98,40 @@ func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, 
 	return r, nil
 }
 
+// resolve makes Root and Dir the paths that the kernel has for them, as it has
+// for what is opened. Root becomes empty where it is this process's.
+func (opt *TraceOptions) resolve() error {
+	if opt.Root != "" {
+		root, err := realDir(opt.Root)
+		if err != nil {
+			return fmt.Errorf("the root directory: %w", err)
+		}
+		opt.Root = strings.TrimSuffix(root, "/")
+	}
+	if opt.Root != "" {
+		e, err := NewView(opt.Root).Lookup("/" + opt.Dir)
+		if err != nil {
+			return fmt.Errorf("the working directory: %w", err)
+		}
+		opt.Dir = e.Real
+		return nil
+	}
+	dir, err := realDir(opt.Dir)
+	if err != nil {
+		return fmt.Errorf("the working directory: %w", err)
+	}
+	opt.Dir = dir
+	return nil
+}
+
+func realDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
 // observer judges what a tracer sees.
 type observer struct {
 	opt     TraceOptions
@@ -124,7 +148,7 @@ type observer struct {
 // inside returns the path that a link of /proc has in the program's root
 // directory.
 func (o *observer) inside(link string) string {
-	if rest, ok := strings.CutPrefix(link, strings.TrimSuffix(o.opt.Root, "/")+"/"); ok {
+	if rest, ok := strings.CutPrefix(link, o.opt.Root+"/"); ok {
 		return "/" + rest
 	}
 	return link

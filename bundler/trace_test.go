@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -101,6 +102,23 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 			}
 		})
 	}
+	t.Run("other names of directories", func(t *testing.T) {
+		mustWrite(t, jail+"/work/file", "file\n", 0o644)
+		mustLink(t, "work", jail+"/link")
+		above, name := filepath.Split(jail)
+		link := t.TempDir() + "/link"
+		mustLink(t, jail, link)
+		t.Chdir(above)
+		for _, root := range []string{name, "./" + name + "/", link} {
+			report, err := Trace(t.Context(), sh("read x <file; read x </usr/share/data"), TraceOptions{Prefix: testPrefix, Root: root, Dir: "/link"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(data, report.Offenders); diff != "" || report.Opened < 1 {
+				t.Errorf("root %s: %s; %d files of the tree", root, diff, report.Opened)
+			}
+		}
+	})
 	t.Run("an unsealed program", func(t *testing.T) {
 		report, err := Trace(t.Context(), []string{"/usr/bin/true"}, TraceOptions{Prefix: "/usr/bin"})
 		if err != nil {
