@@ -15,6 +15,8 @@ import (
 // are called while the thread that they speak of is stopped; pid is the
 // thread's.
 type tracer struct {
+	started  func(parent, pid int) // a process or thread made another; twice where both ways to know work
+	ended    func(pid int)
 	executed func(pid int)         // a program was started
 	opened   func(pid int, fd int) // a file was opened
 	blind    func(pid int, how string)
@@ -86,6 +88,7 @@ func (t *tracer) loop(ctx context.Context, path string, argv []string, attr *os.
 			return 0, fmt.Errorf("waiting for %s: %w", path, err)
 		case status.Exited(), status.Signaled():
 			delete(calls, pid)
+			t.ended(pid)
 			if pid == process.Pid {
 				return status, ctx.Err()
 			}
@@ -103,15 +106,25 @@ func (t *tracer) loop(ctx context.Context, path string, argv []string, attr *os.
 					return 0, fmt.Errorf("tracing %s: %w", path, err)
 				}
 				t.executed(pid)
+			} else {
+				t.started(parentOf(pid), pid)
 			}
 		case s == syscallStop:
 			if err := t.call(pid, calls); err != nil && !errors.Is(err, unix.ESRCH) {
 				return 0, fmt.Errorf("tracing %s: %w", path, err)
 			}
 		case s == unix.SIGTRAP && status.TrapCause() > 0:
-			if status.TrapCause() == unix.PTRACE_EVENT_EXEC {
+			switch status.TrapCause() {
+			case unix.PTRACE_EVENT_EXEC:
 				calls[pid] = 0
 				t.executed(pid)
+			case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK, unix.PTRACE_EVENT_CLONE:
+				// The new thread may have stopped before, and gone on. If not, its
+				// parent may end before it does.
+				child, err := unix.PtraceGetEventMsg(pid)
+				if _, known := calls[int(child)]; err == nil && !known {
+					t.started(pid, int(child))
+				}
 			}
 		default:
 			signal = int(s)

@@ -84,7 +84,7 @@ func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, 
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &o.start); err != nil {
 		return nil, err
 	}
-	t := tracer{executed: o.executed, opened: o.opened, blind: o.blind}
+	t := tracer{started: o.started, ended: o.ended, executed: o.executed, opened: o.opened, blind: o.blind}
 	status, err := t.run(ctx, name, argv, attr)
 	if err != nil {
 		return nil, fmt.Errorf("tracing %s: %w", name, err)
@@ -161,6 +161,16 @@ func (o *observer) program(pid int) string {
 	}
 	return o.inside(exe)
 }
+
+// started passes on to a new process what its parent is. Threads are judged by
+// their process.
+func (o *observer) started(parent, pid int) {
+	if o.outside[threadGroup(parent)] && threadGroup(pid) == pid {
+		o.outside[pid] = true
+	}
+}
+
+func (o *observer) ended(pid int) { delete(o.outside, pid) }
 
 func (o *observer) executed(pid int) {
 	exe := o.program(pid)
@@ -242,6 +252,12 @@ func threadGroup(tid int) int {
 		return n
 	}
 	return tid
+}
+
+// parentOf returns the process that a process is a child of.
+func parentOf(pid int) int {
+	n, _ := strconv.Atoi(procField(fmt.Sprintf("/proc/%d/status", pid), "PPid:"))
+	return n
 }
 
 // openFlags returns the flags of open(2) of a descriptor of another process.

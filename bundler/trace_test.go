@@ -27,6 +27,10 @@ func TestTrace(t *testing.T) {
 	mustLink(t, "/usr/share/data", jail+"/openhands/data")
 	mustWrite(t, jail+"/var/lib/log", "log\n", 0o644)
 	compile(t, jail+"/usr/bin/static", "int main(){return 3;}", "-static")
+	compile(t, jail+"/usr/bin/forks", `#include <fcntl.h>
+#include <unistd.h>
+#include <sys/wait.h>
+int main(int n, char **argv){ if (fork() == 0) { open("/usr/share/data", O_RDONLY); if (n > 1) execv(argv[1], argv + 1); _exit(0); } wait(0); return 0; }`, "-static")
 	library(t, jail+"/usr/lib/libbase.so", "int f(void){return 1;}", "-nostdlib")
 	compile(t, opt.Out+"/openhands/app/bin/threads", `#include <pthread.h>
 #include <fcntl.h>
@@ -68,6 +72,8 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 			[]Finding{{Path: "/usr/lib/libbase.so", Rule: RuleOpened, Detail: "by /openhands/app/bin/opens"}}},
 		{"a program of the system", sh("/usr/bin/static; /openhands/bin/true"), 0,
 			[]Finding{{Path: "/usr/bin/static", Rule: RuleProgram, Detail: "was started"}}},
+		{"a child of a program of the system", sh("/usr/bin/forks; /openhands/bin/true"), 0,
+			[]Finding{{Path: "/usr/bin/forks", Rule: RuleProgram, Detail: "was started"}}},
 		{"io_uring", []string{"/openhands/app/bin/ring"}, 0,
 			[]Finding{{Path: "/openhands/app/bin/ring", Rule: RuleUnseen, Detail: "uses io_uring"}}},
 		{"a signal", []string{"/openhands/app/bin/die"}, 128 + 9, nil},
@@ -102,6 +108,20 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 			}
 		})
 	}
+	t.Run("a program of the tree below one of the system", func(t *testing.T) {
+		argv := []string{"/usr/bin/forks", "/openhands/app/bin/threads", "/usr/share/data"}
+		report, err := Trace(t.Context(), argv, TraceOptions{Prefix: testPrefix, Root: jail})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Finding{
+			{Path: "/usr/bin/forks", Rule: RuleProgram, Detail: "was started"},
+			{Path: "/usr/share/data", Rule: RuleOpened, Detail: "by /openhands/app/bin/threads"},
+		}
+		if diff := cmp.Diff(want, report.Offenders); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("other names of directories", func(t *testing.T) {
 		mustWrite(t, jail+"/work/file", "file\n", 0o644)
 		mustLink(t, "work", jail+"/link")
