@@ -165,14 +165,16 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 		if !f.sealable(machine) || sealer.otherLibc(f.object) {
 			continue
 		}
-		closure, err := b.resolver.Closure(f.path)
-		if err != nil {
-			return err
+		for _, p := range f.places() { // each has an $ORIGIN of its own
+			closure, err := b.resolver.Closure(p.path)
+			if err != nil {
+				return err
+			}
+			if err := b.add(closure); err != nil {
+				return err
+			}
+			missing.add(closure)
 		}
-		if err := b.add(closure); err != nil {
-			return err
-		}
-		missing.add(closure)
 	}
 	if opens, err = b.services(opens); err != nil {
 		return err

@@ -38,7 +38,7 @@ func FuzzSeal(f *testing.F) {
 				return
 			}
 			s := Sealer{Prefix: testPrefix, Machine: o.Machine}
-			file := &scanned{path: testPrefix + "/bin/x", size: int64(len(data)), object: o}
+			file := &scanned{place: place{path: testPrefix + "/bin/x"}, size: int64(len(data)), object: o}
 			if o.Foreign || !file.sealable(o.Machine) || abis[o.Machine].loader == "" {
 				return
 			}

@@ -93,9 +93,9 @@ func versionOf(st *unix.Stat_t) version {
 // edit applies the patches to a copy of the file in the same folder and puts
 // the copy in the file's place, with the same mode, owner, extended attributes
 // and times. It fails with errChanged where the file is not the one that was
-// meant, or is written to meanwhile. The names in others are hard links of the
+// meant, or is written to meanwhile. Others are hard links of the
 // file; they become links of the new one.
-func edit(host string, meant version, patches []patch, others []string) (err error) {
+func edit(host string, meant version, patches []patch, others []place) (err error) {
 	src, err := openRegular(host)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func edit(host string, meant version, patches []patch, others []string) (err err
 		return err
 	}
 	for _, other := range others {
-		if err := relink(host, other); err != nil {
+		if err := relink(host, other.host); err != nil {
 			return err
 		}
 	}
@@ -169,9 +169,9 @@ func edit(host string, meant version, patches []patch, others []string) (err err
 var errShared = errors.New("the file has hard links elsewhere")
 
 // editInPlace writes the patches into the file; where that fails it writes the
-// old bytes back. Mode, attributes and times stay. The names in others are the
-// other hard links of the file.
-func editInPlace(host string, meant version, patches []patch, others []string) error {
+// old bytes back. Mode, attributes and times stay. Others are the other hard
+// links of the file.
+func editInPlace(host string, meant version, patches []patch, others []place) error {
 	f, err := os.OpenFile(host, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err

@@ -674,7 +674,10 @@ func (r *Resolver) opensOf(l *Loaded) ([]Open, error) {
 func (r *Resolver) know(files []*scanned) {
 	for _, f := range files {
 		if f.object != nil {
-			r.files.byHost[f.host] = &file{host: f.host, object: f.object}
+			known := &file{host: f.host, object: f.object}
+			for _, p := range f.places() {
+				r.files.byHost[p.host] = known
+			}
 		}
 	}
 }

@@ -16,18 +16,26 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// place is where a file lies.
+type place struct {
+	path string // inside the tree
+	host string
+}
+
 // scanned is a file of a tree that something is known about.
 type scanned struct {
-	path   string // inside the tree
-	host   string
+	place
 	mode   fs.FileMode
 	size   int64
-	links  []string // host paths of its other hard links
-	object *Object  // nil: not ELF
-	broken error    // why an ELF file could not be read
-	script string   // interpreter line without #!, empty: not a script
-	target string   // of a symbolic link
+	links  []place // its other hard links
+	object *Object // nil: not ELF
+	broken error   // why an ELF file could not be read
+	script string  // interpreter line without #!, empty: not a script
+	target string  // of a symbolic link
 }
+
+// places returns all of a file with several hard links.
+func (s *scanned) places() []place { return append([]place{s.place}, s.links...) }
 
 // sealable reports whether the file is linked dynamically for the machine.
 func (s *scanned) sealable(machine elf.Machine) bool {
@@ -45,7 +53,7 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 		if err != nil {
 			return err
 		}
-		s := &scanned{path: inTree(root, host), host: host, mode: d.Type()}
+		s := &scanned{place: place{inTree(root, host), host}, mode: d.Type()}
 		switch {
 		case d.Type()&fs.ModeSymlink != 0:
 			if s.target, err = os.Readlink(host); err != nil {
@@ -59,7 +67,7 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 			s.mode, s.size = info.Mode(), info.Size()
 			if key, linked := inode(info); linked {
 				if first := inodes[key]; first != nil {
-					first.links = append(first.links, host)
+					first.links = append(first.links, s.place)
 					return nil
 				}
 				inodes[key] = s

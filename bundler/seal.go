@@ -304,8 +304,7 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 			}
 		}
 	}
-	own := path.Dir(f.path) == s.Prefix+libFolder
-	if own && (o.Soname == a.loader || o.Soname == libcSoname) {
+	if s.own(f) && (o.Soname == a.loader || o.Soname == libcSoname) {
 		more, err := constantPatches(r, f.size, s.Machine, o.Soname, s.Prefix)
 		if err != nil {
 			return nil, nil, err
@@ -334,10 +333,13 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 		old, tag = o.Rpath, elf.DT_RPATH
 	}
 	at := o.tag(tag)
-	kept := s.keep(old, path.Dir(f.path))
+	kept, err := s.keepAll(old, f)
+	if err != nil {
+		return nil, "", err
+	}
 	want := slices.Clone(kept)
 	lib := s.Prefix + libFolder
-	if o.Interp != "" && !slices.Contains(want, lib) && path.Dir(f.path) != lib {
+	if o.Interp != "" && !slices.Contains(want, lib) && !s.own(f) {
 		want = append(want, lib)
 	}
 	dyn := slices.Clone(o.dyn)
@@ -348,7 +350,6 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 		if found || len(list) == 0 {
 			break
 		}
-		var err error
 		value, patches, found, err = s.place(r, f, strings.Join(list, ":"), old, at)
 		if err != nil {
 			return nil, "", err
@@ -429,6 +430,24 @@ func (s *Sealer) keep(list, origin string) []string {
 		kept = append(kept, element)
 	}
 	return kept
+}
+
+// keepAll is keep for every hard link of a file, which must agree: the file has
+// one search path.
+func (s *Sealer) keepAll(list string, f *scanned) ([]string, error) {
+	kept := s.keep(list, path.Dir(f.path))
+	for _, l := range f.links {
+		if other := s.keep(list, path.Dir(l.path)); !slices.Equal(kept, other) {
+			return nil, &remedied{fmt.Errorf("the search path %s keeps %q for it and %q for its hard link %s", list, kept, other, l.path),
+				"make one of the two a symbolic link or a file of its own"}
+		}
+	}
+	return kept, nil
+}
+
+// own reports whether one of a file's names is in Prefix/lib.
+func (s *Sealer) own(f *scanned) bool {
+	return slices.ContainsFunc(f.places(), func(p place) bool { return path.Dir(p.path) == s.Prefix+libFolder })
 }
 
 // within reports whether a clean path is dir or lies below it.

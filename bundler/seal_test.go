@@ -3,6 +3,7 @@ package bundler
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -269,6 +270,48 @@ func TestSealKeepsModeTimesAndHardLinks(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(name)); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// A library is one of Prefix/lib by any of its hard links: one that is a
+// program too, as libc.so.6 is, may be in Prefix/bin first.
+func TestSealLibrariesWithALinkElsewhere(t *testing.T) {
+	a, opt := hostMachine(t)
+	dest := t.TempDir()
+	if _, err := copyOf(t, "/", dest, "/bin/true", "/lib/"+a.triplet+"/libc.so.6"); err != nil {
+		t.Fatal(err)
+	}
+	one, err := os.Stat(dest + "/openhands/bin/libc.so.6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two, err := os.Stat(dest + "/openhands/lib/libc.so.6"); err != nil || !os.SameFile(one, two) {
+		t.Fatalf("not one file: %v", err)
+	}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
+	if _, err := s.Seal(t.Context(), dest); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Verify(t.Context(), dest, VerifyOptions{Prefix: testPrefix})
+	if err != nil || len(report.Offenders) > 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// $ORIGIN is another folder for each hard link, but the search path is one.
+func TestSealHardLinksThatDisagree(t *testing.T) {
+	_, opt := hostMachine(t)
+	const name, link = "/openhands/app/bin/prog", "/openhands/prog"
+	lib := library(t, opt.Out+"/openhands/app/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
+	host := compile(t, opt.Out+name, "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
+	if err := os.Link(host, opt.Out+link); err != nil {
+		t.Fatal(err)
+	}
+	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
+	_, err := s.Seal(t.Context(), opt.Out)
+	var refused *Refusal
+	if !errors.As(err, &refused) || refused.Path != name || !strings.Contains(refused.Reason, link) || !strings.Contains(refused.Remedy, "symbolic link") {
+		t.Errorf("error %v", err)
 	}
 }
 

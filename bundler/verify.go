@@ -114,14 +114,16 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 		if !v.file(f) {
 			continue
 		}
-		closure, err := v.resolver.Closure(f.path)
-		if err != nil {
-			return nil, fmt.Errorf("verifying %s: %w", f.path, err)
-		}
-		missing.add(closure)
-		for _, e := range closure.Edges {
-			if e.To != nil {
-				pairs[[2]string{e.From.Host, e.To.Host + "\x00" + e.Name}] = e
+		for _, p := range f.places() { // each has an $ORIGIN of its own
+			closure, err := v.resolver.Closure(p.path)
+			if err != nil {
+				return nil, fmt.Errorf("verifying %s: %w", p.path, err)
+			}
+			missing.add(closure)
+			for _, e := range closure.Edges {
+				if e.To != nil {
+					pairs[[2]string{e.From.Host, e.To.Host + "\x00" + e.Name}] = e
+				}
 			}
 		}
 	}
@@ -233,10 +235,12 @@ func (v *verifier) file(f *scanned) bool {
 		if list == "" {
 			continue
 		}
-		kept := sealer.keep(list, path.Dir(f.path))
-		for element := range strings.SplitSeq(list, ":") {
-			if !slices.Contains(kept, element) {
-				v.add(f.path, RuleRunpath, fmt.Sprintf("%q", element))
+		for _, p := range f.places() {
+			kept := sealer.keep(list, path.Dir(p.path))
+			for element := range strings.SplitSeq(list, ":") {
+				if !slices.Contains(kept, element) {
+					v.add(p.path, RuleRunpath, fmt.Sprintf("%q", element))
+				}
 			}
 		}
 	}

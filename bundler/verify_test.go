@@ -155,6 +155,36 @@ func TestVerifyOfProgramsThatCannotStart(t *testing.T) {
 	}
 }
 
+// Every hard link of a program is one that can be started.
+func TestVerifyOfHardLinks(t *testing.T) {
+	_, opt := hostMachine(t)
+	opt.Libs = opt.Out
+	app := opt.Out + "/openhands/app"
+	lib := library(t, app+"/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
+	prog := compile(t, app+"/bin/prog", "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
+	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
+		t.Fatal(err)
+	}
+	mustMkdir(t, opt.Out+"/openhands/bin")
+	for _, name := range []string{"/openhands/bin/prog", "/openhands/prog"} {
+		if err := os.Link(prog, opt.Out+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Finding{
+		{Path: "/openhands/bin/prog", Rule: RuleNeeded, Detail: "libf.so"},
+		{Path: "/openhands/prog", Rule: RuleNeeded, Detail: "libf.so"},
+		{Path: "/openhands/prog", Rule: RuleRunpath, Detail: `"$ORIGIN/../lib"`},
+	}
+	if diff := cmp.Diff(want, report.Offenders); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseAllowances(t *testing.T) {
 	list, err := ParseAllowances(strings.NewReader("# optional\n\n/openhands/**/libcuda*.so: needs a driver\n"))
 	if err != nil || len(list) != 1 || list[0].Reason != "needs a driver" {
