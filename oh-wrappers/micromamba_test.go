@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -117,6 +118,38 @@ func TestServerFilesInGroupRoot(t *testing.T) {
 		}
 		if got := lastOption(s.argv, "--username"); got != test.user || environ(s.env).get("USER") != test.user {
 			t.Errorf("%d, %s: --username %s, USER=%s, want %s", test.uid, argv[0], got, environ(s.env).get("USER"), test.user)
+		}
+	}
+}
+
+// The browser's files and the editor's settings are written by root, in a
+// folder of the user's; everybody may write to the settings.
+func TestServerWritesInsideWorkspace(t *testing.T) {
+	argv := strings.Fields(serverCommand)
+	for _, link := range []string{downloads, editorSettings, editorSettings + "/settings.json"} {
+		root := serverRoot(t)
+		must(t, os.MkdirAll(path.Dir(root+link), 0o755))
+		must(t, os.Symlink("/etc", root+link))
+		o, err := inside(t, root, 0, nil, "", argv[0], argv...)
+		must(t, err)
+		if info, err := os.Stat(root + editorSettings); err != nil || !info.IsDir() {
+			t.Errorf("%s: %v", editorSettings, err)
+		}
+		if target, err := os.Readlink(root + link); err == nil {
+			t.Errorf("%s leads to %s still", link, target)
+		}
+		if !strings.Contains(o.Messages, link) {
+			t.Errorf("message %q", o.Messages)
+		}
+	}
+	for uid, target := range map[int]string{0: "settings", 1000: "/etc"} {
+		root := serverRoot(t)
+		must(t, os.Mkdir(root+payload.Workspace, 0o777))
+		must(t, os.Symlink(target, root+editorSettings))
+		_, err := inside(t, root, uid, nil, "", argv[0], argv...)
+		must(t, err)
+		if _, err := os.Readlink(root + editorSettings); err != nil {
+			t.Errorf("a link that leads user %d to %s: %v", uid, target, err)
 		}
 	}
 }

@@ -145,14 +145,46 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	} else {
 		fmt.Fprintf(c.stderr, "%s: going on without a home: %v\n", c.name, err)
 	}
-	folders := []string{payload.Workspace, downloads}
+	folders, written := []string{payload.Workspace, downloads}, []string{".downloads"}
 	if slices.Contains(command, "vscode") {
-		folders = append(folders, editorSettings)
+		folders, written = append(folders, editorSettings), append(written, ".vscode", ".vscode/settings.json")
+	}
+	if err := c.keepInside(written); err != nil {
+		return nil, err
 	}
 	if err := c.makeFolders(folders, accounts, session); err != nil {
 		fmt.Fprintf(c.stderr, "%s: files that the browser fetches and settings of the editor will be lost: %v\n", c.name, err)
 	}
 	return command, c.chdir(payload.Code)
+}
+
+// keepInside takes away those of the names in the workspace that are links out
+// of it: the server writes there as root, and lets everybody write to settings.
+func (c *call) keepInside(names []string) error {
+	if c.ids.euid != 0 {
+		return nil
+	}
+	workspace, err := os.OpenRoot(c.path(payload.Workspace))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer workspace.Close()
+	for _, name := range names {
+		if _, err := workspace.Stat(name); err == nil || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if info, err := workspace.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			continue
+		}
+		fmt.Fprintf(c.stderr, "%s: taking away %s/%s, a link out of it that root does not write through\n", c.name, payload.Workspace, name)
+		if err := workspace.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // session settles whose the server's sessions are. Only root can give them to
