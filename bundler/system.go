@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"path"
+	"strings"
 	"sync"
 )
 
@@ -110,13 +111,11 @@ func (s *System) init() {
 	}
 }
 
-// Abs returns the absolute form of a path as seen from Cwd.
+// Abs returns the absolute form of a path as seen from Cwd. It is not cleaned:
+// ".." after a link leads elsewhere.
 func (s *System) Abs(name string) string {
-	switch {
-	case path.IsAbs(name):
-		return path.Clean(name)
-	case s.Cwd == "":
-		return path.Clean("/" + name)
+	if path.IsAbs(name) {
+		return name
 	}
-	return path.Join(s.Cwd, name)
+	return strings.TrimSuffix(s.Cwd, "/") + "/" + name
 }

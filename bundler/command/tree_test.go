@@ -107,6 +107,23 @@ func TestTreeMissing(t *testing.T) {
 	}
 }
 
+// The kernel goes up from where a link leads to.
+func TestTreeGoesUpFromLinks(t *testing.T) {
+	root := t.TempDir()
+	library(t, root+"/real/libx.so")
+	if err := os.Mkdir(root+"/real/deep", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real/deep", root+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/link/../libx.so", "link/../libx.so"} {
+		if text := oh(t, "tree", "--root", root, name); text != "/real/libx.so\n" {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
+
 func TestTreeWhy(t *testing.T) {
 	root := chainRoot(t)
 	want := `/bin/prog
