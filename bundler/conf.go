@@ -52,7 +52,7 @@ func (c *configuration) read(name string) {
 		case fields[0] == "include":
 			for _, pattern := range fields[1:] {
 				if !strings.HasPrefix(pattern, "/") {
-					pattern = path.Join(path.Dir(name), pattern)
+					pattern = path.Dir(name) + "/" + pattern
 				}
 				for _, match := range c.view.Glob(pattern) {
 					c.read(match)

@@ -110,12 +110,14 @@ func TestParseCPU(t *testing.T) {
 
 func TestConfiguredDirs(t *testing.T) {
 	root := t.TempDir()
-	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude\tld.so.conf.d/*.conf  more/*\n/last/ # why\nhwcap 1 nosegneg\n/typed=libc6\nrelative\ninclude /etc/ld.so.conf\n", 0o644)
+	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude\tld.so.conf.d/*.conf  more/*\n/last/ # why\nhwcap 1 nosegneg\n/typed=libc6\nrelative\ninclude /etc/ld.so.conf\ninclude /etc/*/*/deep.conf\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/b.conf", "  /b\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
 	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf.off", "/off\n", 0o644)
+	mustWrite(t, root+"/etc/ld.so.conf.d/.hidden.conf", "/hidden\n", 0o644)
 	mustWrite(t, root+"/etc/more/x", "/more\n", 0o644)
-	if got := strings.Join(configuredDirs(NewView(root)), " "); got != "/a /b /more /last /typed" {
+	mustWrite(t, root+"/etc/very/very/deep.conf", "/deep\n", 0o644)
+	if got := strings.Join(configuredDirs(NewView(root)), " "); got != "/a /b /more /last /typed /deep" {
 		t.Errorf("%q", got)
 	}
 }

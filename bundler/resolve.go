@@ -272,8 +272,8 @@ func (r *Resolver) walk(c *Closure, from int) {
 }
 
 // Extend adds to a closure what its objects open at run time, with all that
-// this needs: the libraries named in opens, which the first object opens and
-// must find, and, where notes is true, those of every object's notes.
+// this needs: the libraries named in opens, SONAMEs or absolute paths or globs,
+// which the first object opens and must find, and, where notes is true, those of every object's notes.
 func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
 	if len(opens) == 0 && !notes {
 		return nil
@@ -281,8 +281,16 @@ func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
 	r.begin(c)
 	defer r.end(c)
 	n := len(c.Objects)
-	for _, name := range opens {
-		r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: PriorityRequired})
+	for _, pattern := range opens {
+		names := []string{pattern}
+		if path.IsAbs(pattern) {
+			if matches := r.view.Glob(pattern); len(matches) > 0 {
+				names = matches
+			}
+		}
+		for _, name := range names {
+			r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: PriorityRequired})
+		}
 	}
 	r.walk(c, n)
 	for i := 0; notes && i < len(c.Objects); i++ {

@@ -185,6 +185,40 @@ func TestViewThroughLink(t *testing.T) {
 	}
 }
 
+// As glob(3): any element may have wildcards, and they do not stand for the dot
+// that a hidden name begins with.
+func TestViewGlob(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{"/a/x.conf", "/a/y.conf", "/a/.h.conf", "/a/z", "/b/x.conf", "/.c/x.conf", "/real/deep/x.conf"} {
+		mustWrite(t, root+name, "", 0o644)
+	}
+	mustLink(t, "real/deep", root+"/link")
+	v := NewView(root)
+	for pattern, want := range map[string]string{
+		"/a/*.conf":      "/a/x.conf /a/y.conf",
+		"/a/.*.conf":     "/a/.h.conf",
+		"/a/[.]h.conf":   "",
+		"/*/x.conf":      "/a/x.conf /b/x.conf /link/x.conf",
+		"/?/*":           "/a/x.conf /a/y.conf /a/z /b/x.conf",
+		"/.c/*":          "/.c/x.conf",
+		"//a//[xy].conf": "/a/x.conf /a/y.conf",
+		"/a/../*/z":      "/a/../a/z",
+		"/link/../d*p/*": "/link/../deep/x.conf",
+		"/a/z":           "/a/z",
+		"/a/none":        "",
+		"/a/z/*":         "",
+		"/none/*":        "",
+		"/a/[":           "",
+		"/a/./x.conf":    "/a/./x.conf",
+		"/*":             "/a /b /link /real",
+		"/":              "",
+	} {
+		if got := strings.Join(v.Glob(pattern), " "); got != want {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func TestDefaultDirsReadsConfiguration(t *testing.T) {
 	root := t.TempDir()
 	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n/last # why\n", 0o644)

@@ -321,19 +321,42 @@ func (v *View) host(real string) string {
 	return filepath.Join(v.roots[0], real)
 }
 
-// Glob returns the paths that match a pattern of path.Match, sorted. Only the
-// last element may contain wildcards.
+// Glob returns the paths that match an absolute pattern, sorted. Its elements
+// are patterns of path.Match; as for glob(3), wildcards do not match the dot
+// that a name begins with.
 func (v *View) Glob(pattern string) []string {
-	d := v.dir(path.Dir(pattern))
-	if d == nil {
+	if strings.Trim(pattern, "/") == "" {
 		return nil
 	}
-	var matches []string
-	for name := range d.names {
-		if ok, err := path.Match(path.Base(pattern), name); ok && err == nil {
-			matches = append(matches, path.Join(path.Dir(pattern), name))
+	matches := []string{""}
+	for element := range strings.SplitSeq(pattern, "/") {
+		if element == "" {
+			continue
 		}
+		var longer []string
+		for _, dir := range matches {
+			if d := v.dir(dir + "/"); d != nil {
+				for _, name := range d.match(element) {
+					longer = append(longer, dir+"/"+name)
+				}
+			}
+		}
+		matches = longer
 	}
 	slices.Sort(matches)
 	return matches
+}
+
+// match returns the names of the directory that match an element of a pattern.
+func (d *directory) match(element string) []string {
+	if _, ok := d.names[element]; ok || element == "." || element == ".." {
+		return []string{element}
+	}
+	var names []string
+	for name := range d.names {
+		if ok, err := path.Match(element, name); ok && err == nil && (name[0] != '.' || element[0] == '.') {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -210,6 +210,20 @@ func TestTreeFollowsLibraryPathAndOpens(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
+	library(t, root+"/opt/plugins/libone.so")
+	library(t, root+"/opt/plugins/libtwo.so")
+	write(t, recipe, `{"opens": ["/opt/*/lib*.so"]}`)
+	want = `/prog
+├── /opt/plugins/libone.so => /opt/plugins/libone.so [path] dlopen required
+└── /opt/plugins/libtwo.so => /opt/plugins/libtwo.so [path] dlopen required
+`
+	if diff := cmp.Diff(want, oh(t, "tree", "--root", root, "--opens", recipe, "/prog")); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	write(t, recipe, `{"opens": ["/opt/none/*.so"]}`)
+	if text, err := call("tree", "--root", root, "--opens", recipe, "/prog"); err == nil || !strings.Contains(text, "/opt/none/*.so not found") {
+		t.Errorf("%v, %q although a pattern matches nothing", err, text)
+	}
 	write(t, recipe, `{"opens": ["libother.so"]}`)
 	if _, err := call("tree", "--root", root, "--opens", recipe, "/prog"); err == nil {
 		t.Error("no error although a library that is opened is missing")
