@@ -19,7 +19,7 @@ func copyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 	flags.BoolVar(&opt.System.Conf, "ldconfig", false, "search the directories of ld.so.conf as if ldconfig had just run, not ld.so.cache")
 	root := flags.String("root", "/", "`directory` that stands for /; files are paths inside it")
 	cpu := flags.String("cpu", "x86-64-v1", "`CPU` to choose libraries for: host, or x86-64-v1 to x86-64-v4")
-	recipe := flags.String("opens", "", "a recipe, a JSON `file`: what its \"opens\" names is copied too")
+	recipe := flags.String("opens", "", "a recipe, a JSON `file`: what its \"opens\" names is copied too, as if each FILE opened it")
 	prefix := prefixFlag(flags)
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
 		if opt.Dest == "" || len(args) == 0 {

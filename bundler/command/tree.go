@@ -40,7 +40,7 @@ func treeCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 	root := flags.String("root", "/", "`directory` that stands for /; files are paths inside it")
 	libraryPath := flags.String("library-path", "", "LD_LIBRARY_PATH; the variable itself counts where --root is /")
 	cpu := flags.String("cpu", "host", "`CPU` to choose libraries for: host, or x86-64-v1 to x86-64-v4")
-	recipe := flags.String("opens", "", "a recipe, a JSON `file`: what its \"opens\" names is followed from the first FILE on")
+	recipe := flags.String("opens", "", "a recipe, a JSON `file`: what its \"opens\" names is followed as if each FILE opened it")
 	return func(ctx context.Context, stdout io.Writer, args []string) error {
 		if len(args) == 0 {
 			return usagef("tree takes at least one file")
