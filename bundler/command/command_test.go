@@ -55,6 +55,19 @@ func TestPayload(t *testing.T) {
 	if text := oh(t, "verify", root); !strings.HasPrefix(text, "glibc 2.") || !strings.HasSuffix(text, ", 0 offenders\n") {
 		t.Errorf("verify printed %q", text)
 	}
+	private := filepath.Join(root, payload.Prefix, "private")
+	if err := os.WriteFile(private, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	allow := filepath.Join(dir, "allow")
+	write(t, allow, "/**: a test\n")
+	report, err := call("verify", "--permissions", "--allow", allow, root)
+	if err == nil || !strings.Contains(report, "OFFENDER: /openhands/private: mode: ") {
+		t.Errorf("verify --permissions of a private file: %v, %s", err, report)
+	}
+	if err := os.Remove(private); err != nil {
+		t.Fatal(err)
+	}
 	var verified struct{ Offenders []any }
 	if err := json.Unmarshal([]byte(oh(t, "verify", "--json", root)), &verified); err != nil || verified.Offenders == nil {
 		t.Errorf("verify --json: %v, %v", verified, err)
@@ -74,7 +87,7 @@ func TestPayload(t *testing.T) {
 	if !strings.HasPrefix(text, "1 program started, ") || !strings.HasSuffix(text, ", 0 offenders\n") {
 		t.Errorf("verify --trace printed %q", text)
 	}
-	report, err := call("verify", "--json", "--root", root, "--trace", "/openhands/libexec/bash", "-c", "read x </data")
+	report, err = call("verify", "--json", "--root", root, "--trace", "/openhands/libexec/bash", "-c", "read x </data")
 	if err == nil || !strings.Contains(err.Error(), "1 finding") || !strings.Contains(report, `"path": "/data"`) {
 		t.Errorf("verify --trace of a program that reads another's data: %v, %s", err, report)
 	}

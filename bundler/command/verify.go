@@ -27,7 +27,7 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 	var opt verifyOptions
 	flags.BoolVar(&opt.asJSON, "json", false, "print the report as JSON")
 	flags.BoolVar(&opt.trace, traceFlag, false, "run the program that follows, with its arguments, and fail if it opens a file of the system below")
-	flags.BoolVar(&opt.permissions, "permissions", false, "check owners and modes, too")
+	flags.BoolVar(&opt.permissions, "permissions", false, "check owners and modes, too; --allow does not excuse them")
 	flags.StringVar(&opt.root, "root", "", "`directory` that stands for /; DIR is then the folder in it that the tree occupies")
 	flags.StringVar(&opt.allow, "allow", "", "a `file` of exceptions, lines \"/path/pattern: reason\"")
 	prefix := prefixFlag(flags)
