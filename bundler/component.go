@@ -176,8 +176,8 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 			missing.add(closure)
 		}
 	}
-	if opens, err = b.services(opens); err != nil {
-		return err
+	if libc, ok := b.files[libcSoname]; ok {
+		opens = append(slices.Clone(opens), serviceLibraries(b.resolver.files.get(libc.Host))...)
 	}
 	for _, name := range opens {
 		paths, err := b.opened(name)
@@ -197,23 +197,6 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 	}
 	b.report.Missing = missing.list()
 	return nil
-}
-
-// services adds the libraries of the name services that nameServices speaks
-// of, where they are not part of the C library yet, as before release 2.34.
-func (b *bundle) services(opens []string) ([]string, error) {
-	libc, ok := b.files[libcSoname]
-	if !ok {
-		return opens, nil
-	}
-	release, err := ReadGlibcVersion(libc.Host)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", libc.Real, err)
-	}
-	if release == "2.31" {
-		opens = append(slices.Clone(opens), "libnss_files.so.2", "libnss_dns.so.2")
-	}
-	return opens, nil
 }
 
 // opened returns the paths of a library that is opened at run time.
@@ -306,20 +289,6 @@ func (b *bundle) write(ctx context.Context) error {
 	b.sources = append(b.sources, c.sources...)
 	return nil
 }
-
-// nameServices is the configuration of getaddrinfo(3), getpwnam(3) and their
-// like.
-const nameServices = `passwd: files
-group: files
-shadow: files
-gshadow: files
-hosts: files dns
-networks: files
-protocols: files
-services: files
-ethers: files
-rpc: files
-`
 
 // libcData copies what libc.so.6 opens at run time.
 func (b *bundle) libcData(ctx context.Context, c *copier, a abi) error {

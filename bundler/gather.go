@@ -87,6 +87,9 @@ func (g *gathering) add(name string) error {
 	if err := r.Extend(c, g.opt.Opens, g.opt.Notes); err != nil {
 		return err
 	}
+	if err := g.addLibc(c, r); err != nil {
+		return err
+	}
 	for _, e := range c.Missing() {
 		err := fmt.Errorf("%s needs %s, which is not found", e.From.Path, e.Name)
 		if e.Err != nil {
@@ -112,10 +115,10 @@ func (g *gathering) add(name string) error {
 		}
 	}
 	g.placeNames(c)
-	if c.Loader == nil {
-		return nil
+	if c.Loader != nil {
+		g.placeLoader(c.Loader, r.loader.Musl)
 	}
-	return g.placeLoader(c.Loader, r.loader.Musl)
+	return nil
 }
 
 func (g *gathering) libraryPath(l *Loaded) string {
@@ -126,18 +129,28 @@ func (g *gathering) libraryPath(l *Loaded) string {
 	return g.opt.Prefix + libFolder + "/" + name
 }
 
-func (g *gathering) placeLoader(l *Loaded, musl bool) error {
+func (g *gathering) placeLoader(l *Loaded, musl bool) {
 	if musl {
 		g.place(g.opt.Prefix+libFolder+"/"+path.Base(l.Name), l)
-		return nil
+		return
 	}
 	g.place(g.opt.Prefix+interpName, l)
 	g.links[g.libraryPath(l)] = path.Base(interpName)
-	if g.libc {
+}
+
+// addLibc adds to the first closure with the GNU C library what that opens and
+// reads.
+func (g *gathering) addLibc(c *Closure, r *Resolver) error {
+	i := slices.IndexFunc(c.Objects, func(l *Loaded) bool { return l.Object.Soname == libcSoname })
+	if g.libc || i < 0 {
 		return nil
 	}
 	g.libc = true
-	for _, t := range libcTrees(abis[l.Object.Machine], g.opt.Prefix) {
+	libc := c.Objects[i]
+	if err := r.Extend(c, serviceLibraries(libc.file), false); err != nil {
+		return err
+	}
+	for _, t := range libcTrees(abis[libc.Object.Machine], g.opt.Prefix) {
 		if err := g.placeTree(t.From, t.To, t.Exclude); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("what the C library reads: %w", err)
 		}

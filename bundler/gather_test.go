@@ -96,6 +96,39 @@ func TestCopyClosureMakesTwinsHardLinks(t *testing.T) {
 	}
 }
 
+// A C library that has the name services in libraries of their own opens them.
+func TestNameServicesComeWithTheCLibrary(t *testing.T) {
+	for _, c := range []struct {
+		versions string
+		want     []string
+	}{
+		{"GLIBC_2.31{global: *;};", []string{"libc.so.6", "libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"}},
+		{"GLIBC_2.31{global: c;}; GLIBC_2.34{global: d;};", []string{"libc.so.6"}},
+	} {
+		root := t.TempDir()
+		lib, script := root+"/usr/lib", mustWrite(t, t.TempDir()+"/versions", c.versions, 0o644)
+		libc := library(t, lib+"/libc.so.6", "int c(void){return 1;} int d(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+script)
+		resolv := library(t, lib+"/libresolv.so.2", "int r(void){return 1;}", "-nostdlib")
+		library(t, lib+"/libnss_files.so.2", "int f(void){return 1;}", "-nostdlib")
+		library(t, lib+"/libnss_dns.so.2", "int r(void); int n(void){return r();}", "-nostdlib", resolv)
+		library(t, lib+"/libprog.so", "int c(void); int f(void){return c();}", "-nostdlib", libc)
+		dest := t.TempDir()
+		if _, err := copyOf(t, root, dest, "/usr/lib/libprog.so"); err != nil {
+			t.Fatal(err)
+		}
+		found, err := filepath.Glob(dest + "/openhands/lib/lib*.so.*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range found {
+			found[i] = filepath.Base(found[i])
+		}
+		if !slices.Equal(c.want, found) {
+			t.Errorf("%s: %q, want %q", c.versions, found, c.want)
+		}
+	}
+}
+
 // Whatever is in the way is named, and nothing is written.
 func TestCopyClosureRefuses(t *testing.T) {
 	root := t.TempDir()

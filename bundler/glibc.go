@@ -292,6 +292,30 @@ func indexAll(data, pattern []byte) []int {
 	}
 }
 
+// nameServices is the configuration of getaddrinfo(3), getpwnam(3) and their
+// like.
+const nameServices = `passwd: files
+group: files
+shadow: files
+gshadow: files
+hosts: files dns
+networks: files
+protocols: files
+services: files
+ethers: files
+rpc: files
+`
+
+// serviceLibraries returns the libraries that a C library opens for
+// nameServices. Since release 2.34 it needs none.
+func serviceLibraries(libc *file) []string {
+	versions := libc.symbolVersions().defined
+	if len(versions) == 0 || slices.Contains(versions, "GLIBC_2.34") {
+		return nil
+	}
+	return []string{"libnss_files.so.2", "libnss_dns.so.2"}
+}
+
 // ReadGlibcVersion returns the release of the C library file at a host path.
 func ReadGlibcVersion(host string) (string, error) {
 	data, err := os.ReadFile(host)
