@@ -115,7 +115,8 @@ func (g *gathering) add(name string) error {
 		}
 	}
 	g.placeNames(c)
-	if c.Loader != nil {
+	// It has an index where something asks for it.
+	if c.Loader != nil && (first.Object.Interp != "" || c.Loader.Index >= 0) {
 		g.placeLoader(c.Loader, r.loader.Musl)
 	}
 	return nil

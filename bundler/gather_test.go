@@ -47,6 +47,32 @@ func TestCopyClosureOfThisMachine(t *testing.T) {
 	}
 }
 
+// What needs no loader brings none, nor what the C library reads.
+func TestCopyClosureOfWhatNeedsNothing(t *testing.T) {
+	static := compile(t, t.TempDir()+"/static", "int main(){return 0;}", "-static")
+	pie := compile(t, t.TempDir()+"/static-pie", "int main(){return 0;}", "-static-pie")
+	lib := library(t, t.TempDir()+"/libf.so", "int f(void){return 1;}", "-nostdlib")
+	bare := compile(t, t.TempDir()+"/bare", "void _start(void){for(;;);}", "-nostdlib", "-pie", "-fPIE")
+	for name, want := range map[string][]string{
+		static: {"/openhands/bin/static"},
+		pie:    {"/openhands/bin/static-pie"},
+		lib:    {"/openhands/lib/libf.so"},
+		bare:   {"/openhands/bin/bare", "/openhands/lib/ld.so"}, // starts by its loader
+	} {
+		report, err := copyOf(t, "/", t.TempDir(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range report.Files {
+			got = append(got, f.Path)
+		}
+		if !slices.Equal(want, got) {
+			t.Errorf("%s: %d files, %q; want %q", filepath.Base(name), len(got), got[:min(len(got), 5)], want)
+		}
+	}
+}
+
 // Two sources of one content are one library; links are resolved.
 func TestCopyClosureKeepsModes(t *testing.T) {
 	root, dest := t.TempDir(), t.TempDir()
