@@ -173,11 +173,10 @@ func excluded(patterns []string, rel string) bool {
 // different file systems.
 func move(ctx context.Context, root, out, prefix string, skip map[string]bool) error {
 	c := newCopier(NewView(root), out)
-	from := filepath.Join(root, prefix)
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(root, prefix)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return filepath.WalkDir(from, func(host string, d fs.DirEntry, err error) error {
+	return walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"io/fs"
-	"path/filepath"
 )
 
 // identity is what two files must share to become one: permissions and content.
@@ -20,7 +19,7 @@ type identity struct {
 // finished: an edit in place of one would change all.
 func joinEqual(ctx context.Context, root, prefix string) (int64, error) {
 	bySize := map[int64][]string{}
-	err := filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+	err := walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

@@ -152,7 +152,7 @@ type Contents struct {
 func Measure(root, prefix string) (*Contents, error) {
 	c := &Contents{}
 	inodes := map[[2]uint64]bool{}
-	err := filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+	err := walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

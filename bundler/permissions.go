@@ -25,7 +25,7 @@ func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
 		return nil, fmt.Errorf("looking at the permissions in %s: %w", root, err)
 	}
 	var findings []Finding
-	err = filepath.WalkDir(filepath.Join(root, prefix), func(host string, d fs.DirEntry, err error) error {
+	err = walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

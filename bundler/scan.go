@@ -44,12 +44,21 @@ func (s *scanned) sealable(machine elf.Machine) bool {
 		(o.Type == elf.ET_DYN || o.Type == elf.ET_EXEC) && !o.Static()
 }
 
+// walk is filepath.WalkDir for root/below, where no link may lead: that would
+// be out of root, or to nothing that is walked.
+func walk(root, below string, visit fs.WalkDirFunc) error {
+	if err := checkDirs(root, below); err != nil {
+		return err
+	}
+	return filepath.WalkDir(filepath.Join(root, below), visit)
+}
+
 // scan walks root/below and returns its symbolic links, ELF files and scripts
 // in lexical order. Of a file with several hard links the first is returned.
 func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 	var all []*scanned
 	inodes := map[[2]uint64]*scanned{}
-	err := filepath.WalkDir(filepath.Join(root, below), func(host string, d fs.DirEntry, err error) error {
+	err := walk(root, below, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -315,6 +315,25 @@ func TestSealHardLinksThatDisagree(t *testing.T) {
 	}
 }
 
+// A prefix that is reached through a link is another tree's, or the system's.
+func TestSealStaysInTheTree(t *testing.T) {
+	_, opt := hostMachine(t)
+	s := Sealer{Prefix: "/opt/openhands", Machine: opt.Machine}
+	for link, target := range map[string]string{"/opt": "", "/opt/openhands": "/openhands"} {
+		elsewhere, root := t.TempDir(), t.TempDir()
+		host := compile(t, elsewhere+"/openhands/bin/prog", "int main(){return 0;}")
+		before := mustObject(t, host).Interp
+		mustLink(t, elsewhere+target, root+link)
+		report, err := s.Seal(t.Context(), root)
+		if err == nil || !strings.Contains(err.Error(), root+link+" is a link") {
+			t.Errorf("%s: %+v, error %v", link, report, err)
+		}
+		if now := mustObject(t, host).Interp; now != before {
+			t.Errorf("%s: a file outside has the interpreter %s", link, now)
+		}
+	}
+}
+
 // What is not for this machine's C library is left alone and named.
 func TestSealLeavesOthersAlone(t *testing.T) {
 	_, opt := hostMachine(t)
