@@ -21,8 +21,9 @@ import (
 // becomes of the others.
 //
 // What is there stays as it is, a home with all that is in it, even if it is
-// a link that leads nowhere; only of temporary folders the mode is mended. Root
-// calls this while other users may be at work: see the package folder.
+// a link that leads nowhere; an empty home is filled, and of temporary folders
+// the mode is mended. Root calls this while other users may be at work: see the
+// package folder.
 func Restore(root, user string) error {
 	d, err := DirView(root)
 	if err != nil {
@@ -36,7 +37,7 @@ func Restore(root, user string) error {
 	account, known, err := newShared(d).lookup(user)
 	if known {
 		steps = append(steps,
-			func(s *stage) error { return s.hiddenHome(account) },
+			func(s *stage) error { return d.home(s, account) },
 			func(s *stage) error { return s.workspace(payload.Workspace, account) })
 	}
 	errs := []error{err}
@@ -74,11 +75,39 @@ func (d *Dir) temporary(s *stage, name string) error {
 	return d.root.Chmod(local(resolved), e.Mode|temporaryMode)
 }
 
-func (s *stage) hiddenHome(a account) error {
-	if _, _, ok, err := s.resolve(a.home); err != nil || ok {
+// home stages a home that is missing, and gives an empty one, which a volume
+// or a tmpfs is at first, the files that a login bash reads. Nothing is replaced
+// in it.
+func (d *Dir) home(s *stage, a account) error {
+	resolved, e, ok, err := s.resolve(a.home)
+	switch {
+	case err != nil || resolved == "/":
+		return err
+	case !ok:
+		return s.home(a, homeMode)
+	case !e.Mode.IsDir():
+		return nil
+	}
+	dir, err := folder.Descend(d.root, resolved)
+	if err != nil {
 		return err
 	}
-	return s.home(a, homeMode)
+	defer dir.Close()
+	found, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil || slices.ContainsFunc(found, func(e fs.DirEntry) bool { return e.Name() != "lost+found" }) {
+		return err
+	}
+	files := newShared(d)
+	if err := files.home(a, homeMode); err != nil {
+		return err
+	}
+	for _, c := range sorted(files.staged) {
+		name := path.Base(c.Path)
+		if err := (&Dir{dir}).write(name, c); err != nil && !errors.Is(err, fs.ErrExist) {
+			return errors.Join(err, ignoreMissing(dir.Remove(name)))
+		}
+	}
+	return nil
 }
 
 // makeNew makes the folders that lead to all other changes, each with what is

@@ -68,7 +68,10 @@ func TestRestoreLeavesAlone(t *testing.T) {
 	}{
 		{name: "a link to a file that root's programs read", found: tree{dir(home, 0o755, 1000, 1000), user(home+"/.bashrc", "/etc/ld.so.preload")}},
 		{name: "a link to passwd", found: tree{dir(home, 0o755, 1000, 1000), user(home+"/.bash_profile", "/etc/passwd"), user(home+"/.profile", "../../etc/passwd")}},
-		{name: "an empty home", found: tree{dir(home, 0o700, 1000, 1000)}},
+		{name: "an empty home", found: tree{dir(home, 0o700, 1000, 1000)}, made: []string{home + "/.bashrc", home + "/.profile"}},
+		{name: "an empty home that all can write to", found: tree{dir(home, fs.ModeSticky|0o777)}, made: []string{home + "/.bashrc", home + "/.profile"}},
+		{name: "an empty file system as home", found: tree{dir(home, 0o700, 1000, 1000), dir(home+"/lost+found", 0o700)}, made: []string{home + "/.bashrc", home + "/.profile"}},
+		{name: "a home with one thing in it", found: tree{dir(home, 0o700, 1000, 1000), file(home+"/x", "", 0o644, 1000, 1000)}},
 		{name: "dot files of another kind", found: tree{dir(home, 0o755, 1000, 1000), dir(home+"/.bash_profile", 0o700, 1000, 1000)}},
 		{name: "dot files with other content", found: tree{dir(home, 0o755, 5, 5), file(home+"/.bashrc", "", 0o600, 5, 5), file(home+"/.profile", "exit", 0o600, 5, 5)}},
 		{name: "a home that is a link", found: tree{dir("/home", 0o777), user(home, "/etc")}},
@@ -85,11 +88,11 @@ func TestRestoreLeavesAlone(t *testing.T) {
 		{name: "a volume for homes that all can write to", found: tree{dir("/home", 0o777)}, made: []string{home, home + "/.bashrc", home + "/.profile"}},
 		{
 			name:  "temporary files in a place of the user's",
-			found: tree{dir(home, 0o755, 1000, 1000), dir("/data", 0o755, 1000, 1000), dir("/data/tmp", 0o700), link("/tmp", "/data/tmp")},
+			found: tree{dir(home, 0o755, 1000, 1000), file(home+"/x", "", 0o644), dir("/data", 0o755, 1000, 1000), dir("/data/tmp", 0o700), link("/tmp", "/data/tmp")},
 		},
 		{
 			name:  "temporary files behind a link of the user's",
-			found: tree{dir(home, 0o755, 1000, 1000), dir("/data", 0o755, 1000, 1000), user("/data/tmp", "/etc"), link("/tmp", "/data/tmp")}, err: "/tmp is no directory",
+			found: tree{dir(home, 0o755, 1000, 1000), file(home+"/x", "", 0o644), dir("/data", 0o755, 1000, 1000), user("/data/tmp", "/etc"), link("/tmp", "/data/tmp")}, err: "/tmp is no directory",
 		},
 		{
 			name: "a skeleton that the user can change", passwd: "openhands:x:1000:1000::/srv/me:/bin/bash\n",
@@ -113,8 +116,8 @@ func TestRestoreLeavesAlone(t *testing.T) {
 			// What is wrong with one of them is no reason to go without the others.
 			after := snapshot(t, root)
 			for _, path := range append(test.made, payload.Workspace, "/var/tmp") {
-				if _, made := after[path]; !made {
-					t.Errorf("%s was not made", path)
+				if c, made := after[path]; !made || c.UID != 1000 && strings.HasPrefix(path, home) {
+					t.Errorf("%s was not made, or for %d", path, c.UID)
 				}
 				delete(after, path)
 			}
