@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path"
@@ -152,6 +153,49 @@ func TestServerWritesInsideWorkspace(t *testing.T) {
 			t.Errorf("a link that leads user %d to %s: %v", uid, target, err)
 		}
 	}
+}
+
+func TestWayOut(t *testing.T) {
+	for _, test := range []struct {
+		links map[string]string
+		name  string
+		want  string
+		err   error
+	}{
+		{nil, "a/b", "", nil},
+		{map[string]string{"a": "b"}, "a", "", nil},
+		{map[string]string{"a": "/workspace/b"}, "a/c", "", nil},
+		{map[string]string{"a": "/workspace"}, "a", "", nil},
+		{map[string]string{"a": "/workspacer"}, "a", "a", nil},
+		{map[string]string{"a": "/etc"}, "a/b", "a", nil},
+		{map[string]string{"a": "/workspace/d", "d/b": "/etc/passwd"}, "a/b", "d/b", nil},
+		{map[string]string{"a": "/workspace/../etc"}, "a", "a", nil},
+		{map[string]string{"d/a": "../../etc"}, "d/a", "d/a", nil},
+		{map[string]string{"d/a": "../b", "b": "c"}, "d/a", "", nil},
+		{map[string]string{"a": "b", "b": "/no/such/file"}, "a", "b", nil},
+		{map[string]string{"a": "b", "b": "a"}, "a", "", syscall.ELOOP},
+	} {
+		dir := t.TempDir()
+		for name, target := range test.links {
+			must(t, os.MkdirAll(path.Dir(dir+"/"+name), 0o755))
+			must(t, os.Symlink(target, dir+"/"+name))
+		}
+		workspace, err := os.OpenRoot(dir)
+		must(t, err)
+		if got, err := wayOut(workspace, test.name); got != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s among %v: %q, %v, want %q, %v", test.name, test.links, got, err, test.want, test.err)
+		}
+		must(t, workspace.Close())
+	}
+}
+
+// A workspace in which nothing can be put is no reason to go without the server.
+func TestServerOverFile(t *testing.T) {
+	argv := strings.Fields(serverCommand)
+	root := serverRoot(t)
+	must(t, os.WriteFile(root+payload.Workspace, nil, 0o644))
+	_, err := inside(t, root, 0, nil, "", argv[0], argv...)
+	must(t, err)
 }
 
 // The server starts also where there can be no workspace, and says what that means.

@@ -158,35 +158,6 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	return command, c.chdir(payload.Code)
 }
 
-// keepInside takes away those of the names in the workspace that are links out
-// of it: the server writes there as root, and lets everybody write to settings.
-func (c *call) keepInside(names []string) error {
-	if c.ids.euid != 0 {
-		return nil
-	}
-	workspace, err := os.OpenRoot(c.path(payload.Workspace))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer workspace.Close()
-	for _, name := range names {
-		if _, err := workspace.Stat(name); err == nil || errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if info, err := workspace.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-			continue
-		}
-		fmt.Fprintf(c.stderr, "%s: taking away %s/%s, a link out of it that root does not write through\n", c.name, payload.Workspace, name)
-		if err := workspace.Remove(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // session settles whose the server's sessions are. Only root can give them to
 // another user, and only with the capabilities for it: any other user keeps
 // them, whomever the command names. Root never does instead of the user that
