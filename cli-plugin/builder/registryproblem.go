@@ -70,10 +70,10 @@ func hostOf(ref string) string {
 // no name of an image can have, since names are part of the text.
 var (
 	untrusted = regexp.MustCompile(`x509: |remote error: tls: |tls: failed to verify `)
-	limited   = regexp.MustCompile(`(?i)(^|\s)toomanyrequests: |HTTP 429 |429 Too Many|rate limit`)
+	limited   = regexp.MustCompile(`(?im)(^|\s)toomanyrequests(:|$)|HTTP 429 |429 Too Many|rate limit`)
 	unknown   = regexp.MustCompile(`(?i)(manifest|name) unknown|(manifest for|repository) .* not found|404 Not Found|: not found$|no such host|server misbehaving`)
 	foreign   = regexp.MustCompile(`(?i)no matching manifest|no match for platform|no child with platform|not (provide|match) the specified platform`)
-	denied    = regexp.MustCompile(`(?i)(^|\s)(unauthorized|denied): |access denied|no basic auth credentials|authentication required|401 Unauthorized|403 Forbidden`)
+	denied    = regexp.MustCompile(`(?im)(^|\s)(unauthorized|denied)(:|$)|access denied|no basic auth credentials|authentication required|401 Unauthorized|403 Forbidden`)
 	noSpace   = regexp.MustCompile(`(?i:no space left on|quota (\w+ )*exceeded|exceed\w* (\w+ )*quota)|\bErr"?:28\b`)
 )
 

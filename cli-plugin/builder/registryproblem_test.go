@@ -14,7 +14,7 @@ import (
 // misleading is a name with the words that tell failures.
 const misleading = "h:1/x509/certificate-tool/quota-exceeded/denied/unauthorized/toomanyrequests"
 
-// The texts are those of Docker 20.10 and 28.
+// The texts are those of Docker 20.10, 28 and 29.
 func TestPullProblem(t *testing.T) {
 	for _, test := range []struct {
 		ref, err string
@@ -27,6 +27,8 @@ func TestPullProblem(t *testing.T) {
 		{"h:1/a", `manifest for h:1/a:1 not found: manifest unknown: no`, problem.NotFound},
 		{"h:1/a", `failed to resolve reference "h:1/a": h:1/a: not found`, problem.NotFound},
 		{"a", `Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 1.1.1.1:53: no such host`, problem.NotFound},
+		{"h:1/a", "error from registry: denied\ndenied", problem.RegistryDenied},
+		{"h:1/a", `error from registry: unauthorized`, problem.RegistryDenied},
 		{"h:1/a", `toomanyrequests: slow down`, problem.RegistryLimit},
 		{"h:1/a", `error parsing HTTP 429 response body: invalid character '<'`, problem.RegistryLimit},
 		{"h:1/a", `received unexpected HTTP status: 500 Internal Server Error`, problem.RegistryFailed},

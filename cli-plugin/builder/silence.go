@@ -88,9 +88,17 @@ type patient struct {
 	limit time.Duration
 }
 
+// storing is how many times as long an upload's end may take: a registry checks
+// and stores the whole blob before it answers.
+const storing = 5
+
 // RoundTrip implements http.RoundTripper.
 func (p patient) RoundTrip(request *http.Request) (*http.Response, error) {
-	answer := newWatchdog(request.Context(), p.limit)
+	limit := p.limit
+	if request.Method == http.MethodPut {
+		limit *= storing
+	}
+	answer := newWatchdog(request.Context(), limit)
 	request = withBody(request.WithContext(answer), func(body io.ReadCloser) io.ReadCloser { return sentBody{body, answer} })
 	response, err := p.next.RoundTrip(request)
 	if err != nil {
