@@ -358,7 +358,8 @@ func (m *missing) add(c *Closure) {
 		m.lost, m.found = map[edgeKey]loss{}, map[edgeKey]bool{}
 	}
 	var program *Loaded
-	if first := c.Objects[0]; first.Object.Interp != "" {
+	// Some libraries can be run as well, to tell their version.
+	if first := c.Objects[0]; first.Object.Interp != "" && first.Object.Soname == "" {
 		program = first
 	}
 	for _, e := range c.Edges {

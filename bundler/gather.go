@@ -148,7 +148,8 @@ func (g *gathering) addLibc(c *Closure, r *Resolver) error {
 	}
 	g.libc = true
 	libc := c.Objects[i]
-	if err := r.Extend(c, serviceLibraries(libc.file), false); err != nil {
+	// The C library goes on without one that is not there.
+	if err := r.extend(c, serviceLibraries(libc.file), PriorityRecommended, false); err != nil {
 		return err
 	}
 	for _, t := range libcTrees(abis[libc.Object.Machine], g.opt.Prefix) {

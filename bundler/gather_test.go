@@ -126,17 +126,21 @@ func TestCopyClosureMakesTwinsHardLinks(t *testing.T) {
 func TestNameServicesComeWithTheCLibrary(t *testing.T) {
 	for _, c := range []struct {
 		versions string
+		services bool
 		want     []string
 	}{
-		{"GLIBC_2.31{global: *;};", []string{"libc.so.6", "libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"}},
-		{"GLIBC_2.31{global: c;}; GLIBC_2.34{global: d;};", []string{"libc.so.6"}},
+		{"GLIBC_2.31{global: *;};", true, []string{"libc.so.6", "libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"}},
+		{"GLIBC_2.31{global: *;};", false, []string{"libc.so.6"}},
+		{"GLIBC_2.31{global: c;}; GLIBC_2.34{global: d;};", true, []string{"libc.so.6"}},
 	} {
 		root := t.TempDir()
 		lib, script := root+"/usr/lib", mustWrite(t, t.TempDir()+"/versions", c.versions, 0o644)
 		libc := library(t, lib+"/libc.so.6", "int c(void){return 1;} int d(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+script)
-		resolv := library(t, lib+"/libresolv.so.2", "int r(void){return 1;}", "-nostdlib")
-		library(t, lib+"/libnss_files.so.2", "int f(void){return 1;}", "-nostdlib")
-		library(t, lib+"/libnss_dns.so.2", "int r(void); int n(void){return r();}", "-nostdlib", resolv)
+		if c.services {
+			resolv := library(t, lib+"/libresolv.so.2", "int r(void){return 1;}", "-nostdlib")
+			library(t, lib+"/libnss_files.so.2", "int f(void){return 1;}", "-nostdlib")
+			library(t, lib+"/libnss_dns.so.2", "int r(void); int n(void){return r();}", "-nostdlib", resolv)
+		}
 		library(t, lib+"/libprog.so", "int c(void); int f(void){return c();}", "-nostdlib", libc)
 		dest := t.TempDir()
 		if _, err := copyOf(t, root, dest, "/usr/lib/libprog.so"); err != nil {

@@ -275,6 +275,10 @@ func (r *Resolver) walk(c *Closure, from int) {
 // this needs: the libraries named in opens, SONAMEs or absolute paths or globs,
 // which the first object opens and must find, and, where notes is true, those of every object's notes.
 func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
+	return r.extend(c, opens, PriorityRequired, notes)
+}
+
+func (r *Resolver) extend(c *Closure, opens []string, priority string, notes bool) error {
 	if len(opens) == 0 && !notes {
 		return nil
 	}
@@ -289,7 +293,7 @@ func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
 			}
 		}
 		for _, name := range names {
-			r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: PriorityRequired})
+			r.open(c, c.Objects[0], Open{Sonames: []string{name}, Priority: priority})
 		}
 	}
 	r.walk(c, n)

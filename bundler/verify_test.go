@@ -102,13 +102,14 @@ func TestVerifyFindsBreaches(t *testing.T) {
 }
 
 // A library that a program loads before satisfies what a library next to it
-// could not find alone.
+// could not find alone, even one that can be run, to tell its version.
 func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
 	_, opt := hostMachine(t)
 	opt.Libs = opt.Out
 	app := opt.Out + "/openhands/app"
 	f := library(t, app+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
-	g := library(t, app+"/lib/libg.so", "int f(void); int g(void){return f();}", "-nostdlib", f)
+	g := library(t, app+"/lib/libg.so", `const char interp[] __attribute__((section(".interp"))) = "/openhands/lib/ld.so";
+		int f(void); int g(void){return f();}`, "-nostdlib", "-Wl,-soname,libg.so", f)
 	compile(t, app+"/prog", "int g(void); int main(){return g();}", g, "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/lib", "-Wl,-rpath-link,"+app+"/lib")
 	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
 		t.Fatal(err)
