@@ -76,7 +76,8 @@ func examine(ctx context.Context, b *builder.Builder, image string, live bool) (
 	}
 	findings := verify.Static(facts)
 	var servers []verify.Server
-	if live && facts.Labels[payload.LabelKind] == payload.KindRuntime {
+	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
+	if live {
 		manifest, _ := verify.ReadManifest(facts.Manifest) // its faults are among the findings
 		for _, start := range liveStarts(builder.ImageUser(facts.Labels)) {
 			found, server, err := start.run(ctx, b, image, manifest.Components)

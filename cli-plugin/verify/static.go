@@ -160,15 +160,18 @@ func checkEnvironment(f Facts) (string, []Finding) {
 	if !f.isRuntime() {
 		return "none is wanted of a deps image", nil
 	}
-	const cure = "do not set it in steps after the build, or extend it as PATH=$PATH:/more"
+	const cure = "do not set it in steps after the build; PATH can be extended, as PATH=/more:$PATH"
 	env := map[string]string{}
 	for _, variable := range f.Env {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
 	var wrong []Finding
-	if want := payload.Path(env["PATH"]); env["PATH"] != want {
-		wrong = append(wrong, failed(cure, "PATH is %q, not %q", env["PATH"], want))
+	path := strings.Split(env["PATH"], ":")
+	for _, dir := range []string{payload.Bin, payload.FallbackBin} {
+		if !slices.Contains(path, dir) {
+			wrong = append(wrong, failed(cure, "PATH is %q, without %s", env["PATH"], dir))
+		}
 	}
 	for _, v := range payload.Environ() {
 		if env[v.Name] != v.Value {
@@ -179,7 +182,7 @@ func checkEnvironment(f Facts) (string, []Finding) {
 		wrong = append(wrong, Finding{Status: Warning, Detail: "LD_LIBRARY_PATH leads the base's own programs to the payload's C library, with which many cannot start",
 			Cure: "build without --export-library-path"})
 	}
-	return fmt.Sprintf("PATH and %d variables are as OpenHands expects", len(payload.Environ())), wrong
+	return fmt.Sprintf("PATH has the payload, and %d variables are as OpenHands expects", len(payload.Environ())), wrong
 }
 
 func checkStart(f Facts) (string, []Finding) {

@@ -62,6 +62,7 @@ func TestStatic(t *testing.T) {
 		detail string
 	}{
 		{"nothing", func(*Facts) {}, "", "", ""},
+		{"PATH with more", func(f *Facts) { f.Env[0] = "PATH=/a:" + payload.Path("/bin") + ":/b" }, "", "", ""},
 		{"base first", func(f *Facts) { f.Layers = []string{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
 		{"no deps image to compare with", func(f *Facts) { f.DepsLayers = nil }, "", "", ""},
 		{"copied payload", func(f *Facts) { f.Layers = []string{"base", "copy"} }, "layers", Warning, "not those of the deps image"},
@@ -75,6 +76,7 @@ func TestStatic(t *testing.T) {
 		}, "SBOM", Failed, "sbom.spdx.json is missing"},
 		{"path", func(f *Facts) { f.Paths[payload.Browsers] = false }, "paths", Failed, payload.Browsers},
 		{"PATH", func(f *Facts) { f.Env[0] = "PATH=/bin" }, "environment", Failed, `PATH is "/bin"`},
+		{"PATH without fallback", func(f *Facts) { f.Env[0] = "PATH=/bin:" + payload.Bin }, "environment", Failed, "without " + payload.FallbackBin},
 		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", Failed, "GIT_EDITOR"},
 		{"library path", func(f *Facts) { f.Env = append(f.Env, "LD_LIBRARY_PATH=/x:"+payload.Lib) }, "environment", Warning, "LD_LIBRARY_PATH"},
 		{"entry point", func(f *Facts) { f.Entrypoint = nil }, "start", Failed, "the entry point"},
