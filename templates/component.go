@@ -35,6 +35,7 @@ type Component struct {
 	Server string
 
 	// Releases are the versions that a payload with the component can be of.
+	// Users' own components have none.
 	Releases *ReleaseList
 
 	// Optional keeps the component out of every payload that does not ask

@@ -66,6 +66,9 @@ func AddFrom(components []Component, dirs ...string) ([]Component, error) {
 		if c.Server != "" && !slices.Contains(Servers(components), c.Server) {
 			return nil, fmt.Errorf("%s: there is no server %q", c.at(dir, "server"), c.Server)
 		}
+		if c.Releases != nil {
+			return nil, fmt.Errorf("%s: the releases are those of the server's own component: remove the key", c.at(dir, "releases"))
+		}
 		all = append(all, c)
 	}
 	inLayerOrder(all)

@@ -22,8 +22,9 @@ func Releases(all []Component, server string) (versions []string, final bool) {
 	}
 	list := all[i].Releases
 	for line := range strings.Lines(string(all[i].Files[list.File])) {
-		if pin, ok := strings.CutPrefix(line, list.Package+"=="); ok {
-			versions = append(versions, strings.Fields(pin)[0])
+		pin, ok := strings.CutPrefix(line, list.Package+"==")
+		if words := strings.Fields(pin); ok && len(words) > 0 {
+			versions = append(versions, words[0])
 		}
 	}
 	return versions, list.Final

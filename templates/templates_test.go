@@ -94,6 +94,33 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+func TestAddFromRefuses(t *testing.T) {
+	const good = "description = 'x'\nproof = ['/openhands/x']\n"
+	for _, test := range []struct{ folder, toml, want string }{
+		{"python", good, `there is a component "python" already: rename the folder`},
+		{"mine", good + "server = 'x'", `component.toml:3: there is no server "x"`},
+		{"mine", good + "releases = { package = 'x', file = 'component.toml' }", "component.toml:3: the releases are those of the server's own component: remove the key"},
+	} {
+		dir := filepath.Join(t.TempDir(), test.folder)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, componentFile), []byte(test.toml), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := AddFrom(components(t), dir); err == nil || !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("got %v, want an error with %q", err, test.want)
+		}
+	}
+}
+
+func TestReleasesPassOverWhatPinsNothing(t *testing.T) {
+	c := Component{Server: server, Releases: &ReleaseList{Package: "x", File: "pins"}, Files: map[string][]byte{"pins": []byte("# pins\nx==\nx==1.0 \\\n    --hash=sha256:0\n")}}
+	if got, _ := Releases([]Component{c}, server); !slices.Equal(got, []string{"1.0"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func stage1(components []Component) Stage1 {
 	return Stage1{
 		Version:     "0.62.0",
