@@ -17,6 +17,10 @@ var embedded embed.FS
 // componentFile describes a component in its folder.
 const componentFile = "component.toml"
 
+// recipeFile is what the bundler is told about the component, beside its files
+// in the build context.
+const recipeFile = "recipe.json"
+
 // Component is one part of the payload: a folder with a component.toml and,
 // where Debian packages alone are not enough, an install.sh. docs/architecture.md
 // describes the file format.
@@ -79,7 +83,8 @@ type Component struct {
 	// Allow lists exceptions from the seal check, see bundler.
 	Allow []string
 
-	// Files holds every file of the folder by its name relative to it.
+	// Files holds every file of the folder but hidden ones by its name
+	// relative to it.
 	Files map[string][]byte `toml:"-"`
 }
 

@@ -89,14 +89,7 @@ func inLayerOrder(components []Component) {
 // of the payload silently.
 func load(name string, folder fs.FS, where string) (Component, error) {
 	c := Component{Name: name, Files: map[string][]byte{}}
-	err := fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		c.Files[file], err = fs.ReadFile(folder, file)
-		return err
-	})
-	if err != nil {
+	if err := c.read(folder); err != nil {
 		return c, fmt.Errorf("reading the component %s: %w", where, err)
 	}
 	text, ok := c.Files[componentFile]
@@ -115,6 +108,34 @@ func load(name string, folder fs.FS, where string) (Component, error) {
 		c.Order = defaultOrder
 	}
 	return c, c.check(where)
+}
+
+// read takes in the files of the component's folder. Hidden ones stay out: they
+// are of editors and version control, or hold secrets.
+func (c Component) read(folder fs.FS) error {
+	return fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil, file == ".":
+			return err
+		case strings.HasPrefix(entry.Name(), ".") && entry.IsDir():
+			return fs.SkipDir
+		case strings.HasPrefix(entry.Name(), "."):
+			return nil
+		case file == recipeFile, file == leanFile:
+			return fmt.Errorf("%s: the build writes a file of this name: rename it", file)
+		case entry.IsDir():
+			return nil
+		}
+		info, err := fs.Stat(folder, file)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: neither a file, nor a link to one, nor a folder: take it out", file)
+		}
+		c.Files[file], err = fs.ReadFile(folder, file)
+		return err
+	})
 }
 
 // decodeError names the place of an error in a TOML file.

@@ -160,7 +160,7 @@ func (s Stage1) Context() (map[string]File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
 		}
-		files[path.Join("components", c.Name, "recipe.json")] = File{Mode: 0o644, Data: text}
+		files[path.Join("components", c.Name, recipeFile)] = File{Mode: 0o644, Data: text}
 	}
 	for name, file := range s.Source {
 		files[path.Join("source", name)] = file

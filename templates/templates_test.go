@@ -3,6 +3,8 @@ package templates
 import (
 	"encoding/json"
 	"flag"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +93,56 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := load("X y", fstest.MapFS{"component.toml": {Data: []byte(good)}}, "dir"); err == nil {
 		t.Error("a folder with a blank in its name was accepted")
+	}
+}
+
+func TestLoadReadsFiles(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		componentFile: "description = 'x'\nproof = ['/openhands/x']\n", "install.sh": "true",
+		"data/file": "x", "data/.DS_Store": "x", ".env": "SECRET=x", ".git/index": "x",
+		"data/" + recipeFile: "{}", // not where the build writes it
+	} {
+		file := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("install.sh", filepath.Join(folder, "link")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load("x", os.DirFS(folder), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{componentFile, "data/file", "data/" + recipeFile, "install.sh", "link"}
+	if got := slices.Sorted(maps.Keys(c.Files)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLoadRefusesFiles(t *testing.T) {
+	for _, test := range []struct {
+		file fstest.MapFile
+		name string
+		want string
+	}{
+		{fstest.MapFile{Mode: fs.ModeNamedPipe}, "data/pipe", "reading the component dir: data/pipe: neither a file"},
+		{fstest.MapFile{Mode: fs.ModeSocket}, "socket", "reading the component dir: socket: neither a file"},
+		{fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("folder")}, "link", "reading the component dir: link: neither a file"},
+		{fstest.MapFile{}, recipeFile, "reading the component dir: recipe.json: the build writes a file of this name"},
+		{fstest.MapFile{}, leanFile, "reading the component dir: lean.txt: the build writes a file of this name"},
+	} {
+		folder := fstest.MapFS{
+			componentFile: {Data: []byte("description = 'x'\nproof = ['/openhands/x']\n")},
+			"folder/file": {}, test.name: &test.file,
+		}
+		if _, err := load("x", folder, "dir"); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want an error with %q", test.name, err, test.want)
+		}
 	}
 }
 
