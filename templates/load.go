@@ -99,11 +99,6 @@ func load(name string, folder fs.FS, where string) (Component, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
 		return c, decodeError(path.Join(where, componentFile), err)
 	}
-	if c.Lean != nil {
-		if err := c.Lean.check(); err != nil {
-			return c, fmt.Errorf("%s: %w", path.Join(where, componentFile), err)
-		}
-	}
 	if c.Order == 0 {
 		c.Order = defaultOrder
 	}
@@ -154,8 +149,14 @@ func decodeError(file string, err error) error {
 
 var (
 	componentName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`)
-	debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$`)
+	// apt removes what has a name or version with a dash at its end.
+	debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]*[a-z0-9.+](:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]*[0-9A-Za-z.+~])?$`)
+	// Other characters would be more than a path in the options of a mount.
+	neededPath = regexp.MustCompile(`^[A-Za-z0-9._+/@-]+$`)
 )
+
+// reserved are the programs that no launcher can stand in the place of.
+var reserved = []string{path.Base(payload.Init), path.Base(payload.Wrappers)}
 
 // check refuses what a build would fail at, or do something else with.
 func (c Component) check(where string) error {
@@ -183,17 +184,29 @@ func (c Component) check(where string) error {
 			return bad(line, "%q is not \"/path/pattern: reason\"", line)
 		}
 	}
-	for _, paths := range c.Needs {
+	for need, paths := range c.Needs {
+		if need == c.Name || need == c.Provides {
+			return bad("needs", "a component cannot need itself: remove %q", need)
+		}
 		for _, p := range paths {
-			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") {
-				return bad(p, "%q is not a clean path below %s", p, payload.Prefix)
+			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") || !neededPath.MatchString(p) {
+				return bad(p, "%q is not a clean path below %s of letters, digits and ._+@-", p, payload.Prefix)
 			}
 		}
 	}
 	for name, launcher := range c.Launchers {
-		if path.Base(name) != name || !path.IsAbs(launcher.Path) {
+		switch {
+		case path.Base(name) != name || !path.IsAbs(launcher.Path):
 			return bad("launchers."+name, "the launcher %q needs the absolute path of a program", name)
+		case slices.Contains(reserved, name):
+			return bad("launchers."+name, "%s is a program of the payload itself: rename the launcher", name)
 		}
+	}
+	if c.Lean != nil {
+		if err := c.Lean.check(); err != nil {
+			return bad("lean.requirements", "%v", err)
+		}
+		c.Prune = slices.Concat(c.Prune, c.Lean.Prune)
 	}
 	recipe, err := c.recipe(nil)
 	if err != nil {

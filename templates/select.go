@@ -17,7 +17,7 @@ type Choice struct {
 // Select returns the chosen ones of all components, in the same order. In what
 // it returns Needs names components and no roles. It fails on a name that no
 // component has or that belongs to another server, and on a need that nothing
-// fulfils.
+// fulfils or that leads back to the component that has it.
 func Select(all []Component, choice Choice) ([]Component, error) {
 	if err := choice.check(all); err != nil {
 		return nil, err
@@ -49,10 +49,27 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 		}
 		selected[i].Needs = needs
 	}
+	if err := buildable(selected); err != nil {
+		return nil, err
+	}
 	if choice.Lean {
 		return lean(selected)
 	}
 	return selected, nil
+}
+
+// buildable refuses components that would have to be built before each other.
+func buildable(components []Component) error {
+	built := map[string]bool{}
+	for _, c := range (Stage1{Components: components}).Stages() {
+		for _, need := range slices.Sorted(maps.Keys(c.Needs)) {
+			if !built[need] {
+				return fmt.Errorf("components %q and %q need each other, directly or through others: remove one of the needs", c.Name, need)
+			}
+		}
+		built[c.Name] = true
+	}
+	return nil
 }
 
 func (choice Choice) check(all []Component) error {

@@ -20,6 +20,9 @@ func TestSelect(t *testing.T) {
 		{Name: "two", Server: "two", Provides: "environment"},
 		{Name: "browser", Needs: needs("environment")},
 		{Name: "third", Server: "three"},
+		{Name: "hen", Server: "four", Needs: needs("python", "nest")},
+		{Name: "egg", Server: "four", Needs: needs("hen")},
+		{Name: "nest", Server: "four", Needs: needs("egg")},
 		{Name: "docker", Optional: true},
 		{Name: "compose", Optional: true, Needs: needs("docker")},
 		{Name: "double", Server: "one", Optional: true, Provides: "environment"},
@@ -40,6 +43,7 @@ func TestSelect(t *testing.T) {
 		{server: "one", with: "two", err: `"two" belongs to the server two`},
 		{server: "one", with: "docker", without: "docker", err: `both asked for and left out`},
 		{server: "three", err: `"browser" needs "environment", which the server three has not`},
+		{server: "four", without: "browser", err: `"egg" and "hen" need each other`},
 		{server: "one", without: "pyhton", err: `no component "pyhton"`},
 		{server: "one", with: "pyhton", err: `no component "pyhton"`},
 	} {
