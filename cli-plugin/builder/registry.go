@@ -165,7 +165,7 @@ func (b *Builder) connectRegistries() (*registries, error) {
 	lax := remote.DefaultTransport.(*http.Transport).Clone()
 	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
 	r := &registries{transport: &registryTransport{
-		strict: patient{remote.DefaultTransport, limit}, lax: patient{lax, limit}, insecure: b.Engine.insecure,
+		strict: untilFull{patient{remote.DefaultTransport, limit}}, lax: untilFull{patient{lax, limit}}, insecure: b.Engine.insecure,
 	}}
 	options := []remote.Option{
 		remote.WithTransport(r.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),

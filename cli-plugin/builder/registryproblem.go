@@ -109,7 +109,7 @@ func answerFault(answer *transport.Error) problem.Code {
 	switch status := answer.StatusCode; {
 	case status == http.StatusTooManyRequests, says(transport.TooManyRequestsErrorCode): // some call this a quota
 		return problem.RegistryLimit
-	case status == http.StatusInsufficientStorage, noSpace.MatchString(answer.Error()):
+	case spaceless(answer):
 		return problem.DiskFull
 	case status == http.StatusNotFound:
 		return problem.NotFound
@@ -118,6 +118,11 @@ func answerFault(answer *transport.Error) problem.Code {
 		return problem.RegistryDenied
 	}
 	return problem.RegistryFailed
+}
+
+// spaceless tells whether a registry has no space left.
+func spaceless(answer *transport.Error) bool {
+	return answer.StatusCode == http.StatusInsufficientStorage || noSpace.MatchString(answer.Error())
 }
 
 // noCredentials is the error of a credential helper.
