@@ -123,8 +123,8 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 		}
 	})
 	t.Run("other names of directories", func(t *testing.T) {
-		mustWrite(t, jail+"/work/file", "file\n", 0o644)
-		mustLink(t, "work", jail+"/link")
+		mustWrite(t, jail+"/data/file", "file\n", 0o644)
+		mustLink(t, "data", jail+"/link")
 		above, name := filepath.Split(jail)
 		link := t.TempDir() + "/link"
 		mustLink(t, jail, link)

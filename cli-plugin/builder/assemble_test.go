@@ -398,23 +398,29 @@ func (s *fakeStore) assembly(t *testing.T, base *image.InspectResponse, order pl
 	}
 }
 
+// imageOfLayout reads an image by its manifest's digest.
+func imageOfLayout(t *testing.T, dir, digest string) v1.Image {
+	t.Helper()
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := v1.NewHash(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := path.Image(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
 // assembled reads the last image that the store was given in full.
 func (s *fakeStore) assembled(t *testing.T, id string) v1.Image {
 	t.Helper()
 	if s.containerd {
-		path, err := layout.FromPath(s.last)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash, err := v1.NewHash(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := path.Image(hash)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return img
+		return imageOfLayout(t, s.last, id)
 	}
 	img, err := tarball.Image(func() (io.ReadCloser, error) {
 		var b bytes.Buffer

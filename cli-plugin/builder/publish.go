@@ -77,9 +77,9 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 	return results, nil
 }
 
-// names are the names that a runtime image is published under. Who names
+// publishedNames are the names that a runtime image is published under. Who names
 // places to push to need not be allowed to push anywhere else.
-func (p *publisher) names(r plan.Runtime) []string {
+func publishedNames(r plan.Runtime) []string {
 	if len(r.Tags) > 0 {
 		return r.Tags
 	}
@@ -95,7 +95,7 @@ func (p *publisher) findRepositories(whole plan.Plan) error {
 		names = nil
 	}
 	for _, r := range whole.Runtimes {
-		names = append(names, p.names(r)...)
+		names = append(names, publishedNames(r)...)
 	}
 	for _, text := range names {
 		ref, err := p.parse(text)
@@ -250,7 +250,7 @@ func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) 
 // runtime assembles one runtime image; base is nil for scratch.
 func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Runtime) (Result, error) {
 	start := time.Now()
-	result := Result{Base: r.Base, References: p.names(r)}
+	result := Result{Base: r.Base, References: publishedNames(r)}
 	var baseInfo *image.InspectResponse
 	if base != nil {
 		baseInfo = base.info
@@ -351,7 +351,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *materia
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Base: r.Base, References: p.names(r)}
+	result := Result{Base: r.Base, References: publishedNames(r)}
 	if reused, err := p.published(ctx, inputs{r, deps, here}, &result); reused || err != nil {
 		return result, err
 	}
@@ -369,7 +369,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *materia
 	if err != nil {
 		return result, err
 	}
-	result.References, result.Reused = p.names(r), false
+	result.References, result.Reused = publishedNames(r), false
 	err = p.put(ctx, image, &result)
 	result.Seconds = time.Since(start).Seconds()
 	return result, err

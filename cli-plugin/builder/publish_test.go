@@ -29,7 +29,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -517,19 +516,7 @@ func fromLayout(t *testing.T, file, id string) v1.Image {
 			t.Fatal(err)
 		}
 	}
-	path, err := layout.FromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash, err := v1.NewHash(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := path.Image(hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
+	return imageOfLayout(t, dir, id)
 }
 
 // A failure leaves the archive that was there before.
