@@ -21,6 +21,7 @@ type files struct {
 	mu      sync.Mutex
 	byHost  map[string]*file
 	byInode map[[2]uint64]*file
+	closed  bool // no others are read
 }
 
 func newFiles() *files {
@@ -33,6 +34,9 @@ func (t *files) get(host string) *file {
 	f, ok := t.byHost[host]
 	if !ok {
 		f = &file{host: host}
+		if t.closed {
+			f.err = ErrNotELF
+		}
 		t.byHost[host] = f
 	}
 	t.mu.Unlock()
@@ -51,7 +55,7 @@ func (t *files) get(host string) *file {
 
 // read reads the object and the symbol versions of the file.
 func (f *file) read() {
-	if f.object != nil {
+	if f.object != nil || f.err != nil {
 		return // known from elsewhere
 	}
 	s, err := openSource(f.host)

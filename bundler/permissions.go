@@ -33,21 +33,34 @@ func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
 		if err != nil {
 			return err
 		}
-		name := inTree(root, host)
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && (st.Uid != 0 || st.Gid != 0) {
-			findings = append(findings, Finding{Path: name, Rule: RuleOwner, Detail: fmt.Sprintf("belongs to %d:%d", st.Uid, st.Gid)})
+		var uid, gid int
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			uid, gid = int(st.Uid), int(st.Gid)
 		}
-		if fault := modeFault(info.Mode()); fault != "" {
-			findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: fmt.Sprintf("%s %s", info.Mode(), fault)})
-		} else if info.Mode().IsRegular() && info.Mode()&0o111 != 0 && hasCapabilities(host) {
-			findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: "has file capabilities"})
-		}
+		mode := info.Mode()
+		capable := mode.IsRegular() && mode&0o111 != 0 && hasCapabilities(host)
+		findings = append(findings, permissionFaults(inTree(root, host), mode, uid, gid, capable)...)
 		return ctx.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("looking at the permissions below %s: %w", filepath.Join(root, prefix), err)
 	}
 	return findings, nil
+}
+
+// permissionFaults returns what is wrong with the owner and the mode of a file,
+// capable where it has file capabilities.
+func permissionFaults(name string, mode fs.FileMode, uid, gid int, capable bool) []Finding {
+	var findings []Finding
+	if uid != 0 || gid != 0 {
+		findings = append(findings, Finding{Path: name, Rule: RuleOwner, Detail: fmt.Sprintf("belongs to %d:%d", uid, gid)})
+	}
+	if fault := modeFault(mode); fault != "" {
+		findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: fmt.Sprintf("%s %s", mode, fault)})
+	} else if capable && mode.IsRegular() && mode&0o111 != 0 {
+		findings = append(findings, Finding{Path: name, Rule: RuleMode, Detail: "has file capabilities"})
+	}
+	return findings
 }
 
 // modeFault says what is wrong with a mode; the one of a symbolic link has no

@@ -685,7 +685,7 @@ func (r *Resolver) opensOf(l *Loaded) ([]Open, error) {
 // know spares reading an object again.
 func (r *Resolver) know(files []*scanned) {
 	for _, f := range files {
-		if f.object != nil {
+		if f.object != nil && !r.files.closed {
 			known := &file{host: f.host, object: f.object}
 			for _, p := range f.places() {
 				r.files.byHost[p.host] = known

@@ -137,11 +137,20 @@ func (s *scanned) read() error {
 		if s.object, err = ReadObject(f); err != nil && !errors.Is(err, ErrNotELF) {
 			s.object, s.broken = nil, err
 		}
-	case string(head[:2]) == "#!" && s.mode&0o111 != 0:
-		line, _, _ := bytes.Cut(head[2:n], []byte("\n"))
-		s.script = strings.TrimSpace(string(line))
+	default:
+		s.script = scriptOf(head[:n], s.mode)
 	}
 	return nil
+}
+
+// scriptOf returns the interpreter line of a file that begins with head; empty
+// where it is no script that can be executed.
+func scriptOf(head []byte, mode fs.FileMode) string {
+	if !bytes.HasPrefix(head, []byte("#!")) || mode&0o111 == 0 {
+		return ""
+	}
+	line, _, _ := bytes.Cut(head[2:], []byte("\n"))
+	return strings.TrimSpace(string(line))
 }
 
 // inTree returns the path that a host path has inside a root.

@@ -8,7 +8,6 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -99,14 +98,41 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 	if err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
-	v := &verifier{opt: opt, view: NewView(root), report: &VerifyReport{}, findings: findings{allow: opt.Allow}}
-	if err := v.loader(); err != nil {
+	v := &verifier{opt: opt, view: NewView(root), content: readHost}
+	report, err := v.run(ctx, files)
+	if err != nil {
 		return nil, fmt.Errorf("verifying %s: %w", root, err)
 	}
-	v.resolver = NewResolver(v.view, Loader{Machine: v.machine, Dirs: []string{opt.Prefix + libFolder}})
+	return report, nil
+}
+
+type verifier struct {
+	opt      VerifyOptions
+	view     *View
+	content  func(host string) ([]byte, error) // of a whole file
+	known    *files                            // nil: those that are verified
+	edges    int                               // limit of those that are followed, 0: none
+	faults   int                               // limit of findings, 0: none
+	machine  elf.Machine
+	resolver *Resolver
+	report   VerifyReport
+	findings findings
+}
+
+// run verifies the files of a tree.
+func (v *verifier) run(ctx context.Context, files []*scanned) (*VerifyReport, error) {
+	v.findings.allow = v.opt.Allow
+	if err := v.loader(); err != nil {
+		return nil, err
+	}
+	v.resolver = NewResolver(v.view, Loader{Machine: v.machine, Dirs: []string{v.opt.Prefix + libFolder}})
+	if v.known != nil {
+		v.resolver.files = v.known
+	}
 	v.resolver.know(files)
 	pairs := map[[2]string]Edge{}
 	var missing missing
+	followed := 0
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -117,7 +143,10 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 		for _, p := range f.places() { // each has an $ORIGIN of its own
 			closure, err := v.resolver.Closure(p.path)
 			if err != nil {
-				return nil, fmt.Errorf("verifying %s: %w", p.path, err)
+				return nil, fmt.Errorf("%s: %w", p.path, err)
+			}
+			if followed += len(closure.Edges); v.edges > 0 && followed > v.edges {
+				return nil, fmt.Errorf("%w: %d dependencies of ELF files", ErrTooLarge, v.edges)
 			}
 			missing.add(closure)
 			for _, e := range closure.Edges {
@@ -126,12 +155,15 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 				}
 			}
 		}
+		if n := len(v.findings.offenders); v.faults > 0 && n > v.faults {
+			return nil, fmt.Errorf("%w: %d findings", ErrTooLarge, n)
+		}
 	}
 	for _, n := range missing.list() {
 		v.add(n.Path, RuleNeeded, n.Text)
 	}
 	for _, e := range pairs {
-		if !within(e.To.Real, opt.Prefix) {
+		if !within(e.To.Real, v.opt.Prefix) {
 			v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
 			continue
 		}
@@ -140,16 +172,7 @@ func Verify(ctx context.Context, root string, opt VerifyOptions) (*VerifyReport,
 		}
 	}
 	v.report.Offenders, v.report.Excused, v.report.Unused = v.findings.sorted()
-	return v.report, nil
-}
-
-type verifier struct {
-	opt      VerifyOptions
-	view     *View
-	machine  elf.Machine
-	resolver *Resolver
-	report   *VerifyReport
-	findings findings
+	return &v.report, nil
 }
 
 // loader finds out for which machine the tree is, and checks the constants of
@@ -159,12 +182,11 @@ func (v *verifier) loader() error {
 	if err != nil {
 		return fmt.Errorf("the loader: %w", err)
 	}
-	f, err := os.Open(e.Host)
+	data, err := v.content(e.Host)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	o, err := ReadObject(f)
+	o, err := ReadObject(bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Path, err)
 	}
@@ -180,7 +202,7 @@ func (v *verifier) loader() error {
 			v.add(name, RuleConstants, "not there")
 			continue
 		}
-		data, err := os.ReadFile(e.Host)
+		data, err := v.content(e.Host)
 		if err != nil {
 			return err
 		}
@@ -252,8 +274,15 @@ func (v *verifier) link(f *scanned) {
 		return
 	}
 	e, err := v.view.Lookup(f.path)
-	switch {
+	switch target := f.target; {
 	case err != nil:
+		if !path.IsAbs(target) {
+			target = path.Join(path.Dir(f.path), target)
+		}
+		if target = path.Clean(target); !within(target, v.opt.Prefix) {
+			v.add(f.path, RuleLink, f.target+" leads outside, to "+target)
+			return
+		}
 		v.add(f.path, RuleLink, f.target+" leads nowhere")
 	case !within(e.Real, v.opt.Prefix):
 		v.add(f.path, RuleLink, f.target+" leads outside, to "+e.Real)

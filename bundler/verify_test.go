@@ -73,12 +73,12 @@ func TestVerifyFindsBreaches(t *testing.T) {
 			if out, err := exec.Command("cp", "-a", sealed, root).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			clean, err := Verify(t.Context(), root, options)
+			clean, err := verifyBoth(t, root, options)
 			if err != nil || len(clean.Offenders) > 0 {
 				t.Fatalf("before: %v, %v", clean, err)
 			}
 			c.breach(t, root)
-			report, err := Verify(t.Context(), root, options)
+			report, err := verifyBoth(t, root, options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestVerifyFindsBreaches(t *testing.T) {
 			}
 			allowed := options
 			allowed.Allow = []Allowance{Allow("/openhands/**", "a test"), Allow("/nothing/*", "unused")}
-			report, err = Verify(t.Context(), root, allowed)
+			report, err = verifyBoth(t, root, allowed)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,14 +114,14 @@ func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
 	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
 		t.Fatal(err)
 	}
-	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	report, err := verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
 	if err != nil || len(report.Offenders) > 0 {
 		t.Fatalf("%v, %v", report, err)
 	}
 	if err := os.Remove(app + "/prog"); err != nil {
 		t.Fatal(err)
 	}
-	report, err = Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	report, err = verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
 	want := []Finding{{Path: "/openhands/app/lib/libg.so", Rule: RuleNeeded, Detail: "libf.so"}}
 	if diff := cmp.Diff(want, report.Offenders); err != nil || diff != "" {
 		t.Error(err, diff)
@@ -149,7 +149,7 @@ func TestVerifyOfProgramsThatCannotStart(t *testing.T) {
 	if out, err := inJail(t, opt.Out, nil, "/openhands/bin/fails"); err == nil || !strings.Contains(out, "libx.so") {
 		t.Errorf("%v: %s", err, out)
 	}
-	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	report, err := verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
 	found := []Finding{{Path: want[0].Path, Rule: RuleNeeded, Detail: want[0].Text}}
 	if err != nil || !cmp.Equal(found, report.Offenders) {
 		t.Errorf("%+v, %v; want %v", report, err, found)
@@ -172,7 +172,7 @@ func TestVerifyOfHardLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix})
+	report, err := verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 // for concurrent use.
 type View struct {
 	roots []string
+	fixed bool // holds what was put into it and nothing of this machine
 
 	mu    sync.Mutex            // of all below, and of directory.links and directory.listed
 	dirs  map[string]*directory // by canonical path
@@ -41,6 +42,8 @@ type directory struct {
 	hosts []string // where it lies in each of the roots
 	names map[string]node
 	links map[string]Entry // symbolic links that were resolved
+
+	targets map[string]string // of symbolic links, in a fixed View
 
 	list   sync.Once
 	listed bool
@@ -158,7 +161,7 @@ func (v *View) list(real string) *directory {
 		d = &directory{path: real}
 		v.dirs[real] = d
 	}
-	if !d.listed {
+	if !d.listed && !v.fixed {
 		v.mu.Unlock()
 		d.list.Do(func() { d.read(v.roots) })
 		v.mu.Lock()
@@ -186,6 +189,60 @@ func (d *directory) read(roots []string) {
 			}
 		}
 	}
+}
+
+// readlink returns the target of a symbolic link.
+func (v *View) readlink(d *directory, name string) (string, error) {
+	if v.fixed {
+		return d.targets[name], nil
+	}
+	return os.Readlink(d.host(name))
+}
+
+// newFixedView returns a View of what put puts into it. Its host paths are the
+// paths themselves.
+func newFixedView() *View {
+	v := NewView("/")
+	v.fixed = true
+	v.dirs["/"] = newFixedDirectory("/")
+	return v
+}
+
+func newFixedDirectory(name string) *directory {
+	return &directory{path: name, hosts: []string{name}, listed: true}
+}
+
+// put adds a file with an absolute, clean path, and the directories above it
+// that are missing. It returns how many were added.
+func (v *View) put(name string, kind fs.FileMode, target string) (added int, err error) {
+	dir, base := path.Dir(name), path.Base(name)
+	d := v.dirs[dir]
+	if d == nil {
+		if added, err = v.put(dir, fs.ModeDir, ""); err != nil {
+			return added, err
+		}
+		d = v.dirs[dir]
+	}
+	if n, ok := d.names[base]; ok {
+		if n.mode.IsDir() && kind.IsDir() {
+			return added, nil
+		}
+		return added, fmt.Errorf("%s is there twice", name)
+	}
+	if d.names == nil {
+		d.names = map[string]node{}
+	}
+	d.names[base] = node{mode: kind}
+	switch {
+	case kind.IsDir():
+		v.dirs[name] = newFixedDirectory(name)
+	case kind&fs.ModeSymlink != 0:
+		if d.targets == nil {
+			d.targets = map[string]string{}
+		}
+		d.targets[base] = target
+	}
+	return added + 1, nil
 }
 
 // dirEntry is a name in a directory.
@@ -280,7 +337,7 @@ func (v *View) walk(name string) (Entry, error) {
 		if links++; links > maxLinks {
 			return Entry{}, fmt.Errorf("%s: %w", name, errLinks)
 		}
-		target, err := os.Readlink(d.host(element))
+		target, err := v.readlink(d, element)
 		if err != nil {
 			return Entry{}, err
 		}

@@ -11,11 +11,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// outsideLinks are the links of the payload that lead into the base on purpose.
-func outsideLinks() map[string]string {
-	return map[string]string{payload.Prefix + "/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
-}
-
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	prefix, root, allow string
@@ -50,7 +45,7 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 			}
 			dir = opt.root
 		}
-		report, err := bundler.Verify(ctx, dir, bundler.VerifyOptions{Prefix: opt.prefix, Links: outsideLinks(), Allow: allow})
+		report, err := bundler.Verify(ctx, dir, bundler.VerifyOptions{Prefix: opt.prefix, Links: payload.OutsideLinks(), Allow: allow})
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -55,7 +54,7 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 
 // stat lets use ask for paths of an image.
 func (e *Engine) stat(ctx context.Context, image string, use func(exists func(path string) (bool, error)) error) (err error) {
-	made, err := e.create(ctx, &container.Config{Image: image, Entrypoint: []string{"/none"}}, nil)
+	made, err := e.create(ctx, nothing(image), nil)
 	if err != nil {
 		return err
 	}

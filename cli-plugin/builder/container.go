@@ -8,7 +8,9 @@ import (
 	"io"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -19,17 +21,56 @@ type leased struct {
 	lease  *lease
 }
 
+// process is what runs in a container of an image, and what of the image's
+// settings goes with it.
+type process struct {
+	image      string
+	user       string   // empty: the image's
+	entrypoint []string // nil: the image's
+	cmd        []string // nil: the image's, where the entry point is the image's, too
+	workingDir string   // empty: the image's
+	ports      network.PortSet
+}
+
+// nothing is the process of a container that is never started: it is there for
+// its files to be read. An engine makes no container without one.
+func nothing(image string) process { return process{image: image, entrypoint: []string{"/none"}} }
+
+// config returns a container's configuration. An engine fills every field that
+// is empty from the image, whoever made that, so each one is settled here:
+// what would run beside the process, as a health check does, is switched off.
+// Variables, volumes and labels of the image are added to by engines, never
+// left out.
+func (p process) config(labels map[string]string) *container.Config {
+	return &container.Config{
+		Image:        p.image,
+		User:         p.user,
+		Entrypoint:   p.entrypoint,
+		Cmd:          p.cmd,
+		WorkingDir:   p.workingDir,
+		ExposedPorts: p.ports,
+		Labels:       labels,
+		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
+		StopSignal:   "SIGTERM",
+	}
+}
+
+// containerName is the start of the name of every container that a command
+// makes for itself, before the ID of its lease.
+const containerName = "docker-openhands-"
+
 // create makes a container under a lease of its own, which the container's
-// label names. The caller removes it.
+// label and name tell. The caller removes it.
 //
 // It does not end with ctx: an engine goes on with a request that is given up,
 // and nobody would be left to remove what it makes.
-func (e *Engine) create(ctx context.Context, config *container.Config, host *container.HostConfig) (leased, error) {
+func (e *Engine) create(ctx context.Context, p process, host *container.HostConfig) (leased, error) {
 	c := leased{engine: e, lease: e.lease()}
-	config.Labels = map[string]string{leaseLabel: c.lease.id}
-	created, err := e.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{Config: config, HostConfig: host})
+	created, err := e.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
+		Name: containerName + c.lease.id, Config: p.config(map[string]string{leaseLabel: c.lease.id}), HostConfig: host,
+	})
 	if err != nil {
-		return leased{}, errors.Join(fmt.Errorf("making a container of %s: %w", config.Image, err), c.lease.end())
+		return leased{}, errors.Join(fmt.Errorf("making a container of %s: %w", p.image, err), c.lease.end())
 	}
 	c.id = created.ID
 	return c, nil
@@ -44,16 +85,42 @@ func (c leased) remove(ctx context.Context) error {
 	return c.lease.end()
 }
 
-// copyOut reads one file of a container, running or not.
-func (e *Engine) copyOut(ctx context.Context, container, path string) ([]byte, error) {
-	file, err := e.api.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: path})
+// files lets use read what is at an absolute path of the image, as a tar stream
+// whose names begin with the path's last element. No container of the image is
+// started for that. The error is that of cerrdefs.ErrNotFound where nothing is
+// there.
+func (e *Engine) files(ctx context.Context, image, path string, use func(io.Reader) error) (err error) {
+	made, err := e.create(ctx, nothing(image), nil)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return err
 	}
-	defer file.Content.Close()
-	archive := tar.NewReader(file.Content)
-	if _, err := archive.Next(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+	defer func() { err = errors.Join(err, made.remove(ctx)) }()
+	copied, err := e.api.CopyFromContainer(ctx, made.id, client.CopyFromContainerOptions{SourcePath: path})
+	if err != nil {
+		return fmt.Errorf("reading %s of an image: %w", path, err)
 	}
-	return io.ReadAll(archive)
+	defer copied.Content.Close()
+	if err := use(copied.Content); err != nil {
+		return fmt.Errorf("reading %s of an image: %w", path, err)
+	}
+	return nil
+}
+
+// readFile reads one document out of an image.
+func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
+	err = e.files(ctx, image, path, func(content io.Reader) error {
+		archive := tar.NewReader(content)
+		header, err := archive.Next()
+		switch {
+		case err != nil:
+			return err
+		case header.Typeflag != tar.TypeReg:
+			return errors.New("it is not a regular file")
+		case header.Size > maxDocument:
+			return fmt.Errorf("%w: it has %d bytes, not at most %d", bundler.ErrTooLarge, header.Size, maxDocument)
+		}
+		data, err = io.ReadAll(archive)
+		return err
+	})
+	return data, err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
@@ -119,17 +117,6 @@ func labels(image *image.InspectResponse) map[string]string {
 		return map[string]string{}
 	}
 	return image.Config.Labels
-}
-
-// readFile reads one file out of an image that need not have a program: a
-// container is made of it, never started, and removed.
-func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
-	made, err := e.create(ctx, &container.Config{Image: image, Entrypoint: []string{payload.Init}, Cmd: []string{}}, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, made.remove(ctx)) }()
-	return e.copyOut(ctx, made.id, path)
 }
 
 // manifest checks that image keeps the payload's contract and returns what it

@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -75,11 +74,11 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
 	}
 	server := serverOf(found)
-	config := &container.Config{Image: found.ID, Cmd: listen(server)}
+	started := process{image: found.ID, cmd: listen(server)}
 	if traditional || server.Name == payload.ActionExecutionServer {
-		asOpenHands(config, imageUser(labels(found)))
+		started = asOpenHands(found.ID, imageUser(labels(found)))
 	}
-	return b.launch(ctx, image, server, config, port)
+	return b.launch(ctx, image, server, started, port)
 }
 
 // serverOf is the profile of an image.
@@ -108,31 +107,34 @@ func ImageUser(labels map[string]string) string {
 	return name
 }
 
-// asOpenHands sets what OpenHands itself sets of a container whose sessions are
-// those of user, NAME[:UID].
-func asOpenHands(config *container.Config, user string) {
-	config.Entrypoint = []string{} // not nil: the image's is not wanted
-	config.Cmd = serverArgs(user)
-	config.WorkingDir = payload.Code
+// asOpenHands is the process that OpenHands itself starts in a container whose
+// sessions are those of user, NAME[:UID].
+func asOpenHands(image, user string) process {
+	return process{
+		image:      image,
+		entrypoint: []string{}, // not nil: the image's is not wanted
+		cmd:        serverArgs(user),
+		workingDir: payload.Code,
+	}
 }
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one, and at a free one the VS Code that it starts by itself.
 // Image is its name in messages.
-func (b *Builder) launch(ctx context.Context, image string, server payload.Server, config *container.Config, port uint16) (_ *Server, err error) {
+func (b *Builder) launch(ctx context.Context, image string, server payload.Server, started process, port uint16) (_ *Server, err error) {
 	s := &Server{health: server.Health, editor: server.Editor, engine: b.Engine, logf: b.logf}
 	local := netip.MustParseAddr("127.0.0.1")
 	published := ""
 	if port != 0 {
 		published = strconv.Itoa(int(port))
 	}
-	config.ExposedPorts = network.PortSet{serverPort: {}}
+	started.ports = network.PortSet{serverPort: {}}
 	bindings := network.PortMap{serverPort: {{HostIP: local, HostPort: published}}}
 	if s.editor != "" {
-		config.ExposedPorts[editorPort] = struct{}{}
+		started.ports[editorPort] = struct{}{}
 		bindings[editorPort] = []network.PortBinding{{HostIP: local}}
 	}
-	s.container, err = b.Engine.create(ctx, config, &container.HostConfig{PortBindings: bindings})
+	s.container, err = b.Engine.create(ctx, started, &container.HostConfig{PortBindings: bindings})
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +227,9 @@ func (s *Server) alive(ctx context.Context) bool {
 	return err == nil
 }
 
+// maxAnswer is how much is read of what a server says of itself, in bytes.
+const maxAnswer = 1 << 20
+
 // get asks the server once.
 func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -243,7 +248,7 @@ func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("GET %s: %s", path, response.Status)
 	}
-	return io.ReadAll(response.Body)
+	return io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 }
 
 // Editor returns the address, with its key, of the VS Code that a live server
@@ -267,14 +272,14 @@ func (s *Server) Editor(ctx context.Context) string {
 
 // died tells what the container said last.
 func (s *Server) died(ctx context.Context) error {
-	var said bytes.Buffer
+	var said tail
 	if logs, err := s.engine.api.ContainerLogs(ctx, s.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"}); err == nil {
 		defer logs.Close()
 		_, _ = stdcopy.StdCopy(&said, &said, logs) // as much of it as there is
 	}
 	cause := errors.New("it wrote nothing")
-	if said.Len() > 0 {
-		cause = errors.New("its last lines were:\n" + strings.TrimSpace(said.String()) + "\n")
+	if text := strings.TrimSpace(said.String()); text != "" {
+		cause = errors.New("its last lines were:\n" + text + "\n")
 	}
 	return problem.New(problem.ServerDied, "the server ended before it was alive", cause, "Start it again with --progress plain, or look for the first error above")
 }

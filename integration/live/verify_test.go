@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -93,6 +95,33 @@ func TestVerify(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%+v", report.Findings)
+	}
+	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
+		t.Errorf("the engine before (-) and after (+):\n%s", diff)
+	}
+}
+
+// TestVerifyRunsNothing looks at an image that would have the engine run a
+// program of its own beside whatever is started: nothing is.
+func TestVerifyRunsNothing(t *testing.T) {
+	const image = "oh-live/verify:hostile"
+	dir := t.TempDir()
+	lines := "FROM busybox:musl\nRUN mkdir -p /openhands/many && cd /openhands/many && seq 20000 | xargs touch && echo '{}' > /openhands/manifest.json\n" +
+		"LABEL " + payload.LabelKind + "=" + payload.KindRuntime + "\nVOLUME /openhands\nENTRYPOINT [\"/bin/true\"]\nHEALTHCHECK --interval=1ms CMD [\"/bin/true\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	docker(t, "buildx", "build", "--quiet", "--load", "--tag", image, dir)
+	cleanup(t, lab.Engine{}, "rmi", "--force", image)
+	id := strings.TrimSpace(docker(t, "image", "inspect", "--format", "{{.Id}}", image))
+	before := holdings(t, lab.Engine{})
+	start := time.Now()
+	_, stderr, err := verifyImage(t, image)
+	checkProblem(t, err, stderr, problem.NotVerified)
+	events := docker(t, "events", "--since", start.Format(time.RFC3339Nano), "--until", time.Now().Format(time.RFC3339Nano),
+		"--filter", "type=container", "--filter", "image="+id, "--format", "{{.Action}}")
+	if got, want := strings.Fields(events), []string{"create", "archive-path", "destroy"}; !slices.Equal(got, want) {
+		t.Errorf("the engine did %q, want %q", got, want)
 	}
 	if diff := cmp.Diff(before, holdings(t, lab.Engine{})); diff != "" {
 		t.Errorf("the engine before (-) and after (+):\n%s", diff)

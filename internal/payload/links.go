@@ -37,3 +37,9 @@ func WrapperLinks() []Link {
 // Sudo is what the setuid stub of the set-up layer executes where the base has
 // no sudo: the sudo built into Wrappers.
 const Sudo = Libexec + "/oh-sudo"
+
+// OutsideLinks returns the links of the payload that lead into the base on
+// purpose, path to target.
+func OutsideLinks() map[string]string {
+	return map[string]string{Prefix + "/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
+}
