@@ -12,10 +12,13 @@ ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 FUZZTIME   ?= 20000x
 
+# What 'docker openhands version' prints: the tag, or the commit after it.
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
 .PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs bench quickstart engine bases deps notices clean
 
 build: helpers
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/docker-openhands ./cli-plugin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
 
 # The programs that run inside containers; the plugin embeds them.
 helpers:
