@@ -8,7 +8,6 @@ import (
 	"io"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -106,7 +105,12 @@ func (e *Engine) files(ctx context.Context, image, path string, use func(io.Read
 	return nil
 }
 
-// readFile reads one document out of an image.
+// errNoDocument is wrapped where a document of an image cannot be read, because
+// of what the image has in its place.
+var errNoDocument = errors.New("it is no document that can be read")
+
+// readFile reads one document out of an image. The error wraps errNoDocument
+// where there is none, or something else.
 func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
 	err = e.files(ctx, image, path, func(content io.Reader) error {
 		archive := tar.NewReader(content)
@@ -114,13 +118,14 @@ func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte,
 		switch {
 		case err != nil:
 			return err
-		case header.Typeflag != tar.TypeReg:
-			return errors.New("it is not a regular file")
-		case header.Size > maxDocument:
-			return fmt.Errorf("%w: it has %d bytes, not at most %d", bundler.ErrTooLarge, header.Size, maxDocument)
+		case header.Typeflag != tar.TypeReg || header.Size > maxDocument:
+			return fmt.Errorf("%w: mode %s, %d bytes, at most %d are read", errNoDocument, header.FileInfo().Mode(), header.Size, maxDocument)
 		}
 		data, err = io.ReadAll(archive)
 		return err
 	})
+	if cerrdefs.IsNotFound(err) {
+		err = fmt.Errorf("%w: %w", errNoDocument, err)
+	}
 	return data, err
 }

@@ -3,7 +3,7 @@ package builder
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -11,6 +11,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
@@ -122,25 +123,28 @@ func labels(image *image.InspectResponse) map[string]string {
 // manifest checks that image keeps the payload's contract and returns what it
 // says of itself.
 func (e *Engine) manifest(ctx context.Context, ref string, image *image.InspectResponse) (payload.Manifest, error) {
-	var manifest payload.Manifest
-	refuse := func(cause error) error { return notDeps(ref, cause) }
 	if kind := labels(image)[payload.LabelKind]; kind != payload.KindDeps {
-		return manifest, refuse(fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+		return payload.Manifest{}, notDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
-	data, err := e.readFile(ctx, image.ID, payload.ManifestFile)
-	if cerrdefs.IsNotFound(err) {
-		return manifest, refuse(fmt.Errorf("it has no %s", payload.ManifestFile))
+	manifest, err := e.readManifest(ctx, image.ID)
+	if errors.Is(err, errNoDocument) {
+		err = notDeps(ref, err)
 	}
+	return manifest, err
+}
+
+// readManifest returns what the payload in the image id says of itself. The
+// error wraps errNoDocument where it says nothing that can be understood.
+func (e *Engine) readManifest(ctx context.Context, id string) (payload.Manifest, error) {
+	data, err := e.readFile(ctx, id, payload.ManifestFile)
 	if err != nil {
-		return manifest, err
+		return payload.Manifest{}, err
 	}
-	if err := json.Unmarshal(data, &manifest); err != nil {
-		return manifest, refuse(fmt.Errorf("reading %s: %w", payload.ManifestFile, err))
+	manifest, err := verify.ReadManifest(data)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNoDocument, err)
 	}
-	if manifest.SchemaVersion != payload.SchemaVersion {
-		return manifest, refuse(fmt.Errorf("its manifest has schema version %d, this plugin knows %d", manifest.SchemaVersion, payload.SchemaVersion))
-	}
-	return manifest, nil
+	return manifest, err
 }
 
 // diffIDs returns the uncompressed digests of an image's layers, lowest first.

@@ -2,7 +2,7 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -60,12 +60,12 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 	if d.Layers, err = e.layers(ctx, inv, d.ID, found.RootFS.Layers); err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
-	data, err := e.readFile(ctx, d.ID, payload.ManifestFile)
+	d.Manifest, err = e.readManifest(ctx, d.ID)
+	if errors.Is(err, errNoDocument) {
+		err = problem.New(problem.NotDeps, "the payload of "+ref+" does not say what it is", err, "'docker openhands verify "+ref+"' looks at the rest of it")
+	}
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
-	}
-	if err := json.Unmarshal(data, &d.Manifest); err != nil {
-		return nil, fmt.Errorf("reading %s of %s: %w", payload.ManifestFile, ref, err)
 	}
 	for _, component := range d.Manifest.Components {
 		for _, p := range component.Packages {

@@ -3,16 +3,18 @@ package builder
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
 // Manifests returns what the payloads of the engine say of themselves, the
-// newest first.
+// newest first. An image that only claims to be one is passed over.
 func (e *Engine) Manifests(ctx context.Context) ([]payload.Manifest, error) {
 	list, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindDeps)})
 	if err != nil {
@@ -29,6 +31,10 @@ func (e *Engine) Manifests(ctx context.Context) ([]payload.Manifest, error) {
 			continue
 		}
 		manifest, err := e.manifest(ctx, summary.ID, found)
+		var p *problem.Error
+		if errors.As(err, &p) && p.Code == problem.NotDeps {
+			continue
+		}
 		if err != nil {
 			return manifests, err
 		}
