@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -10,10 +11,10 @@ import (
 )
 
 // setUp is the command setup.
-func setUp(args []string, stdout, _ io.Writer) (int, error) {
+func setUp(args []string, stdout, stderr io.Writer) (int, error) {
 	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]", stdout)
 	root := f.String("root", "/", "`folder` of the root file system")
-	o := setup.Options{Arch: runtime.GOARCH}
+	o := setup.Options{Arch: runtime.GOARCH, Path: os.Getenv("PATH")}
 	f.StringVar(&o.User, "user", payload.User, "`name` of the account")
 	f.IntVar(&o.UID, "uid", payload.DefaultID, "user and group `ID` of a new account, unless taken")
 	f.BoolVar(&o.Sudo, "sudo", false, "let the account become root without a password")
@@ -32,9 +33,12 @@ func setUp(args []string, stdout, _ io.Writer) (int, error) {
 		return 0, err
 	}
 	defer view.Close()
-	changes, err := setup.Plan(view, o)
+	changes, notes, err := setup.Plan(view, o)
 	if err != nil {
 		return 0, fmt.Errorf("planning the set-up of %s: %w", *root, err)
+	}
+	for _, note := range notes {
+		fmt.Fprintln(stderr, "oh-init:", note)
 	}
 	return 0, setup.Apply(*root, changes)
 }

@@ -281,7 +281,7 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.In
 	lease := b.Engine.lease()
 	defer func() { err = errors.Join(err, lease.end()) }()
 	id, err := assembly{
-		recipe: recipe{runtime: r, labels: origin, arch: b.Engine.arch, created: created(base, deps)},
+		recipe: recipe{runtime: r, labels: origin, arch: b.Engine.arch, created: created(base, deps), logf: b.logf},
 		engine: b.Engine, deps: deps, base: base, announce: lease.image,
 	}.run(ctx)
 	var refused *refusedError

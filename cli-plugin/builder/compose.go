@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type recipe struct {
 	labels  map[string]string // beside those of the plan
 	arch    string
 	created time.Time // of the image and of the files that are made
+	logf    func(format string, args ...any)
 }
 
 // way is what turns out only when a base is read.
@@ -70,31 +72,24 @@ func (r recipe) settle(try func(way) error) error {
 			return problem.New(problem.BaseConflict,
 				fmt.Sprintf("the payload cannot lie below the base %s", r.runtime.Base), err,
 				"Use --layer-order auto or base-first: the base's own "+payload.Prefix+" is hidden then")
-		case errors.As(err, &missing) && !w.content[cleanName(missing.path)]:
-			w.content[cleanName(missing.path)] = true
+		case errors.As(err, &missing) && w.lacks(missing.paths):
+			for _, path := range missing.paths {
+				w.content[cleanName(path)] = true
+			}
 		default:
 			return err
 		}
 	}
 }
 
-// keep says which files of a base set-up may read, see setup.View.
-func (w way) keep(name string, size int64) bool {
-	if size > setup.MaxFile {
-		return false
-	}
-	dir, base, nested := cutLast(name)
-	return strings.HasPrefix(name, "etc/") ||
-		nested && strings.HasPrefix(base, ".") && strings.Count(dir, "/") < 2 ||
-		w.content[name]
+// lacks reports whether one of paths was not read.
+func (w way) lacks(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool { return !w.content[cleanName(path)] })
 }
 
-func cutLast(name string) (dir, base string, nested bool) {
-	i := strings.LastIndexByte(name, '/')
-	if i < 0 {
-		return "", name, false
-	}
-	return name[:i], name[i+1:], true
+// keep says which files of a base are kept for set-up.
+func (w way) keep(name string, size int64) bool {
+	return setup.Reads("/"+name, size) || w.content[name]
 }
 
 // compose puts the image together over a base whose content was read. Deps
@@ -160,13 +155,40 @@ func (r recipe) payloadStratum(deps *image.InspectResponse) stratum {
 
 // setup returns the set-up layer.
 func (r recipe) setup(base *savedImage) ([]byte, error) {
-	changes, err := setup.Plan(newRootFS(base.layers), setup.Options{
+	changes, notes, err := setup.Plan(newRootFS(base.layers), setup.Options{
 		User: r.runtime.User, UID: r.runtime.UID, Sudo: r.runtime.Sudo, Project: r.runtime.Server().OwnArguments, Arch: r.arch,
+		Path: searchPath(base.Config.Config.Env),
 	})
+	var missing *notKeptError
+	if errors.As(err, &missing) {
+		return nil, err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("planning the set-up of %s: %w", r.runtime.Base, err)
+		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s cannot be set up", r.runtime.Base), err,
+			"Change that in the base, or use another one; what is about sudo does not matter with --no-sudo")
+	}
+	for _, note := range notes {
+		r.logf("%s", note)
+	}
+	size := 0
+	for _, c := range changes {
+		size += len(c.Content) + tarBlock*4
 	}
 	var b bytes.Buffer
+	b.Grow(size)
 	err = setup.WriteTar(&b, changes, r.created)
 	return b.Bytes(), err
+}
+
+// tarBlock is the unit in bytes of a tar archive.
+const tarBlock = 512
+
+// searchPath is the PATH of an image's environment; empty where it has none.
+func searchPath(env []string) string {
+	for _, variable := range env {
+		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
+			return value
+		}
+	}
+	return ""
 }

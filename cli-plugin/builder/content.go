@@ -68,7 +68,7 @@ func (w way) listing(b blob) string {
 }
 
 // listingRevision is raised when a listing holds something else than before.
-const listingRevision = "1\x00"
+const listingRevision = "2\x00"
 
 // listed is an entry in a listing.
 type listed struct {

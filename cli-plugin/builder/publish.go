@@ -269,7 +269,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 		}
 		layers = append(layers, more...)
 	}
-	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info)}, deps.info)
+	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info), logf: p.logf}, deps.info)
 	if err != nil {
 		return result, err
 	}

@@ -93,10 +93,14 @@ func (l layer) claims(dir string) string {
 // rootFS is the file system that a stack of layers makes, with the content of
 // those files only that were kept while reading. Paths are slash-separated
 // without a leading slash inside, absolute in the methods of setup.View.
-type rootFS struct{ root *node }
+type rootFS struct {
+	root    *node
+	missing notKeptError
+}
 
 type node struct {
 	file
+	name     string           // of the entry with the content of a regular file
 	children map[string]*node // nil unless it is a directory
 }
 
@@ -173,7 +177,7 @@ func (r *rootFS) add(e entry) {
 			parent.children[base] = target
 		}
 	case !e.file.Mode.IsDir():
-		parent.children[base] = &node{file: e.file}
+		parent.children[base] = &node{file: e.file, name: e.name}
 	case old != nil && old.children != nil:
 		old.file = e.file
 	default:
@@ -181,11 +185,12 @@ func (r *rootFS) add(e entry) {
 	}
 }
 
-// notKeptError says that the content of a file was not kept while reading.
-type notKeptError struct{ path string }
+// notKeptError says that the content of files was not kept while reading. It
+// names all that a rootFS was asked for.
+type notKeptError struct{ paths []string }
 
 func (e *notKeptError) Error() string {
-	return "the content of " + e.path + " was not read from the image"
+	return "the content of " + strings.Join(e.paths, ", ") + " was not read from the image"
 }
 
 func (r *rootFS) get(op, path string) (*node, error) {
@@ -215,9 +220,10 @@ func (r *rootFS) ReadFile(path string) ([]byte, error) {
 	case !n.Mode.IsRegular():
 		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
 	case !n.kept:
-		return nil, &notKeptError{path}
+		r.missing.paths = append(r.missing.paths, "/"+n.name)
+		return nil, &r.missing
 	}
-	return slices.Clone(n.data), nil
+	return n.data, nil
 }
 
 // ReadDir implements setup.View.

@@ -38,8 +38,12 @@ func WrapperLinks() []Link {
 // no sudo: the sudo built into Wrappers.
 const Sudo = Libexec + "/oh-sudo"
 
+// SudoStub is where the set-up layer puts that stub.
+const SudoStub = "/usr/bin/sudo"
+
 // OutsideLinks returns the links of the payload that lead into the base on
-// purpose, path to target.
+// purpose, path to target: OpenSSL's trust file. They dangle where the base lacks
+// the target.
 func OutsideLinks() map[string]string {
 	return map[string]string{Prefix + "/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
 }

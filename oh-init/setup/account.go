@@ -102,7 +102,7 @@ func (s *stage) accounts(o Options) (account, error) {
 	if user.uid != 0 && o.Sudo {
 		if group.find(sudoGroup) < 0 {
 			gid := sudoGID
-			if group.used(gid) {
+			if group.line(gid) >= 0 {
 				gid = group.free(systemGID, -1)
 			}
 			addGroup(group.end(), sudoGroup, gid)
@@ -132,7 +132,7 @@ type table struct {
 }
 
 func (s *stage) table(path string) (*table, error) {
-	content, _, ok, err := s.read(path)
+	content, ok, err := s.read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -169,12 +169,21 @@ func (t *table) insert(at int, fields ...string) {
 	t.changed = true
 }
 
+// maxID is the largest user or group ID. The next one means "none" to the kernel.
+const maxID = 1<<32 - 2
+
+// parseID reads a user or group ID; it returns -1 for what is none.
+func parseID(text string) int {
+	if id, err := strconv.ParseUint(text, 10, 32); err == nil && id <= maxID {
+		return int(id)
+	}
+	return -1
+}
+
 // id returns the numeric ID of a line of passwd or group, -1 if it has none.
 func (t *table) id(line int) int {
 	if f := t.fields(line); len(f) > 2 {
-		if id, err := strconv.Atoi(f[2]); err == nil {
-			return id
-		}
+		return parseID(f[2])
 	}
 	return -1
 }
@@ -188,8 +197,6 @@ func (t *table) line(id int) int {
 	}
 	return -1
 }
-
-func (t *table) used(id int) bool { return t.line(id) >= 0 }
 
 // stock are accounts that images bring for whoever uses them: those of Ubuntu,
 // and the Python and Node.js image that OpenHands uses by default. OpenHands'
@@ -206,29 +213,40 @@ func (t *table) place(wanted int) (id, at int) {
 	return t.free(wanted, +1), t.end()
 }
 
-// free returns the first unused ID from id on, upwards or downwards.
+// free returns the first unused ID from id on, upwards or downwards, within 1 to
+// maxID; where that side has none left, the other one's first.
 func (t *table) free(id, step int) int {
-	for t.used(id) {
-		id += step
+	used := make(map[int]bool, len(t.lines))
+	for i := range t.lines {
+		used[t.id(i)] = true
 	}
-	return id
+	for next := id; ; next += step {
+		if next < 1 || next > maxID {
+			next, step = id, -step
+		}
+		if !used[next] {
+			return next
+		}
+	}
 }
 
-// account reads name's line of passwd.
+// account reads name's line of passwd, the first one that has an ID.
 func (t *table) account(name string) (account, bool) {
-	line := t.find(name)
-	if line < 0 {
-		return account{}, false
+	for i, line := range t.lines {
+		if !strings.HasPrefix(line, name+":") || t.id(i) < 0 {
+			continue
+		}
+		a := account{name: name, uid: t.id(i), home: "/"}
+		f := t.fields(i)
+		if len(f) > 3 {
+			a.gid = max(parseID(f[3]), 0)
+		}
+		if len(f) > 5 && strings.HasPrefix(f[5], "/") {
+			a.home = f[5]
+		}
+		return a, true
 	}
-	a := account{name: name, uid: t.id(line), home: "/"}
-	f := t.fields(line)
-	if len(f) > 3 {
-		a.gid, _ = strconv.Atoi(f[3])
-	}
-	if len(f) > 5 && strings.HasPrefix(f[5], "/") {
-		a.home = f[5]
-	}
-	return a, a.uid >= 0
+	return account{}, false
 }
 
 // addMember adds user to the last field of name's line in group or gshadow.

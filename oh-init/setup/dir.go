@@ -3,7 +3,6 @@
 package setup
 
 import (
-	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"path"
 	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/internal/folder"
 )
 
 // Dir is a directory seen as a root file system.
@@ -59,9 +60,6 @@ func (d *Dir) ReadDir(path string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// local turns an absolute path into one relative to the root.
-func local(path string) string { return cmp.Or(path[1:], ".") }
-
 // Apply makes changes, as Plan returned them, below the directory root. Each
 // file and link appears in its final state by a rename; what is already so is
 // not touched.
@@ -79,26 +77,43 @@ func Apply(root string, changes []Change) error {
 	return nil
 }
 
+// apply makes one change. What leads to it is entered element by element, and
+// no link is followed there: Plan has resolved the path.
 func (d *Dir) apply(c Change) error {
-	name := local(c.Path)
+	if c.Path == "/" {
+		return d.applyDir(".", c)
+	}
+	opened, err := folder.Descend(d.root, path.Dir(c.Path))
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	parent, name := &Dir{opened}, path.Base(c.Path)
 	if c.Mode.IsDir() {
-		return d.applyDir(name, c)
+		return parent.applyDir(name, c)
 	}
-	temporary := path.Join(path.Dir(name), "."+path.Base(name)+"."+rand.Text())
-	if err := d.write(temporary, c); err != nil {
-		return errors.Join(err, ignoreMissing(d.root.Remove(temporary)))
+	temporary := "." + name + "." + rand.Text()
+	if len(temporary) > maxName {
+		temporary = "." + rand.Text()
 	}
-	if err := d.root.Rename(temporary, name); err != nil {
-		return errors.Join(err, d.root.Remove(temporary))
+	if err := parent.write(temporary, c); err != nil {
+		return errors.Join(err, ignoreMissing(opened.Remove(temporary)))
+	}
+	if err := opened.Rename(temporary, name); err != nil {
+		return errors.Join(err, opened.Remove(temporary))
 	}
 	return nil
 }
+
+// maxName is the size in bytes of the longest name of a file, see
+// path_resolution(7).
+const maxName = 255
 
 func (d *Dir) applyDir(name string, c Change) error {
 	if err := d.root.Mkdir(name, c.Mode.Perm()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	e, err := d.Lstat(c.Path)
+	e, err := d.Lstat("/" + name)
 	if err != nil {
 		return err
 	}

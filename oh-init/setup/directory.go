@@ -1,23 +1,33 @@
 package setup
 
 import (
+	"errors"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/home"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// systemDirectories makes what every program takes for granted.
+// systemDirectories makes what every program takes for granted: also that
+// everybody can enter the root directory, which archives of a private folder
+// forbid, and which some engines obey.
 func (s *stage) systemDirectories() error {
+	root, _, err := s.lstat("/")
+	if err != nil {
+		return err
+	}
+	if root.Mode|0o555 != root.Mode {
+		s.staged["/"] = Change{Path: "/", Mode: root.Mode | 0o555, UID: root.UID, GID: root.GID}
+	}
 	for _, dir := range []string{"/etc", "/home", "/run", "/var"} {
 		if _, _, err := s.mkdir(dir, 0o755, 0, 0); err != nil {
 			return err
 		}
 	}
 	for _, dir := range []string{"/tmp", "/var/tmp"} {
-		if err := s.temporary(dir); err != nil {
+		if err := s.amongOthers().temporary(dir); err != nil {
 			return err
 		}
 	}
@@ -47,7 +57,27 @@ func (s *stage) temporary(dir string) error {
 // what is made in it too, so that a container that runs as an arbitrary user ID
 // in group 0 can write there.
 func (s *stage) workspace(folder string, user account) error {
-	_, _, err := s.mkdir(folder, fs.ModeSetgid|0o775, user.uid, 0)
+	resolved, e, ok, err := s.resolve(folder)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return s.onBehalf(resolved).put(Change{Path: resolved, Mode: fs.ModeDir | fs.ModeSetgid | 0o775, UID: user.uid})
+	case !e.Mode.IsDir():
+		return obstacleError("%s is no directory", folder)
+	}
+	return nil
+}
+
+// project makes payload.Project. What is in its place is the user's own, and
+// left alone.
+func (s *stage) project(user account) error {
+	err := s.workspace(payload.Project, user)
+	var odd *obstacle
+	if errors.As(err, &odd) {
+		s.note("%s is left as it is: %v", payload.Project, odd)
+		return nil
+	}
 	return err
 }
 
@@ -60,100 +90,72 @@ func (s *stage) rootHome() error {
 	return s.home(root, 0o700)
 }
 
-const skeleton = "/etc/skel"
-
 // homeMode is that of the user's home.
 const homeMode = 0o755
 
 // home makes an account's home folder from the skeleton, and sees to it that a
 // login bash reads .bashrc there: OpenHands keeps environment variables in that
 // file and expects each new session to have them.
+//
+// What is in the place of a home is left alone, and so are links in it together
+// with what is behind them.
 func (s *stage) home(a account, mode fs.FileMode) error {
-	if a.home == "/" {
+	dir, e, ok, err := s.resolve(a.home)
+	var odd *obstacle
+	switch {
+	case err == nil && ok && !e.Mode.IsDir():
+		s.note("the home of %s is left as it is: %s is no directory", a.name, a.home)
 		return nil
-	}
-	dir, made, err := s.mkdir(a.home, mode, a.uid, a.gid)
-	if err != nil {
+	case errors.As(err, &odd):
+		s.note("the home of %s is left as it is: %v", a.name, odd)
+		return nil
+	case err != nil || dir == "/":
 		return err
 	}
-	if made {
-		if err := s.copyTree(skeleton, dir, a); err != nil {
+	s = s.onBehalf(dir)
+	if !ok {
+		if err := s.put(Change{Path: dir, Mode: fs.ModeDir | mode, UID: a.uid, GID: a.gid}); err != nil {
+			return err
+		}
+		if err := s.copySkeleton(dir, a); err != nil {
 			return err
 		}
 	}
-	if _, _, ok, err := s.resolve(path.Join(a.home, ".bashrc")); err != nil {
+	bashrc := path.Join(dir, ".bashrc")
+	if _, ok, err := s.lstat(bashrc); err != nil {
 		return err
 	} else if !ok {
-		if err := s.write(path.Join(a.home, ".bashrc"), home.Bashrc, 0o644, a.uid, a.gid); err != nil {
+		if err := s.put(Change{Path: bashrc, Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(home.Bashrc)}); err != nil {
 			return err
 		}
 	}
-	return s.readsBashrc(a)
+	return s.readsBashrc(dir, a)
 }
 
-// readsBashrc changes the one file that a login bash reads in a.home, unless
-// that file has .bashrc read already.
-func (s *stage) readsBashrc(a account) error {
+// readsBashrc changes the one file that a login bash reads in a home at the
+// resolved path dir, unless that file has .bashrc read already. A large file,
+// and what is no regular file, is its owner's own affair.
+func (s *stage) readsBashrc(dir string, a account) error {
 	for _, name := range home.LoginFiles() {
-		file := path.Join(a.home, name)
-		_, e, ok, err := s.resolve(file)
+		file := path.Join(dir, name)
+		e, ok, err := s.lstat(file)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			continue
 		}
-		if e.Mode&fs.ModeSymlink != 0 {
-			return nil // not followed: what it leads to is not for this to change
-		}
-		content, _, _, err := s.read(file)
-		if err != nil {
-			return err
-		}
-		if strings.Contains(string(content), ".bashrc") {
+		if !e.Mode.IsRegular() || e.Size > MaxFile {
 			return nil
 		}
-		return s.write(file, endLine(string(content))+home.ReadBashrc, 0o644, a.uid, a.gid)
-	}
-	return s.write(path.Join(a.home, ".profile"), home.Profile, 0o644, a.uid, a.gid)
-}
-
-// copyTree copies what is in the directory from, if there is one, into the new
-// directory to, for owner. Links are copied as they are.
-func (s *stage) copyTree(from, to string, owner account) error {
-	dir, e, ok, err := s.resolve(from)
-	if err != nil || !ok || !e.Mode.IsDir() {
-		return err
-	}
-	names, err := s.root.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		source, target := path.Join(dir, name), path.Join(to, name)
-		e, _, err := s.lstat(source)
-		if err != nil {
+		content, err := s.content(file)
+		if err != nil || strings.Contains(string(content), ".bashrc") {
 			return err
 		}
-		switch e.Mode.Type() {
-		case 0:
-			var content []byte
-			if content, _, _, err = s.read(source); err == nil {
-				err = s.write(target, string(content), e.Mode, owner.uid, owner.gid)
-			}
-		case fs.ModeSymlink:
-			err = s.put(Change{Path: target, Mode: e.Mode, UID: owner.uid, GID: owner.gid, Target: e.Target})
-		case fs.ModeDir:
-			if _, _, err = s.mkdir(target, e.Mode&^fs.ModeDir, owner.uid, owner.gid); err == nil {
-				err = s.copyTree(source, target, owner)
-			}
-		}
-		if err != nil {
-			return err
-		}
+		text := endLine(string(content)) + home.ReadBashrc
+		return s.put(Change{Path: file, Mode: e.Mode, UID: e.UID, GID: e.GID, Content: []byte(text)})
 	}
-	return nil
+	return s.put(Change{Path: path.Join(dir, ".profile"), Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(home.Profile)})
 }
 
 // endLine returns text with a line feed at its end unless it is empty.

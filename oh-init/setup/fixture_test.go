@@ -148,12 +148,17 @@ func snapshot(t *testing.T, root string) map[string]Change {
 
 func plan(t *testing.T, root string, o Options) []Change {
 	t.Helper()
+	changes, _, err := planned(t, root, o)
+	check(t, err)
+	return changes
+}
+
+func planned(t *testing.T, root string, o Options) (changes []Change, notes []string, err error) {
+	t.Helper()
 	view, err := DirView(root)
 	check(t, err)
 	defer view.Close()
-	changes, err := Plan(view, o)
-	check(t, err)
-	return changes
+	return Plan(view, o)
 }
 
 func check(t *testing.T, err error) {

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/folder"
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -34,7 +34,7 @@ func Restore(root, user string) error {
 		func(s *stage) error { return d.temporary(s, "/tmp") },
 		func(s *stage) error { return d.temporary(s, "/var/tmp") },
 	}
-	account, known, err := newShared(d).lookup(user)
+	account, known, err := newLive(d).lookup(user)
 	if known {
 		steps = append(steps,
 			func(s *stage) error { return d.home(s, account) },
@@ -42,7 +42,7 @@ func Restore(root, user string) error {
 	}
 	errs := []error{err}
 	for _, step := range steps {
-		s := newShared(d)
+		s := newLive(d)
 		err := step(s)
 		if err == nil {
 			err = d.makeNew(sorted(s.staged))
@@ -52,9 +52,9 @@ func Restore(root, user string) error {
 	return errors.Join(errs...)
 }
 
-func newShared(root View) *stage {
+func newLive(root View) *stage {
 	s := newStage(root)
-	s.shared = true
+	s.shared, s.live = true, true
 	return s
 }
 
@@ -97,12 +97,8 @@ func (d *Dir) home(s *stage, a account) error {
 	if err != nil || slices.ContainsFunc(found, func(e fs.DirEntry) bool { return e.Name() != "lost+found" }) {
 		return err
 	}
-	files := newShared(d)
-	if err := files.home(a, homeMode); err != nil {
-		return err
-	}
-	for _, c := range sorted(files.staged) {
-		name := path.Base(c.Path)
+	for name, text := range map[string]string{".bashrc": home.Bashrc, ".profile": home.Profile} {
+		c := Change{Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(text)}
 		if err := (&Dir{dir}).write(name, c); err != nil && !errors.Is(err, fs.ErrExist) {
 			return errors.Join(err, ignoreMissing(dir.Remove(name)))
 		}
@@ -115,7 +111,7 @@ func (d *Dir) home(s *stage, a account) error {
 func (d *Dir) makeNew(changes []Change) error {
 	for len(changes) > 0 {
 		top := changes[0]
-		below := func(c Change) bool { return strings.HasPrefix(c.Path, top.Path+"/") }
+		inside := func(c Change) bool { return below(c.Path, top.Path) }
 		parent, err := folder.Descend(d.root, path.Dir(top.Path))
 		if err != nil {
 			return err
@@ -124,7 +120,7 @@ func (d *Dir) makeNew(changes []Change) error {
 		err = folder.Make(parent, path.Base(top.Path), attributes, func(dir *os.Root) error {
 			inner := &Dir{dir}
 			for _, c := range changes {
-				if !below(c) {
+				if !inside(c) {
 					continue
 				}
 				c.Path = c.Path[len(top.Path):]
@@ -138,7 +134,7 @@ func (d *Dir) makeNew(changes []Change) error {
 		if err = errors.Join(err, parent.Close()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("making %s: %w", top.Path, err)
 		}
-		changes = slices.DeleteFunc(changes[1:], below)
+		changes = slices.DeleteFunc(changes[1:], inside)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -29,6 +28,7 @@ type Options struct {
 	// working directory makes it for root.
 	Project bool
 	Arch    string // amd64 or arm64 (GOARCH); needed with Sudo where the base has none
+	Path    string // PATH of the base's environment; empty: payload.SystemPath
 }
 
 // accountName is what shadow-utils accepts in its default configuration. It
@@ -48,8 +48,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.GID == 0 {
 		o.GID = o.UID
 	}
-	if o.UID < 0 || o.GID < 0 {
-		return o, errors.New("user and group ID must be positive")
+	if o.UID < 0 || o.GID < 0 || o.UID > maxID || o.GID > maxID {
+		return o, fmt.Errorf("user and group ID must be positive, and no larger than %d", maxID)
 	}
 	return o, nil
 }
@@ -66,44 +66,51 @@ type Change struct {
 }
 
 // Plan returns what root lacks, sorted by path, each directory before what
-// is in it.
+// is in it. The notes say what could not be made and is done without, a sentence
+// each; an error says why there can be no set-up at all, and is about the root
+// file system unless the View or the options are to blame.
 //
 // Directories that lead to a change are part of the result, with the mode and
 // owner that they have in the base: a layer's entry for a directory replaces
 // the base's, and an engine that unpacks a layer without such an entry makes
 // the directory up.
-func Plan(root View, o Options) ([]Change, error) {
-	o, err := o.withDefaults()
+//
+// In homes, the workspace and folders for temporary files, which other users can
+// write to, no link is followed that one of them can have made.
+func Plan(root View, o Options) (changes []Change, notes []string, err error) {
+	o, err = o.withDefaults()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := newStage(root)
+	others := s.amongOthers()
 	var user account
 	for _, step := range []func() error{
 		s.systemDirectories,
 		func() (err error) { user, err = s.accounts(o); return err },
-		s.programs,
+		func() error { return s.programs(o.Path) },
 		s.loginPath,
 		s.certificates,
-		func() error { return s.home(user, homeMode) },
-		func() error { return s.workspace(payload.Workspace, user) },
+		func() error { return others.home(user, homeMode) },
+		func() error { return others.workspace(payload.Workspace, user) },
 		func() error {
 			if !o.Project {
 				return nil
 			}
-			return s.workspace(payload.Project, user)
+			return others.project(user)
 		},
-		s.rootHome,
+		others.rootHome,
 		func() error {
 			if !o.Sudo {
 				return nil
 			}
-			return s.sudo(user.name, o.Arch)
+			return s.sudo(user.name, o.Path, o.Arch)
 		},
 	} {
 		if err := step(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return s.changes()
+	changes, err = s.changes()
+	return changes, *s.notes, err
 }

@@ -225,10 +225,7 @@ func TestPlanRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
 			test.base.unpack(t, root)
-			view, err := DirView(root)
-			check(t, err)
-			defer view.Close()
-			if _, err := Plan(view, test.options); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, _, err := planned(t, root, test.options); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})

@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"errors"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -45,7 +47,7 @@ func (s *stage) loginPath() error {
 	if err := s.replace(loginPathFile, loginPathScript, 0o644); err != nil {
 		return err
 	}
-	content, _, ok, err := s.read(profileFile)
+	content, ok, err := s.read(profileFile)
 	switch {
 	case err != nil:
 		return err
@@ -59,14 +61,21 @@ func (s *stage) loginPath() error {
 
 // programs puts the interpreters that scripts name by path where scripts
 // expect them: the base's own if it is elsewhere, else the payload's.
-func (s *stage) programs() error {
+func (s *stage) programs(searchPath string) error {
 	for _, name := range []string{"/bin/sh", "/bin/bash", "/usr/bin/env"} {
-		if _, _, ok, err := s.resolve(name); err != nil {
+		_, e, ok, err := s.resolve(name)
+		var odd *obstacle
+		switch {
+		case errors.As(err, &odd) && name != serverShell:
+			continue
+		case err != nil:
 			return err
-		} else if ok {
+		case ok && !e.Mode.IsRegular() && name == serverShell:
+			return obstacleError("%s is not a regular file", name)
+		case ok:
 			continue
 		}
-		target, err := s.which(path.Base(name))
+		target, err := s.which(path.Base(name), searchPath)
 		if err != nil {
 			return err
 		}
@@ -80,17 +89,39 @@ func (s *stage) programs() error {
 	return nil
 }
 
-// which searches the base for a program; it returns "" if there is none.
-func (s *stage) which(program string) (string, error) {
-	for _, dir := range strings.Split(payload.SystemPath, ":") {
+// serverShell is the one program of the base that the server cannot do without.
+const serverShell = "/bin/sh"
+
+// which searches the base for a program, in the folders of searchPath and of
+// payload.SystemPath; it returns "" if there is none. Folders that searchPath
+// adds count only where they are root's alone: what is found there may get its
+// place in a folder of root's. Those of the payload are none of the base's.
+func (s *stage) which(program, searchPath string) (string, error) {
+	system := strings.Split(payload.SystemPath, ":")
+	for _, dir := range append(strings.Split(searchPath, ":"), system...) {
+		if !path.IsAbs(dir) || below(dir, payload.Prefix) {
+			continue
+		}
 		name := path.Join(dir, program)
-		_, e, ok, err := s.resolve(name)
+		resolved, e, ok, err := s.resolve(name)
+		var odd *obstacle
+		if errors.As(err, &odd) {
+			continue
+		}
 		if err != nil {
 			return "", err
 		}
-		if ok && e.Mode.IsRegular() && e.Mode&0o111 != 0 {
-			return name, nil
+		if !ok || !e.Mode.IsRegular() || e.Mode&0o111 == 0 {
+			continue
 		}
+		if !slices.Contains(system, dir) {
+			if alone, err := s.rootsAlone(path.Dir(resolved)); err != nil {
+				return "", err
+			} else if !alone || e.UID != 0 {
+				continue
+			}
+		}
+		return name, nil
 	}
 	return "", nil
 }

@@ -14,22 +14,57 @@ import (
 type stage struct {
 	root   View
 	staged map[string]Change // by Path
-	// shared is for a root file system that other users are at work in: a link
-	// that they can have made is not followed, a file not read.
+	notes  *[]string         // what was left alone, a sentence each
+	// shared is for work in the folders of other users: a link that one of them
+	// can have made is not followed.
 	shared bool
+	// live is for a root file system that other users are at work in meanwhile:
+	// a file that one of them can have made is not read.
+	live bool
+	// behalf is the resolved folder of the user on whose behalf changes are
+	// made; empty while they are made for root.
+	behalf string
 }
 
 func newStage(root View) *stage {
-	return &stage{root: root, staged: make(map[string]Change)}
+	return &stage{root: root, staged: make(map[string]Change), notes: new([]string)}
+}
+
+// amongOthers returns the same stage for work in the folders of other users.
+func (s *stage) amongOthers() *stage {
+	shared := *s
+	shared.shared = true
+	return &shared
+}
+
+// onBehalf returns the same stage for changes at the resolved path folder and
+// below it.
+func (s *stage) onBehalf(folder string) *stage {
+	theirs := *s
+	theirs.behalf = folder
+	return &theirs
+}
+
+// note keeps a sentence for people.
+func (s *stage) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(*s.notes, text) {
+		*s.notes = append(*s.notes, text)
+	}
+}
+
+// obstacle is what the root file system has where set-up needs something else.
+type obstacle struct{ text string }
+
+func (o *obstacle) Error() string { return o.text }
+
+func obstacleError(format string, args ...any) error {
+	return &obstacle{fmt.Sprintf(format, args...)}
 }
 
 // lstat describes a resolved path; ok tells whether there is one.
 func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 	if c, ok := s.staged[path]; ok {
 		return Entry{Mode: c.Mode, UID: c.UID, GID: c.GID, Size: int64(len(c.Content)), Target: c.Target}, true, nil
-	}
-	if path == "/" {
-		return Entry{Mode: fs.ModeDir | 0o755}, true, nil
 	}
 	e, err = s.root.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,7 +95,7 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 			continue
 		}
 		if ok && !e.Mode.IsDir() {
-			return "", Entry{}, false, fmt.Errorf("%s: %s is no directory", name, resolved)
+			return "", Entry{}, false, obstacleError("%s: %s is no directory", name, resolved)
 		}
 		next := path.Join(resolved, element)
 		if e, ok, err = s.lstat(next); err != nil {
@@ -77,7 +112,7 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", Entry{}, false, fmt.Errorf("%s: too many symbolic links, the last one at %s", name, next)
+			return "", Entry{}, false, obstacleError("%s: too many symbolic links, the last one at %s", name, next)
 		}
 		if path.IsAbs(e.Target) {
 			resolved = "/"
@@ -85,51 +120,66 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 		rest = append(strings.Split(e.Target, "/"), rest...)
 		e, ok = Entry{Mode: fs.ModeDir}, true
 	}
-	if resolved == "/" {
-		return "/", Entry{Mode: fs.ModeDir | 0o755}, true, nil
-	}
 	e, ok, err = s.lstat(resolved)
 	return resolved, e, ok, err
 }
 
 // rootsAlone reports whether nobody but root can change what is at the resolved
-// path dir or in it.
+// path dir or in it. In a folder that others can write to, a folder of root's is
+// safe where the sticky bit keeps it in its place. The root directory does not
+// count: whoever can write to it is as good as root.
 func (s *stage) rootsAlone(dir string) (bool, error) {
+	held := false // by a folder of root's in it
 	for ; dir != "/"; dir = path.Dir(dir) {
 		e, ok, err := s.lstat(dir)
-		if err != nil || ok && (e.UID != 0 || e.Mode.Perm()&0o022 != 0) {
+		if err != nil {
 			return false, err
 		}
+		if !ok {
+			continue
+		}
+		if e.UID != 0 || e.Mode.Perm()&0o022 != 0 && !(held && e.Mode&fs.ModeSticky != 0) {
+			return false, nil
+		}
+		held = true
 	}
 	return true, nil
 }
 
-// read returns the content of the file that name leads to, and its metadata;
-// ok tells whether there is one.
-func (s *stage) read(name string) (content []byte, e Entry, ok bool, err error) {
+// read returns the content of the file that name leads to; ok tells whether
+// there is one.
+func (s *stage) read(name string) (content []byte, ok bool, err error) {
 	resolved, e, ok, err := s.resolve(name)
 	if err != nil || !ok {
-		return nil, Entry{}, false, err
+		return nil, false, err
 	}
 	if !e.Mode.IsRegular() {
-		return nil, Entry{}, false, fmt.Errorf("%s is not a regular file", name)
-	}
-	if c, ok := s.staged[resolved]; ok {
-		return c.Content, e, true, nil
-	}
-	if s.shared {
-		if alone, err := s.rootsAlone(path.Dir(resolved)); err != nil || !alone {
-			return nil, Entry{}, false, errors.Join(err, fmt.Errorf("%s can be another user's work", name))
-		}
+		return nil, false, obstacleError("%s is not a regular file", name)
 	}
 	if e.Size > MaxFile {
-		return nil, Entry{}, false, fmt.Errorf("%s has %d bytes, more than the %d that set-up reads", name, e.Size, MaxFile)
+		return nil, false, obstacleError("%s has %d bytes, more than the %d that set-up reads", name, e.Size, MaxFile)
 	}
-	content, err = s.root.ReadFile(resolved)
+	content, err = s.content(resolved)
+	return content, err == nil, err
+}
+
+// content returns what is in the regular file at a resolved path.
+func (s *stage) content(resolved string) ([]byte, error) {
+	if c, ok := s.staged[resolved]; ok {
+		return c.Content, nil
+	}
+	if s.live {
+		if alone, err := s.rootsAlone(path.Dir(resolved)); err != nil {
+			return nil, err
+		} else if !alone {
+			return nil, obstacleError("%s can be another user's work", resolved)
+		}
+	}
+	content, err := s.root.ReadFile(resolved)
 	if err != nil {
-		return nil, Entry{}, false, fmt.Errorf("reading %s: %w", name, err)
+		return nil, fmt.Errorf("reading %s: %w", resolved, err)
 	}
-	return content, e, true, nil
+	return content, nil
 }
 
 // mkdir makes the directory name if there is none, and those that lead to it
@@ -140,7 +190,7 @@ func (s *stage) mkdir(name string, mode fs.FileMode, uid, gid int) (resolved str
 	case err != nil:
 		return "", false, err
 	case ok && !e.Mode.IsDir():
-		return "", false, fmt.Errorf("%s is no directory", name)
+		return "", false, obstacleError("%s is no directory", name)
 	case ok:
 		return resolved, false, nil
 	}
@@ -156,7 +206,7 @@ func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) erro
 	}
 	if ok {
 		if !e.Mode.IsRegular() {
-			return fmt.Errorf("%s is not a regular file", name)
+			return obstacleError("%s is not a regular file", name)
 		}
 		mode, uid, gid = e.Mode, e.UID, e.GID
 	}
@@ -165,7 +215,7 @@ func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) erro
 
 // replace gives a file of ours its content unless it has it already.
 func (s *stage) replace(name, content string, mode fs.FileMode) error {
-	old, _, ok, err := s.read(name)
+	old, ok, err := s.read(name)
 	if err != nil || ok && string(old) == content {
 		return err
 	}
@@ -189,6 +239,9 @@ func (s *stage) symlink(name, target string) error {
 // put stages c, whose path is resolved, and makes the directories that lead
 // there.
 func (s *stage) put(c Change) error {
+	if err := s.guard(c); err != nil {
+		return err
+	}
 	if _, _, err := s.mkdir(path.Dir(c.Path), 0o755, 0, 0); err != nil {
 		return err
 	}
@@ -196,13 +249,36 @@ func (s *stage) put(c Change) error {
 	return nil
 }
 
+// guard is the last line of defence against links that lead elsewhere. On
+// behalf of a user nothing changes outside of that user's folder but for
+// directories of root's that lead there, and for root nothing is given to
+// anybody else.
+func (s *stage) guard(c Change) error {
+	if s.behalf != "" && (c.Path == s.behalf || below(c.Path, s.behalf)) {
+		return nil
+	}
+	old, there, err := s.lstat(c.Path)
+	switch leads := c.Mode.IsDir() && below(s.behalf, c.Path); {
+	case err != nil:
+		return err
+	case s.behalf != "" && (there || !leads):
+		return obstacleError("%s was to be changed on behalf of the owner of %s", c.Path, s.behalf)
+	case c.UID != 0 && c.UID != old.UID || c.GID != 0 && c.GID != old.GID:
+		return obstacleError("%s was to be given to user %d and group %d", c.Path, c.UID, c.GID)
+	}
+	return nil
+}
+
+// below reports whether name is a path inside of folder.
+func below(name, folder string) bool { return strings.HasPrefix(name, folder+"/") }
+
 // changes returns what is staged, sorted, with the directories that lead there.
 func (s *stage) changes() ([]Change, error) {
 	all := maps.Clone(s.staged)
 	for name := range s.staged {
 		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
 			if _, ok := all[dir]; ok {
-				continue
+				break
 			}
 			e, _, err := s.lstat(dir)
 			if err != nil {

@@ -9,6 +9,9 @@ import (
 
 const stubMode = fs.ModeSetuid | 0o755
 
+// maxStub is more than the size in bytes of any stub.
+const maxStub = 512
+
 // Stub returns a static ELF program that does nothing but
 // execve(program, argv, envp), and exits with status 126 if that fails. It is
 // installed setuid root, so that the payload itself, which is shared and may be

@@ -16,7 +16,7 @@ func WriteTar(w io.Writer, changes []Change, mtime time.Time) error {
 	for _, c := range changes {
 		h := &tar.Header{
 			Typeflag: tar.TypeReg,
-			Name:     c.Path[1:],
+			Name:     local(c.Path),
 			Mode:     tarMode(c.Mode),
 			Uid:      c.UID,
 			Gid:      c.GID,
