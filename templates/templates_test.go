@@ -64,6 +64,21 @@ func TestComponentsAreComplete(t *testing.T) {
 	}
 }
 
+// A link out of the payload is a fault unless the contract has it.
+func TestLinksIntoTheBase(t *testing.T) {
+	found := map[string]string{}
+	for _, c := range components(t) {
+		for _, link := range c.Links {
+			if filepath.IsAbs(link.Target) && !strings.HasPrefix(link.Target, payload.Prefix+"/") {
+				found[link.Path] = link.Target
+			}
+		}
+	}
+	if diff := cmp.Diff(payload.OutsideLinks(), found); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	const good = "description = 'x'\nproof = ['/openhands/x']\n"
 	for _, test := range []struct{ name, toml, want string }{

@@ -42,8 +42,11 @@ const Sudo = Libexec + "/oh-sudo"
 const SudoStub = "/usr/bin/sudo"
 
 // OutsideLinks returns the links of the payload that lead into the base on
-// purpose, path to target: OpenSSL's trust file. They dangle where the base lacks
-// the target.
+// purpose, path to target: OpenSSL's trust file, and sudo for bases whose PATH
+// has no /usr/bin. They dangle where the base lacks the target.
 func OutsideLinks() map[string]string {
-	return map[string]string{Prefix + "/cert.pem": "/etc/ssl/certs/ca-certificates.crt"}
+	return map[string]string{
+		Prefix + "/cert.pem":  "/etc/ssl/certs/ca-certificates.crt",
+		FallbackBin + "/sudo": SudoStub,
+	}
 }

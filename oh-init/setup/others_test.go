@@ -158,3 +158,70 @@ func (base tree) without(name string) tree {
 	}
 	return base
 }
+
+// Whatever a step does, nothing is made for a user outside of the user's own
+// folder, and nothing of root's is given away.
+func TestGuard(t *testing.T) {
+	const home = "/home/openhands"
+	root := t.TempDir()
+	lived(home, dir(home, 0o755, 1000, 1000), file("/etc/theirs", "", 0o644, 1000, 100)).unpack(t, root)
+	view, err := DirView(root)
+	check(t, err)
+	defer view.Close()
+	for _, test := range []struct {
+		behalf string
+		change Change
+		ok     bool
+	}{
+		{"", file("/etc/new", "", 0o644), true},
+		{"", file("/etc/new", "", 0o644, 1000, 0), false},
+		{"", file("/etc/new", "", 0o644, 0, 42), false},
+		{"", dir("/etc/new", 0o755, 1000, 1000), false},
+		{"", file("/etc/passwd", "", 0o644, 1000, 1000), false},
+		{"", file("/etc/shadow", "", 0o640, 0, 42), true},
+		{"", file("/etc/theirs", "", 0o644, 1000, 100), true},
+		{"", file("/etc/theirs", "", 0o644), true},
+		{"", ownedLink("/etc/new", "x"), false},
+		{home, file(home+"/x/y", "", 0o644, 1000, 1000), true},
+		{home, file("/home/openhands2", "", 0o644, 1000, 1000), false},
+		{home, file("/home/new", "", 0o644), false},
+		{home, file("/etc/passwd", "", 0o644), false},
+		{home, dir("/home/new", 0o755), false},
+		{home, dir("/home", 0o777), false},
+		{home, dir(home, 0o755, 1000, 1000), true},
+		{"/srv/a/home", dir("/srv/a/home", 0o755, 1000, 1000), true},
+		{"/srv/a/home", dir("/srv/a", 0o755), true},
+		{"/srv/a/home", dir("/srv/a", 0o755, 1000, 1000), false},
+		{"/srv/a/home", file("/srv/a", "", 0o644), false},
+	} {
+		if err := newStage(view).onBehalf(test.behalf).put(test.change); (err == nil) != test.ok {
+			t.Errorf("on behalf of %q: %v %d:%d %s: %v", test.behalf, test.change.Mode, test.change.UID, test.change.GID, test.change.Path, err)
+		}
+	}
+}
+
+// A folder that leads to a change and became a link since is not gone through.
+func TestApplyFollowsNoLink(t *testing.T) {
+	root := t.TempDir()
+	tree{dir("/etc", 0o755), link("/home", "/etc")}.unpack(t, root)
+	if err := Apply(root, []Change{file("/home/x", "", 0o644, 1000, 1000)}); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Lstat(root + "/etc/x"); err == nil {
+		t.Error("a link was followed")
+	}
+}
+
+// An archive of a private folder makes a root directory that nobody but root
+// can enter, with engines that obey it.
+func TestRootDirectory(t *testing.T) {
+	root := t.TempDir()
+	check(t, os.Chmod(root, 0o700))
+	check(t, Apply(root, plan(t, root, Options{})))
+	if info, err := os.Stat(root); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if again := plan(t, root, Options{}); len(again) > 0 {
+		t.Errorf("set-up of what is set up already:\n%s", describe(again))
+	}
+}
