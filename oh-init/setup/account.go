@@ -182,10 +182,10 @@ func parseID(text string) int {
 
 // id returns the numeric ID of a line of passwd or group, -1 if it has none.
 func (t *table) id(line int) int {
-	if f := t.fields(line); len(f) > 2 {
-		return parseID(f[2])
-	}
-	return -1
+	_, rest, _ := strings.Cut(t.lines[line], ":")
+	_, rest, _ = strings.Cut(rest, ":")
+	id, _, _ := strings.Cut(rest, ":")
+	return parseID(strings.TrimSuffix(id, "\r"))
 }
 
 // line returns the index of the first line with the ID, or -1.

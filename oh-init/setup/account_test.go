@@ -24,7 +24,7 @@ func TestManyAccounts(t *testing.T) {
 	tree{file("/etc/passwd", passwd.String(), 0o644), file("/etc/group", group.String(), 0o644)}.unpack(t, at)
 	start := time.Now()
 	changes := plan(t, at, Options{Sudo: true, Arch: "amd64"})
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 10*time.Second { // a tenth of a second, on an idle machine
 		t.Errorf("%d lines took %v", lines, took)
 	}
 	want := fmt.Sprintf("\nopenhands:*:%d:%[1]d:openhands:", lines)

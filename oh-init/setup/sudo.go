@@ -58,11 +58,12 @@ func (s *stage) isStub(program, arch string) (bool, error) {
 	return bytes.Equal(content, stub), err
 }
 
-// permit adds the rule for user where it counts, also for a sudo that is
-// installed later: the last rule that concerns a user decides, and so does the
-// last setting, see sudoers(5). It is a file in sudoersDir where nothing is read
-// after that, else it stands at the end of sudoersFile. A sudo of the base's own
-// gets a sudoersFile where it has none.
+// permit adds the rule for user where it counts: the last rule that concerns a
+// user decides, and so does the last setting, see sudoers(5). It is a file in
+// sudoersDir where nothing is read after that, else it stands at the end of
+// sudoersFile. A sudo of the base's own gets a sudoersFile where it has none.
+// Without one, the payload's reads sudoersDir; a file that a package is yet to
+// bring would keep that from being installed.
 func (s *stage) permit(user string, own bool) error {
 	main, exists, err := s.read(sudoersFile)
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *stage) permit(user string, own bool) error {
 	switch {
 	case strings.HasSuffix(text, "\n"+rule):
 		return nil
-	case dirIsLast && (text == "" || includeIsLast(text)):
+	case dirIsLast && (!exists && !own || includeIsLast(text)):
 		return s.replace(sudoRule, rule, 0o440)
 	}
 	text = endLine(text)

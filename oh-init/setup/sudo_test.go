@@ -37,6 +37,7 @@ func TestSudoRuleIsLast(t *testing.T) {
 		{"a line that goes on", root + include + "%sudo ALL=(ALL) ALL \\", nil, false},
 		{"a directive that is none", root + "%sudo ALL=(ALL) \\\n" + include, nil, false},
 		{"no directive", root, nil, false},
+		{"an empty file", "", nil, false},
 		{"a file that sorts behind it", root + include, tree{file("/etc/sudoers.d/zzz", "%sudo ALL=(ALL) ALL\n", 0o440)}, false},
 		{"a link that sorts behind it", root + include, tree{link("/etc/sudoers.d/zzz", "/etc/sudoers.local")}, false},
 		{"a folder that sudo passes over", root + include, tree{dir("/etc/sudoers.d", 0o777)}, false},
