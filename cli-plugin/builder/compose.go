@@ -165,7 +165,7 @@ func (r recipe) setup(base *savedImage) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s cannot be set up", r.runtime.Base), err,
-			"Change that in the base, or use another one; what is about sudo does not matter with --no-sudo")
+			"Correct that in a Dockerfile FROM it, or use another base; what is wrong with its sudoers does not matter with --no-sudo")
 	}
 	for _, note := range notes {
 		r.logf("%s", note)

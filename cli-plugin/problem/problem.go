@@ -30,7 +30,7 @@ const (
 	NotDeps      Code = "OH-009" // image without the contract's label or manifest
 	NoHelpers    Code = "OH-010" // plugin built without the helper binaries
 	BuildFailed  Code = "OH-011" // buildx reported a failure
-	BaseConflict Code = "OH-012" // the base occupies what the payload needs
+	BaseConflict Code = "OH-012" // the base occupies what the payload or set-up needs
 	ServerDied   Code = "OH-014" // the server ended before it was alive
 	BadSource    Code = "OH-015" // a folder that does not hold OpenHands' sources
 	BadTemplate  Code = "OH-016" // the template inside the sources cannot be rendered

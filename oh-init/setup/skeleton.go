@@ -15,7 +15,7 @@ const skeleton = "/etc/skel"
 // Limits of what is copied of a skeleton. All of it is in memory for a while,
 // and in each image.
 const (
-	maxSkeleton        = 32 << 20 // bytes of its files together
+	maxSkeleton        = 16 << 20 // bytes of its files together
 	maxSkeletonEntries = 10_000
 	maxSkeletonDepth   = 64
 )

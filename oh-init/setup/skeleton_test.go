@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // withSkeleton is a Debian with files of these sizes, by their paths in the skeleton.
@@ -104,7 +106,7 @@ func (e endless) ReadDir(name string) ([]string, error) {
 }
 
 func TestSkeletonWithoutEnd(t *testing.T) {
-	for _, folders := range []int{1, 2, 1000, 1_000_000} {
+	for _, folders := range []int{1, 2, 1000, 20_000} {
 		root := t.TempDir()
 		debian(debianPasswd, debianGroup).unpack(t, root)
 		view, err := DirView(root)
@@ -144,7 +146,14 @@ func TestReads(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if Reads("/etc/passwd", MaxFile+1) || Reads("/usr/bin/sudo", 200_000) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		stub, err := Stub(arch, payload.Sudo)
+		check(t, err)
+		if !Reads(payload.SudoStub, int64(len(stub))) {
+			t.Errorf("the stub of %s is not read", arch)
+		}
+	}
+	if Reads("/etc/passwd", MaxFile+1) || Reads("/usr/bin/sudo", 200_000) || Reads("/etc/skel/pack", maxDotFile+1) {
 		t.Error("large files are read")
 	}
 }

@@ -32,9 +32,13 @@ type View interface {
 // understand it. What it copies of a skeleton can be larger.
 const MaxFile = 1 << 20
 
+// maxDotFile is the size in bytes of the largest file of a skeleton that Reads
+// tells of. Those of distributions are smaller.
+const maxDotFile = 64 << 10
+
 // Reads reports whether Plan can ask for the content of the regular file at the
-// absolute path name, of size bytes, in a root file system without links. It
-// does not say so of large files of a skeleton.
+// absolute path name, of size bytes, in a root file system without links. Plan
+// asks for large files of a skeleton as well, but not for all of them.
 func Reads(name string, size int64) bool {
 	if size > MaxFile {
 		return false
@@ -45,8 +49,10 @@ func Reads(name string, size int64) bool {
 	}
 	dir, base := path.Split(name)
 	switch {
-	case below(name, skeleton), dir == sudoersDir+"/":
+	case dir == sudoersDir+"/":
 		return true
+	case below(name, skeleton):
+		return size <= maxDotFile
 	case slices.Contains(home.LoginFiles(), base):
 		return strings.Count(dir, "/") <= 3 // /root/, /home/user/
 	case base == path.Base(payload.SudoStub):
