@@ -148,6 +148,23 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// The environment of PID 1 holds the server's key, and a session can be of the
+// same user.
+func TestHidesEnvironment(t *testing.T) {
+	root := alpine(t)
+	check(t, os.MkdirAll(root+"/proc", 0o755))
+	const script = `mount -t proc proc /proc && exec "$@"`
+	const look = `[ -n "$(cat /proc/$$/environ)" ] && echo own; cat /proc/1/environ || echo hidden`
+	cmd := container(t, root)
+	cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+	cmd.Path = "/bin/sh"
+	cmd.Args = []string{"sh", "-c", script, "sh", "su", "-s", "/bin/sh", "nobody", "-c", payload.Init + ` sh -c "$0"`, look}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "own\n") || !strings.HasSuffix(string(out), "hidden\n") {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
 // Orphans answer kill -0 until somebody has waited for them. Without a reaper
 // the loop of the shell, which is not their parent, would never end.
 func TestReapsOrphans(t *testing.T) {

@@ -32,6 +32,11 @@ const (
 // supervise is the command without a name: it runs CMD as its only child of
 // its own and returns CMD's status.
 func supervise(args []string, stdout, stderr io.Writer) (int, error) {
+	// The environment holds the server's secrets, and sessions can be of the
+	// same user. Execve undoes it for CMD.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return 1, fmt.Errorf("keeping other processes from reading this one: %w", err)
+	}
 	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor", stdout)
 	name := f.String("user", payload.User, "`name` of the account that the image was made for: its sessions are the server's, its home is made if a volume hides it")
 	if err := parse(f, args); err != nil {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -40,7 +42,22 @@ var quiet = []payload.Var{
 // itself, so that little of that is changed: -I keeps Python from the variables
 // and the modules that are meant for the user's own Python.
 func (c *call) agentServer() error {
+	accounts, err := readAccounts(c.root)
+	if err != nil {
+		return err
+	}
 	env := c.env
+	started := c.ids
+	if err := c.stepDown(accounts, cmp.Or(env.get(payload.UserVariable), payload.User), "", payload.Workspace); err != nil {
+		return err
+	}
+	if c.ids != started {
+		user, _ := accounts.userOf(c.ids.euid)
+		if user.home, err = home.Find(c.root, user.home); err != nil {
+			return err
+		}
+		env.setUser(user)
+	}
 	env.set("PATH", agentPrograms+":"+payload.Path(env.get("PATH")))
 	// The payload has one locale; in any other, tmux replaces characters.
 	if locale := env.locale(); locale != "C.UTF-8" && locale != "C.utf8" {

@@ -121,6 +121,11 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := cmp.Or(lastOption(command, "--username"), payload.User)
+	workspace := cmp.Or(lastOption(command, "--working-dir"), payload.Workspace)
+	if err := c.stepDown(accounts, name, lastOption(command, "--user-id"), workspace); err != nil {
+		return nil, err
+	}
 	command, session, err := c.session(accounts, command)
 	if err != nil {
 		return nil, err
@@ -240,9 +245,14 @@ func (c *call) makeFolder(absolute string, accounts *accounts, owner string) err
 	if c.ids.euid != 0 || !ok {
 		return nil
 	}
+	return folder.Give(parent, name, user.uid, c.workspaceGroup(accounts))
+}
+
+// workspaceGroup is the group that the server gives the workspace to.
+func (c *call) workspaceGroup(accounts *accounts) int {
 	gid, ok := accounts.resolveGroup(c.env.get("SANDBOX_GROUP_ID"))
 	if !ok {
-		gid = 0
+		return 0
 	}
-	return folder.Give(parent, name, user.uid, gid)
+	return gid
 }

@@ -107,8 +107,10 @@ func (c *call) su() error {
 }
 
 // tmux is the one that the server starts its shells in. They are the user's at
-// once where su does not stand between: SU_TO_USER is false.
+// once where su does not stand between: SU_TO_USER is false. Whoever can reach
+// tmux can ask it for the environment that it was started with.
 func (c *call) tmux() error {
+	c.env.forget(secrets)
 	if !c.changesUser() {
 		c.env = c.env.forUser()
 	}
@@ -164,6 +166,7 @@ func answers(bash string, env environ) bool {
 
 func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 	env := c.env.forUser()
+	env.forget(secrets)
 	path := env.get("PATH")
 	if login {
 		env = env.only(suKept...)
@@ -177,11 +180,16 @@ func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 	}
 	env.set("PATH", path)
 	if !preserve {
-		env.set("HOME", user.home)
-		env.set("USER", user.name)
-		env.set("LOGNAME", user.name)
+		env.setUser(user)
 	}
 	return env, nil
+}
+
+// setUser sets the variables that name a user.
+func (e *environ) setUser(user account) {
+	e.set("HOME", user.home)
+	e.set("USER", user.name)
+	e.set("LOGNAME", user.name)
 }
 
 // etcEnvironment reads /etc/environment as pam_env(8) does: NAME=VALUE, with

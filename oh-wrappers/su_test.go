@@ -96,6 +96,27 @@ func TestSu(t *testing.T) {
 	}
 }
 
+// What is secret to the servers does not reach a session, nor the tmux that it
+// can ask.
+func TestSecretsStayWithServer(t *testing.T) {
+	root := newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/openhands/libexec/tmux"}`})
+	server := append(serverEnviron(), "SESSION_API_KEY=k", "OH_SESSION_API_KEYS_0=k", "OH_SESSION_API_KEYS_1=k", "OH_SECRET_KEY=k", "OTEL_HEADERS=k")
+	for _, line := range []string{"su openhands -", "su - openhands", "su -m openhands", "tmux -V"} {
+		for _, changes := range []string{"true", "false"} {
+			c, s, _ := newCall(root, append(slices.Clone(server), "SU_TO_USER="+changes), strings.Fields(line)...)
+			must(t, c.dispatch())
+			if s.path == "" {
+				t.Errorf("%s starts nothing", line)
+			}
+			for _, entry := range s.env {
+				if name, value, _ := strings.Cut(entry, "="); value == "k" {
+					t.Errorf("%s, SU_TO_USER=%s: %s", line, changes, name)
+				}
+			}
+		}
+	}
+}
+
 // A base without bash gets the payload's.
 func TestSuWithoutBash(t *testing.T) {
 	c, s, _ := newCall(newRoot(t, nil), environ{"HOME=/x"}, "su", "openhands", "-")

@@ -54,6 +54,9 @@ func (r Runtime) Account() string {
 // Environ returns what the image sets beside PATH, in a fixed order.
 func (r Runtime) Environ() []payload.Var {
 	environ := payload.Environ()
+	if !r.Sudo {
+		environ = append(environ, payload.Var{Name: payload.NoSudoVariable, Value: "true"})
+	}
 	if r.ExportLibraryPath {
 		environ = append(environ, payload.Var{Name: "LD_LIBRARY_PATH", Value: payload.Lib})
 	}

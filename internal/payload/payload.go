@@ -58,3 +58,7 @@ const (
 // UserVariable names the user for whom the server opens its sessions. It is
 // OpenHands' own: set for an account of another name than its default.
 const UserVariable = "RUNTIME_USERNAME"
+
+// NoSudoVariable is set, to any value, in images whose account may not become
+// root. The servers then do not run as root unless root is asked for by name.
+const NoSudoVariable = "OPENHANDS_NO_SUDO"
