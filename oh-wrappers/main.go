@@ -41,6 +41,10 @@ func main() {
 	if err == nil {
 		return
 	}
+	var ended exitStatus
+	if errors.As(err, &ended) {
+		os.Exit(int(ended))
+	}
 	fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, err)
 	var failed *statusError
 	if errors.As(err, &failed) {

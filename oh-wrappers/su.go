@@ -79,6 +79,9 @@ func (c *call) su() error {
 	if err != nil {
 		return err
 	}
+	if c.ids.euid == 0 && c.apart(user) {
+		return c.startApart(user, payload.CompatBin+"/su")
+	}
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}

@@ -29,7 +29,8 @@ const sudoUsage = "sudo [-EHSknv] [--preserve-env=NAME,...] [-u USER] [-i|-s] [N
 // permitted) and a setuid stub that executes this program with an effective
 // user ID of 0. The command is looked up on a PATH that the caller does not
 // choose. Who is permitted may run anything, so -E and NAME=VALUE need no
-// permission of their own.
+// permission of their own. A program of another user than root gets a terminal
+// of its own, see apart.
 func (c *call) sudo() error {
 	options, operands, err := syntax{short: "EHSknvKislu:p:", optional: "preserve-env", ordered: true, long: map[string]byte{
 		"preserve-env": 'E', "list": 'l', "set-home": 'H', "stdin": 'S', "reset-timestamp": 'k', "remove-timestamp": 'K',
@@ -114,6 +115,9 @@ func (c *call) sudo() error {
 		env.set(name, value)
 	}
 
+	if c.apart(user) {
+		return c.startApart(user, payload.Sudo)
+	}
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}
