@@ -148,6 +148,7 @@ func TestSudoersTrust(t *testing.T) {
 			must(t, os.Symlink("real", root+"/etc/sudoers"))
 		}},
 		{name: "folder of another", fails: "/etc/sudoers.d must be a folder", change: func(t *testing.T, root string) {
+			must(t, os.WriteFile(root+"/etc/sudoers", []byte(grant+"@includedir sudoers.d\n"), 0o440))
 			must(t, os.Mkdir(root+"/etc/sudoers.d", 0o755))
 			must(t, os.Chown(root+"/etc/sudoers.d", 1000, 0))
 		}},
@@ -211,13 +212,89 @@ func TestDecide(t *testing.T) {
 		grant + "@include /etc/more":              false,
 		grant + "#includedir /etc/sudoers.d":      true,
 		grant + "@includedir \"/etc/sudoers.d/\"": true,
-		grant + "@includedir /etc/more.d":         false,
+		grant + "@includedir /etc/more.d":         true, // there is none
+		grant + "@include /etc/more later":        false,
+		grant + "@include \"/etc/more":            false,
+		grant + "@includedir /etc/%h.d":           false,
 		"ADMINS ALL=(ALL) NOPASSWD: ALL":          false,
 		"#include /etc/more\n" + grant:            true,
+		"openhands A L L=(ALL) NOPASSWD: ALL":     false,
+		"openhands ALL=(ALL) NOPASSWD: A L L":     false,
+		"openhands ALL=(ALL) NO PASSWD: ALL":      false,
+		// Comments end with their line. Where that is not all that a line is, it
+		// could go on all the same.
+		"# a comment \\\n" + grant:                                           true,
+		grant + "# a comment \\\nopenhands ALL=(ALL) !ALL":                   false,
+		grant + "bob ALL=(ALL) ALL # x \\\nopenhands ALL=(ALL) !ALL":         false,
+		"bob ALL=(ALL) ALL # x \\\n" + grant:                                 false,
+		"bob ALL=(ALL) ALL # x \\\n\n" + grant:                               true,
+		"openhands ALL=(ALL) NOPASSWD: \\ \n ALL\n":                          false,
+		"openhands ALL=(ALL) NOPASSWD: ALL \\\n# x\n":                        false,
+		"openhands ALL=(ALL) NOPASSWD: ALL \\\n@include /etc/more\n" + grant: false,
+		"openhands ALL=(ALL) NOPASSWD: ALL \\":                               false,
+		// Settings that are not carried out, and what undoes them.
+		grant + "Defaults runchroot=/srv":                                     false,
+		grant + "Defaults:openhands noexec":                                   false,
+		grant + "Defaults:bob noexec":                                         true,
+		grant + "Defaults:bob,openhands noexec":                               false,
+		grant + "Defaults:ADMINS noexec":                                      false,
+		grant + "Defaults!ALL noexec":                                         false,
+		grant + "Defaults!ALL noexec\nDefaults !noexec":                       false,
+		grant + "Defaults>root requiretty":                                    false,
+		grant + "Defaults@host requiretty":                                    false,
+		grant + "Defaults requiretty":                                         false,
+		grant + "Defaults env_reset, requiretty":                              false,
+		grant + "Defaults badpass_message=\"a # b, c\", requiretty":           false,
+		grant + "Defaults badpass_message=\"requiretty, noexec\"":             true,
+		grant + "Defaults badpass_message=\"x":                                false,
+		grant + "Defaults runas_default=bob":                                  false,
+		grant + "Defaults runas_default=bob\nDefaults runas_default=root":     true,
+		grant + "Defaults some_news":                                          false,
+		grant + "Defaults requiretty\nDefaults:openhands !requiretty":         true,
+		grant + "Defaults requiretty\nDefaults:bob !requiretty":               false,
+		grant + "Defaults:openhands !requiretty\nDefaults requiretty":         false,
+		grant + "Defaults targetpw, rootpw, runaspw, use_pty, !lecture":       true,
+		grant + "Defaults env_keep += \"A B\", secure_path=/bin:/sbin # kept": true,
 	} {
-		if got := decide(text, names, false); got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
+		p := newSudoPolicy(t.TempDir(), names)
+		if err := p.read(text, "/etc/sudoers"); err != nil || p.permits() != want {
+			t.Errorf("%q: %v, %v, want %v", text, p.permits(), err, want)
 		}
+	}
+}
+
+// Files count where they are included, and the last line of all decides.
+func TestSudoersOrder(t *testing.T) {
+	const deny = "openhands ALL=(ALL) ALL\n"
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  bool
+	}{
+		{"a folder alone", map[string]string{"/etc/sudoers.d/a": grant}, true},
+		{"an empty file", map[string]string{"/etc/sudoers": "\n", "/etc/sudoers.d/a": grant}, true},
+		{"a folder that is not included", map[string]string{"/etc/sudoers": "root ALL=(ALL) ALL\n", "/etc/sudoers.d/a": grant}, false},
+		{"a rule after the folder", map[string]string{"/etc/sudoers": "#includedir /etc/sudoers.d\n" + deny, "/etc/sudoers.d/a": grant}, false},
+		{"a rule before the folder", map[string]string{"/etc/sudoers": deny + "@includedir /etc/sudoers.d\n", "/etc/sudoers.d/a": grant}, true},
+		{"the last one in the folder", map[string]string{"/etc/sudoers": "@includedir sudoers.d\n", "/etc/sudoers.d/a": grant, "/etc/sudoers.d/b": deny}, false},
+		{"the order of bytes", map[string]string{"/etc/sudoers": "@includedir sudoers.d\n", "/etc/sudoers.d/B": deny, "/etc/sudoers.d/a": grant}, true},
+		{"passed over", map[string]string{"/etc/sudoers": grant + "@includedir sudoers.d\n", "/etc/sudoers.d/b.bak": deny, "/etc/sudoers.d/b~": deny, "/etc/sudoers.d/dir/": ""}, true},
+		{"a file elsewhere", map[string]string{"/etc/sudoers": "@include \"/srv/rules\"\n", "/srv/rules": "@include more\n", "/srv/more": grant}, true},
+		{"a file that denies", map[string]string{"/etc/sudoers": grant + "#include /srv/rules\n", "/srv/rules": deny}, false},
+		{"a file of settings", map[string]string{"/etc/sudoers": "@include /srv/rules\n" + grant, "/srv/rules": "Defaults noexec\n"}, false},
+	} {
+		root := newRoot(t, test.files)
+		accounts, err := readAccounts(root)
+		must(t, err)
+		user, _ := accounts.user("openhands")
+		if got, err := permitted(root, accounts, user); got != test.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", test.name, got, err, test.want)
+		}
+	}
+	// A file can include itself, and so in no time more than there is time for.
+	root := newRoot(t, map[string]string{"/etc/sudoers": "@include sudoers\n@include sudoers\n" + grant})
+	if got, err := permitted(root, &accounts{}, account{name: "openhands"}); got || err == nil {
+		t.Errorf("a circle: %v, %v", got, err)
 	}
 }
 

@@ -6,25 +6,27 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 )
 
-// sudoersRules are the forms of a rule that grant anything, without the user
-// and without blanks. The group in the second form changes nothing here, as no
-// option chooses one.
-var sudoersRules = []string{
-	"ALL=(ALL)NOPASSWD:ALL",
-	"ALL=(ALL:ALL)NOPASSWD:ALL",
-}
+// Where the rules are. The folder is read because the file says so, or in the
+// place of one that is missing or empty.
+const (
+	sudoersFile   = "/etc/sudoers"
+	sudoersFolder = "/etc/sudoers.d"
+)
 
-// permitted reports whether /etc/sudoers or a file of /etc/sudoers.d lets user
-// run every command as every user without a password. As in sudoers(5) the
-// last line that concerns the user decides. One in any other form than
-// sudoersRules takes the permission away, and so does one that is not
-// understood: it may concern the user.
+// permitted reports whether /etc/sudoers, with what it includes, lets user run
+// every command as every user without a password. As in sudoers(5) lines count
+// in the order in which they are read, and the last rule that concerns the user
+// decides. One of another form than everything for everybody takes the
+// permission away, and so does a line that is not understood: it may concern
+// the user. Settings that this sudo does not carry out take it away as well,
+// until they are undone.
 func permitted(root string, accounts *accounts, user account) (bool, error) {
 	names := []string{user.name, "ALL"}
 	for _, gid := range accounts.groupsOf(user) {
@@ -32,75 +34,163 @@ func permitted(root string, accounts *accounts, user account) (bool, error) {
 			names = append(names, "%"+g.name)
 		}
 	}
-	files, err := sudoersFiles(root)
-	if err != nil {
+	p := newSudoPolicy(root, names)
+	text, err := readTrusted(root + sudoersFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	allowed := false
+	if strings.TrimSpace(text) == "" {
+		text = "@includedir " + sudoersFolder + "\n"
+	}
+	if err := p.read(text, sudoersFile); err != nil {
+		return false, err
+	}
+	return p.permits(), nil
+}
+
+// sudoPolicy is what the lines read so far come to for one user.
+type sudoPolicy struct {
+	root    string
+	names   []string // what the user goes by: the account, its groups with a "%", and ALL
+	files   int      // read
+	allowed bool
+	// restricted holds the settings in force that this sudo does not carry out.
+	// Those for commands have a "!" before their name: they count after all
+	// others.
+	restricted map[string]bool
+	syntax     sudoersSyntax
+}
+
+// sudoersSyntax is compiled for a policy, since most calls of this binary are
+// for other programs.
+type sudoersSyntax struct{ comment, comma, alias, defaults, setting, include, plain, grant *regexp.Regexp }
+
+func newSudoPolicy(root string, names []string) *sudoPolicy {
+	return &sudoPolicy{root: root, names: names, restricted: map[string]bool{}, syntax: sudoersSyntax{
+		// A number after # is a user ID, anything else a comment.
+		comment:  regexp.MustCompile(`#([^0-9-].*)?$`),
+		comma:    regexp.MustCompile(`\s*,\s*`),
+		alias:    regexp.MustCompile(`^(User|Runas|Host|Cmnd|Cmd)_Alias\s`),
+		defaults: regexp.MustCompile(`^Defaults(?:([@:!>])\s*(\S+))?\s+(.+)$`),
+		setting:  regexp.MustCompile(`^(!*)\s*([a-z_]+)\s*(?:[-+]?=\s*(.*))?$`),
+		include:  regexp.MustCompile(`^[#@]include(dir)?\s+(?:"([^"\\%#]+)"|([^"\\%#\s]+))$`),
+		// The name of a user or, with %, a group. An alias has no small letters.
+		plain: regexp.MustCompile(`^%?[\w.-]*[a-z][\w.-]*\$?$`),
+		// No option chooses a group, so one in the rule changes nothing.
+		grant: regexp.MustCompile(`^ALL\s*=\s*\(\s*ALL\s*(:\s*ALL\s*)?\)\s*NOPASSWD\s*:\s*ALL$`),
+	}}
+}
+
+func (p *sudoPolicy) permits() bool { return p.allowed && len(p.restricted) == 0 }
+
+// maxSudoers is how many files are read. One can include itself.
+const maxSudoers = 1000
+
+// read applies the lines of a file. Of a line that can be read in two ways, with
+// the one after it or without, neither grants anything.
+func (p *sudoPolicy) read(text, file string) error {
+	if p.files++; p.files > maxSudoers {
+		return fmt.Errorf("%s and what it includes are more than %d files", sudoersFile, maxSudoers)
+	}
+	begun, doubtful := "", false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		start := strings.TrimSpace(line)
+		directive := strings.HasPrefix(start, "@") || strings.HasPrefix(start, "#")
+		if begun == "" && p.syntax.comment.FindString(start) == start && start != "" && !strings.HasPrefix(start, "#include") {
+			doubtful = doubtful && strings.HasSuffix(start, `\`)
+			continue // a comment ends with its line, whatever is at its end
+		}
+		body, continued := strings.CutSuffix(strings.TrimRight(line, " \t"), `\`)
+		unclear := begun != "" && directive || continued && (body+`\` != line || strings.HasSuffix(body, `\`) || strings.Contains(body, "#"))
+		if continued && !unclear {
+			begun += body
+			continue
+		}
+		if err := p.apply(begun+body, file); err != nil {
+			return err
+		}
+		if unclear || doubtful {
+			p.allowed = false
+		}
+		if begun != "" && directive {
+			p.restricted["!"+start] = true // of a file that may have been meant
+		}
+		begun, doubtful = "", unclear
+	}
+	if begun != "" {
+		p.allowed = false
+	}
+	return nil
+}
+
+// apply applies one line without its end.
+func (p *sudoPolicy) apply(line, file string) error {
+	line = strings.TrimSpace(line)
+	switch {
+	case p.syntax.alias.MatchString(line):
+		return nil
+	case strings.HasPrefix(line, "Defaults"):
+		p.set(line)
+		return nil
+	case strings.HasPrefix(line, "#include"), strings.HasPrefix(line, "@"):
+		return p.include(line, file)
+	}
+	line = p.syntax.comma.ReplaceAllString(p.syntax.comment.ReplaceAllString(line, ""), ",")
+	who, rule, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")), " ")
+	if who == "" {
+		return nil
+	}
+	concerned := slices.ContainsFunc(strings.Split(who, ","), func(name string) bool {
+		return slices.Contains(p.names, name) || !p.syntax.plain.MatchString(name)
+	})
+	if concerned {
+		p.allowed = who != "ALL" && slices.Contains(p.names, who) && p.syntax.grant.MatchString(strings.TrimSpace(rule))
+	}
+	return nil
+}
+
+// include reads a file, or those of a folder in the order of their names. As
+// sudo does, it passes over a folder that is missing, and in a folder over names
+// with a dot or a tilde at the end, which are backups and what package managers
+// leave.
+func (p *sudoPolicy) include(line, file string) error {
+	match := p.syntax.include.FindStringSubmatch(line)
+	if match == nil {
+		p.allowed = false
+		return nil
+	}
+	path := match[2] + match[3]
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(file), path)
+	}
+	files := []string{path}
+	if match[1] != "" {
+		var err error
+		if files, err = p.list(path); err != nil {
+			return err
+		}
+	}
 	for _, file := range files {
-		text, err := readTrusted(file)
+		text, err := readTrusted(p.root + file)
 		if errors.Is(err, fs.ErrNotExist) {
+			p.allowed = false
 			continue
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
-		allowed = decide(text, names, allowed)
-	}
-	return allowed, nil
-}
-
-// decide applies the lines of one file to the decision so far. names are what
-// the user goes by: the account, its groups with a "%", and ALL.
-func decide(text string, names []string, allowed bool) bool {
-	// Compiled here, since most calls of this binary are for other programs.
-	var (
-		// A number after # is a user ID, anything else a comment.
-		comment = regexp.MustCompile(`#([^0-9].*)?$`)
-		comma   = regexp.MustCompile(`\s*,\s*`)
-		// What decides nothing: settings, the meaning of aliases, and the folder
-		// that is read in any case.
-		noRule  = regexp.MustCompile(`^(Defaults([:@!>].*)?|(User|Runas|Host|Cmnd|Cmd)_Alias)\s|^[#@]includedir\s+"?/etc/sudoers\.d/?"?$`)
-		include = regexp.MustCompile(`^[#@]include(dir)?\s`)
-		// The name of a user or, with %, a group. An alias has no small letters.
-		plain = regexp.MustCompile(`^%?[\w.-]*[a-z][\w.-]*\$?$`)
-	)
-	text = strings.ReplaceAll(text, "\\\n", "")
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if noRule.MatchString(line) {
-			continue
-		}
-		if include.MatchString(line) {
-			allowed = false
-			continue
-		}
-		line = comma.ReplaceAllString(comment.ReplaceAllString(line, ""), ",")
-		fields := strings.Fields(line)
-		if len(fields) == 0 {
-			continue
-		}
-		who := fields[0]
-		concerned := slices.ContainsFunc(strings.Split(who, ","), func(name string) bool {
-			return slices.Contains(names, name) || !plain.MatchString(name)
-		})
-		if concerned {
-			allowed = who != "ALL" && slices.Contains(names, who) &&
-				slices.Contains(sudoersRules, strings.Join(fields[1:], ""))
+		if err := p.read(text, file); err != nil {
+			return err
 		}
 	}
-	return allowed
+	return nil
 }
 
-// sudoersFiles returns the files in the order in which they count. As sudo
-// does, it passes over names with a dot or a tilde at the end, which are
-// backups and what package managers leave.
-func sudoersFiles(root string) ([]string, error) {
-	files := []string{root + "/etc/sudoers"}
-	folder := root + "/etc/sudoers.d"
-	info, err := os.Lstat(folder)
+func (p *sudoPolicy) list(folder string) (files []string, err error) {
+	info, err := os.Lstat(p.root + folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return files, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -108,16 +198,91 @@ func sudoersFiles(root string) ([]string, error) {
 	if !info.IsDir() || !trusted(info) {
 		return nil, fmt.Errorf("%s must be a folder of root that nobody else can write to", folder)
 	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, err
-	}
+	entries, err := os.ReadDir(p.root + folder)
 	for _, entry := range entries {
-		if name := entry.Name(); !strings.Contains(name, ".") && !strings.HasSuffix(name, "~") {
-			files = append(files, folder+"/"+name)
+		if name := entry.Name(); !entry.IsDir() && !strings.Contains(name, ".") && !strings.HasSuffix(name, "~") {
+			files = append(files, filepath.Join(folder, name))
 		}
 	}
-	return files, nil
+	return files, err
+}
+
+// harmless are settings that neither forbid anything nor change what a command
+// may do: they concern passwords, which nobody is asked for, words, logs, and the
+// environment, which this sudo makes in its own way.
+var harmless = []string{
+	"always_set_home", "authenticate", "authfail_message", "badpass_message", "compress_io", "editor", "env_check", "env_delete",
+	"env_editor", "env_keep", "env_reset", "exempt_group", "fqdn", "ignore_dot", "insults", "lecture", "lecture_file",
+	"lecture_status_dir", "listpw", "log_host", "log_year", "logfile", "loglinelen", "mail_all_cmnds", "mail_always", "mail_badpass",
+	"mail_no_host", "mail_no_perms", "mail_no_user", "mailerflags", "mailerpath", "mailfrom", "mailsub", "mailto",
+	"match_group_by_gid", "passprompt", "passprompt_override", "passwd_timeout", "passwd_tries", "path_info", "pwfeedback",
+	"root_sudo", "rootpw", "runaspw", "secure_path", "set_home", "set_logname", "set_utmp", "setenv", "shell_noargs", "syslog",
+	"syslog_badpri", "syslog_goodpri", "syslog_maxlen", "targetpw", "timestamp_timeout", "timestamp_type", "timestampdir",
+	"timestampowner", "tty_tickets", "use_pty", "verifypw", "visiblepw",
+}
+
+// set applies settings. Any that may concern the user restricts; what undoes it
+// must concern the user for certain.
+func (p *sudoPolicy) set(line string) {
+	match := p.syntax.defaults.FindStringSubmatch(p.syntax.comma.ReplaceAllString(line, ","))
+	if match == nil {
+		p.restricted["!"+line] = true
+		return
+	}
+	kind, scope := match[1], strings.Split(match[2], ",")
+	certain := kind == "" || kind == ":" && len(scope) == 1 && slices.Contains(p.names, scope[0])
+	if kind == ":" && !slices.ContainsFunc(scope, func(name string) bool {
+		return slices.Contains(p.names, name) || !p.syntax.plain.MatchString(name)
+	}) {
+		return
+	}
+	for entry := range splitSettings(match[3]) {
+		parts := p.syntax.setting.FindStringSubmatch(strings.TrimSpace(entry))
+		if parts == nil {
+			p.restricted["!"+entry] = true
+			continue
+		}
+		name, undone := parts[2], len(parts[1])%2 == 1 || parts[2] == "runas_default" && parts[3] == "root"
+		switch {
+		case slices.Contains(harmless, name):
+		case !undone && kind == "!":
+			p.restricted["!"+name] = true
+		case !undone:
+			p.restricted[name] = true
+		case certain:
+			delete(p.restricted, name)
+		}
+	}
+}
+
+// splitSettings yields what commas separate, up to a comment. Both count only
+// outside of quotes.
+func splitSettings(text string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		quoted, start := false, 0
+		for i := 0; i < len(text); i++ {
+			switch c := text[i]; {
+			case c == '\\':
+				i++
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case c == '#':
+				yield(text[start:i])
+				return
+			case c == ',':
+				if !yield(text[start:i]) {
+					return
+				}
+				start = i + 1
+			}
+		}
+		if quoted {
+			yield(`"`)
+			return
+		}
+		yield(text[start:])
+	}
 }
 
 // readTrusted reads a file that only root can have written.
