@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 )
 
@@ -120,10 +122,7 @@ func (o owners) change(parent *os.Root, name string) {
 	failed := func(err error) {
 		o.report(fmt.Errorf("%s: %w", filepath.Join(parent.Name(), name), err))
 	}
-	info, err := parent.Lstat(name)
-	if err == nil && !owns(info, o.uid, o.gid) {
-		err = parent.Lchown(name, o.uid, o.gid)
-	}
+	info, err := o.changeOne(parent, name)
 	if err != nil {
 		failed(err)
 	}
@@ -143,6 +142,26 @@ func (o owners) change(parent *os.Root, name string) {
 	for _, entry := range entries {
 		o.change(dir, entry.Name())
 	}
+}
+
+// changeOne changes what has the name, a link itself, and describes it as it was.
+// A file of root's that has other names is left to root: one of them may be
+// outside of the tree, and the new owner may have given it the one inside.
+func (o owners) changeOne(parent *os.Root, name string) (fs.FileInfo, error) {
+	f, err := parent.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || owns(info, o.uid, o.gid) {
+		return info, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 && stat.Nlink > 1 && !info.IsDir() {
+		return info, errors.New("is root's and has other names")
+	}
+	return info, unix.Fchownat(int(f.Fd()), "", o.uid, o.gid, unix.AT_EMPTY_PATH)
 }
 
 // owner reads [OWNER][:[GROUP]]. "OWNER:" stands for the primary group of

@@ -52,6 +52,24 @@ func TestChown(t *testing.T) {
 	}
 }
 
+// The new owner may have given a file of root's a name in the tree, as far as the
+// kernel lets users make such links.
+func TestChownLeavesOtherNames(t *testing.T) {
+	root := newRoot(t, map[string]string{"/srv/file": "", "/srv/theirs": "", "/etc/secret": ""})
+	must(t, os.Link(root+"/etc/secret", root+"/srv/secret"))
+	must(t, os.Chown(root+"/srv/theirs", 405, 405))
+	must(t, os.Link(root+"/srv/theirs", root+"/srv/same"))
+	code, out := asRoot(t, root, "chown -R openhands:root /srv")
+	if code != 1 || !strings.Contains(out, "/srv/secret: is root's and has other names") {
+		t.Errorf("status %d, %q", code, out)
+	}
+	for name, want := range map[string]int{"/etc/secret": 0, "/srv/file": 1000, "/srv/theirs": 1000} {
+		if got := ownerOf(t, root+name)[0]; got != want {
+			t.Errorf("%s belongs to %d, want %d", name, got, want)
+		}
+	}
+}
+
 // A file that has its owner already must not be touched: change time and
 // setuid bit would be lost, and an overlay would copy it.
 func TestChownLeavesAlone(t *testing.T) {

@@ -66,6 +66,8 @@ type observation struct {
 	GID      int
 	Groups   []int
 	Stdin    string
+	Umask    int
+	Core     uint64 // bytes that a core dump may have
 	Messages string `json:"-"` // standard error
 }
 
@@ -75,9 +77,12 @@ func observe() {
 	dir, _ := os.Getwd()
 	groups, _ := os.Getgroups()
 	stdin, _ := io.ReadAll(os.Stdin)
+	var core syscall.Rlimit
+	_ = syscall.Getrlimit(syscall.RLIMIT_CORE, &core)
 	_ = json.NewEncoder(os.Stdout).Encode(observation{
 		PID: os.Getpid(), Args: os.Args, Env: os.Environ(), Dir: dir,
 		UID: os.Getuid(), EUID: os.Geteuid(), GID: os.Getgid(), Groups: groups, Stdin: string(stdin),
+		Umask: syscall.Umask(0), Core: core.Cur,
 	})
 }
 

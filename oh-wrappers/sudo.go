@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -94,9 +97,10 @@ func (c *call) sudo() error {
 		return usage("a command is needed")
 	}
 
-	env := c.env.only(slices.Concat(sudoKept, kept)...)
+	given := c.env.unveiled()
+	env := given.only(slices.Concat(sudoKept, kept)...)
 	if preserve {
-		env = c.env.forUser()
+		env = given.forUser()
 	}
 	shellPath := user.shell
 	if !c.executable(shellPath) {
@@ -121,6 +125,13 @@ func (c *call) sudo() error {
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}
+	// As in sudo, of what the caller's process hands on: no file that others
+	// can write to by accident, no core dump in a folder of the caller's choice.
+	// Other limits stay.
+	syscall.Umask(syscall.Umask(0o022) | 0o022)
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("forbidding core dumps: %w", err)
+	}
 	argv := operands
 	path := shellPath
 	if login || shell {
@@ -139,6 +150,17 @@ func (c *call) sudo() error {
 	}
 	env.set("SUDO_COMMAND", strings.Join(append([]string{path}, argv[1:]...), " "))
 	return c.start(path, argv, env)
+}
+
+// unveiled returns the environment as the stub got it.
+func (e environ) unveiled() environ {
+	given := slices.Clone(e)
+	for i, entry := range given {
+		if len(entry) > 1 && entry[0] == payload.SudoVeil && entry[1] == 'O' {
+			given[i] = "G" + entry[1:]
+		}
+	}
+	return given
 }
 
 // sudoList says what the caller may run, or the path of a command of those.

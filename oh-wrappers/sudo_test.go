@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -27,7 +28,7 @@ const grant = "openhands ALL=(ALL) NOPASSWD: ALL\n"
 
 func TestSudo(t *testing.T) {
 	root := sudoRoot(t, map[string]string{"/etc/sudoers.d/openhands": grant})
-	caller := environ{"PATH=/tmp:/usr/bin", "TERM=xterm", "LC_TIME=C", "https_proxy=p", "LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "HOME=/home/openhands", "USER=root"}
+	caller := environ{"PATH=/tmp:/usr/bin", "TERM=xterm", "LC_TIME=C", "https_proxy=p", "LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "HOME=/home/openhands", "USER=root", "\x01OFLAGS=-v"}
 	for _, test := range []struct {
 		name  string
 		uid   int
@@ -48,6 +49,8 @@ func TestSudo(t *testing.T) {
 			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path("")}},
 		{name: "kept variables", uid: 1000, args: []string{"--preserve-env=BASH_ENV,PATH,NONE", "tool"}, argv: []string{"tool"}, gids: []int{0},
 			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path(""), "LD_PRELOAD": "", "NONE": "", "USER": "root"}},
+		{name: "variables of the Go runtime", uid: 1000, args: []string{"-E", "tool"}, argv: []string{"tool"}, gids: []int{0},
+			env: map[string]string{"GOFLAGS": "-v", "\x01OFLAGS": ""}},
 		{name: "shell", uid: 1000, args: []string{"-s", "echo", "it's"}, argv: []string{"bash", "-c", `'echo' 'it'\''s'`}, gids: []int{0}},
 		{name: "login", uid: 1000, args: []string{"-i"}, argv: []string{"-bash"}, gids: []int{0}},
 		{name: "path", uid: 1000, args: []string{"/tmp/tool"}, argv: []string{"/tmp/tool"}, gids: []int{0}},
@@ -83,6 +86,20 @@ func TestSudo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A caller's umask is added to, and core dumps are off.
+func TestSudoLimits(t *testing.T) {
+	root := sudoRoot(t, map[string]string{"/etc/sudoers": grant})
+	for mask, want := range map[int]int{0: 0o022, 0o077: 0o077, 0o002: 0o022} {
+		old := syscall.Umask(mask)
+		o, err := inside(t, root, 1000, nil, "", sudoPath, "sudo", "tool")
+		syscall.Umask(old)
+		must(t, err)
+		if o.Umask != want || o.Core != 0 {
+			t.Errorf("umask %03o: %03o, core dumps of %d bytes", mask, o.Umask, o.Core)
+		}
 	}
 }
 
@@ -287,7 +304,8 @@ func TestSudoersOrder(t *testing.T) {
 		accounts, err := readAccounts(root)
 		must(t, err)
 		user, _ := accounts.user("openhands")
-		if got, err := permitted(root, accounts, user); got != test.want || err != nil {
+		got, err := permitted(root, accounts, user)
+		if settings := test.name == "a file of settings"; got != test.want || (err != nil) != settings {
 			t.Errorf("%s: %v, %v, want %v", test.name, got, err, test.want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,7 +46,11 @@ func permitted(root string, accounts *accounts, user account) (bool, error) {
 	if err := p.read(text, sudoersFile); err != nil {
 		return false, err
 	}
-	return p.permits(), nil
+	if p.allowed && len(p.restricted) > 0 {
+		return false, fmt.Errorf("%s may not use sudo: %s sets what this sudo does not carry out: %s",
+			user.name, sudoersFile, strings.Join(slices.Sorted(maps.Keys(p.restricted)), ", "))
+	}
+	return p.allowed, nil
 }
 
 // sudoPolicy is what the lines read so far come to for one user.

@@ -24,7 +24,7 @@ func Enter(parent *os.Root, name string) (*os.Root, error) {
 	if !seen.IsDir() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
-	dir, err := parent.OpenRoot(name)
+	dir, err := openFolder(parent, name)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,12 @@ func Enter(parent *os.Root, name string) (*os.Root, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
+}
+
+// openFolder opens nothing but a folder: opening a named pipe would wait for its
+// other end.
+func openFolder(parent *os.Root, name string) (*os.Root, error) {
+	return parent.OpenRoot(name + "/.")
 }
 
 // Descend opens the folder at path below root, entering one element after the

@@ -3,9 +3,11 @@
 package folder
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -55,7 +57,7 @@ func TestMakeIsNotDeceived(t *testing.T) {
 					t.Errorf("%s while it is filled", owner(t, dir.Name()))
 				}
 				if test.meddle != nil {
-					test.meddle(t, parent, dir.Name())
+					test.meddle(t, parent, filepath.Clean(dir.Name()))
 				}
 				return dir.WriteFile("made", nil, 0o644)
 			})
@@ -119,6 +121,24 @@ func TestDescend(t *testing.T) {
 		if err == nil {
 			dir.Close()
 		}
+	}
+}
+
+// A named pipe in the place of a folder does not hold root up.
+func TestOpenFolder(t *testing.T) {
+	root := t.TempDir()
+	check(t, syscall.Mkfifo(root+"/pipe", 0o600))
+	check(t, os.Mkdir(root+"/folder", 0o700))
+	parent, err := os.OpenRoot(root)
+	check(t, err)
+	defer parent.Close()
+	if _, err := openFolder(parent, "pipe"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a pipe: %v", err)
+	}
+	for _, name := range []string{"folder", "."} {
+		dir, err := openFolder(parent, name)
+		check(t, err)
+		dir.Close()
 	}
 }
 

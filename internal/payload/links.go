@@ -41,6 +41,11 @@ const Sudo = Libexec + "/oh-sudo"
 // SudoStub is where the set-up layer puts that stub.
 const SudoStub = "/usr/bin/sudo"
 
+// SudoVeil stands in the place of the first letter of the variables whose name
+// begins with GO, while the setuid stub hands its caller's environment to Sudo:
+// the Go runtime would obey some of them before Sudo has looked who calls.
+const SudoVeil = '\x01'
+
 // OutsideLinks returns the links of the payload that lead into the base on
 // purpose, path to target: OpenSSL's trust file, and sudo for bases whose PATH
 // has no /usr/bin. They dangle where the base lacks the target.

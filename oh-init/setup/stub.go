@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 const stubMode = fs.ModeSetuid | 0o755
@@ -13,12 +15,14 @@ const stubMode = fs.ModeSetuid | 0o755
 const maxStub = 512
 
 // Stub returns a static ELF program that does nothing but
-// execve(program, argv, envp), and exits with status 126 if that fails. It is
+// execve(program, argv, envp), and exits with status 126 if that fails. Variables
+// that the Go runtime could obey have payload.SudoVeil in their names then. It is
 // installed setuid root, so that the payload itself, which is shared and may be
 // mounted nosuid, holds no setuid file. arch is amd64 or arm64.
 //
-// Why a setuid file of this kind is safe: it reads no file, no environment, and
-// no memory but the three pointers on its initial stack; it has no loader, no
+// Why a setuid file of this kind is safe: it reads no file, and
+// no memory but the pointers on its initial stack and the first two letters of
+// each variable; it has no loader, no
 // writable and no executable data, and one fixed path. Whether the caller may
 // become root is decided by program alone, from the real user ID, which the
 // stub leaves as it is. The kernel computes AT_SECURE for the second execve from
@@ -37,6 +41,16 @@ func Stub(arch, program string) ([]byte, error) {
 			0x48, 0x8b, 0x04, 0x24, //                   mov  (%rsp), %rax          argc
 			0x48, 0x8d, 0x74, 0x24, 0x08, //             lea  8(%rsp), %rsi         argv
 			0x48, 0x8d, 0x54, 0xc4, 0x10, //             lea  16(%rsp,%rax,8), %rdx envp, after argv's NULL
+			0x48, 0x89, 0xd1, //                         mov  %rdx, %rcx
+			0x48, 0x8b, 0x39, //                   next: mov  (%rcx), %rdi
+			0x48, 0x83, 0xc1, 0x08, //                   add  $8, %rcx
+			0x48, 0x85, 0xff, //                         test %rdi, %rdi
+			0x74, 0x0c, //                               jz   start
+			0x66, 0x81, 0x3f, 'G', 'O', //               cmpw "GO", (%rdi)
+			0x75, 0xed, //                               jne  next
+			0xc6, 0x07, payload.SudoVeil, //             movb veil, (%rdi)
+			0xeb, 0xe8, //                               jmp  next
+			//                                    start:
 			0x48, 0x8d, 0x3d, 0x13, 0x00, 0x00, 0x00, // lea  path(%rip), %rdi
 			0xb8, 59, 0x00, 0x00, 0x00, //               mov  $SYS_execve, %eax
 			0x0f, 0x05, //                               syscall
@@ -47,16 +61,26 @@ func Stub(arch, program string) ([]byte, error) {
 	case "arm64":
 		machine = 183 // EM_AARCH64
 		for _, instruction := range []uint32{
-			0xf94003e3, // ldr  x3, [sp]          argc
-			0x910023e1, // add  x1, sp, #8        argv
-			0x8b030c22, // add  x2, x1, x3, lsl #3
-			0x91002042, // add  x2, x2, #8        envp, after argv's NULL
-			0x100000c0, // adr  x0, path
-			0xd2801ba8, // mov  x8, #SYS_execve   221
-			0xd4000001, // svc  #0
-			0xd2800fc0, // mov  x0, #126
-			0xd2800ba8, // mov  x8, #SYS_exit     93
-			0xd4000001, // svc  #0
+			0xf94003e3,                       // ldr  x3, [sp]          argc
+			0x910023e1,                       // add  x1, sp, #8        argv
+			0x8b030c22,                       // add  x2, x1, x3, lsl #3
+			0x91002042,                       // add  x2, x2, #8        envp, after argv's NULL
+			0xaa0203e4,                       // mov  x4, x2
+			0xf8408480,                       // next: ldr x0, [x4], #8
+			0xb4000100,                       // cbz  x0, start
+			0x79400005,                       // ldrh w5, [x0]
+			0x5289e8e6,                       // mov  w6, "GO"
+			0x6b0600bf,                       // cmp  w5, w6
+			0x54ffff61,                       // b.ne next
+			0x52800006 | payload.SudoVeil<<5, // mov  w6, veil
+			0x39000006,                       // strb w6, [x0]
+			0x17fffff8,                       // b    next
+			0x100000c0,                       // start: adr x0, path
+			0xd2801ba8,                       // mov  x8, #SYS_execve   221
+			0xd4000001,                       // svc  #0
+			0xd2800fc0,                       // mov  x0, #126
+			0xd2800ba8,                       // mov  x8, #SYS_exit     93
+			0xd4000001,                       // svc  #0
 		} { // path:
 			code = binary.LittleEndian.AppendUint32(code, instruction)
 		}

@@ -87,11 +87,12 @@ func TestStub(t *testing.T) {
 	check(t, err)
 	cmd := exec.Command(installStub(t, "amd64", self), "-n", "id", "")
 	cmd.Args[0] = "sudo"
-	cmd.Env = []string{"A=b", asStubTarget}
+	cmd.Env = []string{"A=b", "G", "GODEBUG=inittrace=1", "GO=", asStubTarget, "AGO=1"}
 	want := process{
 		UID: 4711, EUID: 0, Secure: true,
 		Args: []string{"sudo", "-n", "id", ""},
-		Env:  append(cmd.Env, "GOTRACEBACK=none"), // by the Go runtime in secure mode
+		// The last one is the Go runtime's in secure mode.
+		Env: []string{"A=b", "G", "\x01ODEBUG=inittrace=1", "\x01O=", asStubTarget, "AGO=1", "GOTRACEBACK=none"},
 	}
 	if diff := cmp.Diff(want, run(t, cmd)); diff != "" {
 		t.Error(diff)
@@ -123,8 +124,8 @@ func TestStubArm64(t *testing.T) {
 	check(t, os.WriteFile(folder+"/target", program, 0o755))
 
 	cmd := exec.Command(emulator, "-0", "sudo", installStub(t, "arm64", folder+"/target"), "-n", "id", "")
-	cmd.Env = []string{"A=b", asStubTarget}
-	want := process{UID: 4711, EUID: 4711, Args: []string{"sudo", "-n", "id", ""}, Env: cmd.Env}
+	cmd.Env = []string{"A=b", "GODEBUG=x=1", asStubTarget}
+	want := process{UID: 4711, EUID: 4711, Args: []string{"sudo", "-n", "id", ""}, Env: []string{"\x01ODEBUG=x=1", "A=b", asStubTarget}}
 	got := run(t, cmd)
 	slices.Sort(got.Env) // the emulator turns it round
 	if diff := cmp.Diff(want, got); diff != "" {
