@@ -72,7 +72,7 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, "Further name of the image")
 	f.StringVar(&o.extraDeps, "extra-deps", "", "Shell command that is run as root on top of the image")
 	f.StringVar(&o.user, "user", "", "Account of the agent, NAME[:UID] (default openhands:1000)")
-	f.BoolVar(&o.noSudo, "no-sudo", false, "Do not let the account become root")
+	f.BoolVar(&o.noSudo, "no-sudo", false, "Do not let the account become root, nor run the server as root")
 	f.StringVar(&o.layerOrder, "layer-order", string(plan.OrderAuto), "Order of layers: auto, payload-first, base-first")
 	f.StringVar(&o.assemble, "assemble", string(plan.AssembleAuto), "auto puts layers together, never builds the Dockerfile form")
 	f.BoolVar(&o.exportLibraryPath, "export-library-path", false, "Set LD_LIBRARY_PATH to the payload's libraries; breaks programs of many bases")
