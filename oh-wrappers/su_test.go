@@ -99,6 +99,7 @@ func TestSu(t *testing.T) {
 // What is secret to the servers does not reach a session, nor the tmux that it
 // can ask.
 func TestSecretsStayWithServer(t *testing.T) {
+	t.Chdir("/") // a login changes it
 	root := newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/openhands/libexec/tmux"}`})
 	server := append(serverEnviron(), "SESSION_API_KEY=k", "OH_SESSION_API_KEYS_0=k", "OH_SESSION_API_KEYS_1=k", "OH_SECRET_KEY=k", "OTEL_HEADERS=k")
 	for _, line := range []string{"su openhands -", "su - openhands", "su -m openhands", "tmux -V"} {
@@ -114,6 +115,17 @@ func TestSecretsStayWithServer(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The server itself has its children go without the same variables.
+func TestSecretsOfStart(t *testing.T) {
+	program, err := os.ReadFile("../templates/components/core/start.py")
+	must(t, err)
+	_, list, _ := strings.Cut(string(program), `SECRETS = """`)
+	list, _, _ = strings.Cut(list, `"""`)
+	if got := strings.Fields(list); !slices.Equal(got, secrets) {
+		t.Errorf("start.py has %q, want %q", got, secrets)
 	}
 }
 

@@ -7,7 +7,8 @@ Does what python -m MODULE does, in less time and with the server's secrets:
 - rfc3987_syntax, which compiles forty grammars when it is imported, is
   imported when an address is first checked with it.
 - Other processes of its user can read neither its memory nor the environment
-  that it was started with, in which the server's key is.
+  that it was started with, in which the server's key is, and what it starts
+  does not inherit the key.
 - With --fork-server, what multiprocessing would spawn is forked from a copy of
   this process that was made after the imports. It shares their memory and does
   not carry them out again.
@@ -58,8 +59,25 @@ def run_imports(module):
         gc.enable()
 
 
+# As in oh-wrappers/secrets.go.
+SECRETS = """
+    SESSION_API_KEY OH_SESSION_API_KEYS_* OH_SECRET_KEY OH_PREVIOUS_SECRET_KEYS*
+    LMNR_PROJECT_API_KEY OTEL_HEADERS OTEL_EXPORTER_OTLP_HEADERS OTEL_EXPORTER_OTLP_TRACES_HEADERS
+""".split()
+
+
+def secret(name):
+    return any(name.startswith(s[:-1]) if s.endswith("*") else name == s for s in SECRETS)
+
+
 def hide():
-    """Keeps other processes of the user from this one's files in /proc, and from tracing it."""
+    """Keeps other processes of the user from this one's files in /proc, and from tracing it.
+
+    Its children do not inherit the secrets. It keeps them itself: os.environ is
+    a copy.
+    """
+    for name in filter(secret, os.environ):
+        os.unsetenv(name)
     PR_SET_DUMPABLE = 4
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
@@ -85,6 +103,8 @@ def start_fork_server():
         if pid == 0:
             try:
                 os.close(alive)
+                for name in list(filter(secret, os.environ)):
+                    del os.environ[name]  # what it forks hands its environment on
                 forkserver.main(listener.fileno(), ended, [])
             except SystemExit:
                 os._exit(0)
