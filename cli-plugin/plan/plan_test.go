@@ -163,6 +163,18 @@ func TestSetupLabelCoversTheRuntime(t *testing.T) {
 	}
 }
 
+// The servers know by a variable that they are not to be root's.
+func TestImageWithoutSudoSaysSo(t *testing.T) {
+	for _, without := range []bool{true, false} {
+		o := options()
+		o.NoSudo = without
+		r := mustPlan(t, o, inputs()).Runtimes[0]
+		if got := strings.Contains(r.Dockerfile, payload.NoSudoVariable+"="); got != without {
+			t.Errorf("without sudo %v: the variable is in the Dockerfile: %v", without, got)
+		}
+	}
+}
+
 // The golden file leaves out the texts that the templates' own tests look at
 // and the hashes that follow them.
 func TestPlanGolden(t *testing.T) {
