@@ -55,7 +55,8 @@ func (p process) config(labels map[string]string) *container.Config {
 }
 
 // containerName is the start of the name of every container that a command
-// makes for itself, before the ID of its lease.
+// makes for itself, before the ID of its lease. A container has the labels of
+// its image as well, so that the label alone does not tell who made it.
 const containerName = "docker-openhands-"
 
 // create makes a container under a lease of its own, which the container's

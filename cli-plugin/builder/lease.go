@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,14 +157,25 @@ func (e *Engine) sweepStrays(ctx context.Context, before time.Time) error {
 	return e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
 }
 
-// removeContainers removes containers, unless chosen says no.
+// leaseID is what newLease gives.
+var leaseID = regexp.MustCompile(`^[a-z2-7]{26}$`)
+
+// underLease reports whether create made the container.
+func underLease(c container.Summary) bool {
+	id := c.Labels[leaseLabel]
+	return leaseID.MatchString(id) && slices.ContainsFunc(c.Names, func(name string) bool {
+		return strings.HasPrefix(name, "/"+containerName+id)
+	})
+}
+
+// removeContainers removes containers under leases, unless chosen says no.
 func (e *Engine) removeContainers(ctx context.Context, which client.Filters, chosen func(container.Summary) bool) error {
 	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
 	for _, c := range containers.Items {
-		if chosen != nil && !chosen(c) {
+		if !underLease(c) || chosen != nil && !chosen(c) {
 			continue
 		}
 		_, err := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListO
 	}
 	for lease, id := range f.containers {
 		if o.Filters["label"][leaseLabel+"="+lease] {
-			result.Items = append(result.Items, container.Summary{ID: id})
+			result.Items = append(result.Items, leasedContainer(id, lease, 0))
 		}
 	}
 	return result, f.fail
@@ -69,6 +70,11 @@ func (f *fakeLeftovers) ImageInspect(_ context.Context, ref string, _ ...client.
 		result.RepoTags = []string{"name:1"}
 	}
 	return result, nil
+}
+
+// leasedContainer is a container as create makes them.
+func leasedContainer(id, lease string, created int64) container.Summary {
+	return container.Summary{ID: id, Names: []string{"/" + containerName + lease}, Labels: map[string]string{leaseLabel: lease}, Created: created}
 }
 
 // leave makes a lease over one of each thing. Killed means that its process is
@@ -124,7 +130,17 @@ func TestSweep(t *testing.T) {
 		t.Error("it does not tell that the engine failed")
 	}
 	f.fail = nil
-	f.strays = []container.Summary{{ID: "young", Created: time.Now().Unix()}, {ID: "stray", Created: time.Now().Add(-time.Hour).Unix()}}
+	earlier := time.Now().Add(-time.Hour).Unix()
+	f.strays = []container.Summary{
+		leasedContainer("young", strings.Repeat("a", 26), time.Now().Unix()),
+		leasedContainer("stray", strings.Repeat("b", 26), earlier),
+		// Labels that the user's own containers have of their image.
+		{ID: "of an image with the label", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: "anything"}, Created: earlier},
+		{ID: "with a lease's ID", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: alive.id}, Created: earlier},
+		{ID: "with the name, no ID", Names: []string{"/" + containerName}, Labels: map[string]string{leaseLabel: ""}, Created: earlier},
+		{ID: "with another's name", Names: []string{"/" + containerName + alive.id}, Labels: map[string]string{leaseLabel: killed.id}, Created: earlier},
+		{ID: "linked to", Names: []string{"/mine/" + containerName + alive.id}, Labels: map[string]string{leaseLabel: alive.id}, Created: earlier},
+	}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Error(err)
 	}
