@@ -23,7 +23,7 @@ func TestAgentServer(t *testing.T) {
 	want := append(environ(nil), given...)
 	want.set("PATH", "/openhands/libexec/agent-server/bin:"+payload.Path("/usr/bin"))
 	for name, value := range map[string]string{
-		"LC_ALL": "C.UTF-8", "PLAYWRIGHT_BROWSERS_PATH": payload.Browsers, "VISUAL": "code", "OH_ACP_SKILL_SOURCING": "openhands_managed",
+		"LANG": "C.UTF-8", "PLAYWRIGHT_BROWSERS_PATH": payload.Browsers, "VISUAL": "code", "OH_ACP_SKILL_SOURCING": "openhands_managed",
 		"LITELLM_LOCAL_MODEL_COST_MAP": "True", "BROWSER_USE_DISABLE_EXTENSIONS": "true", "ANONYMIZED_TELEMETRY": "false",
 	} {
 		want.set(name, value)

@@ -77,7 +77,7 @@ func (e environ) only(patterns ...string) environ {
 // parked is the prefix of the names under which the server's environment
 // keeps what the user's own variables were; nobody else's begin like that. An
 // empty value stands for one that was not set.
-const parked = "_OPENHANDS_PARKED_"
+const parked = payload.Parked
 
 // replace sets a variable for the server and parks the user's value of it; an
 // empty value removes it.

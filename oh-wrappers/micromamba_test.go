@@ -244,7 +244,14 @@ func TestDefaultCommand(t *testing.T) {
 		}
 	}
 	// Kubernetes sets OH_PORT for a service of the name oh.
-	for _, env := range []environ{{"OH_PORT=tcp://10.0.0.1:80"}, {"port=70000"}} {
+	for want, env := range map[string]environ{"8000": {"OH_PORT=tcp://10.0.0.1:80"}, "31234": {"OH_PORT=udp://[fd00::1]:53", "port=31234"}} {
+		o, err := inside(t, serverRoot(t), 0, env, "", name, name)
+		must(t, err)
+		if !slices.Contains(o.Args, want) || !strings.Contains(o.Messages, env[0]) {
+			t.Errorf("%q: started as %q, and said %q", env, o.Args, o.Messages)
+		}
+	}
+	for _, env := range []environ{{"OH_PORT=http"}, {"port=70000"}, {"OH_PORT=://"}} {
 		o, err := inside(t, serverRoot(t), 0, env, "", name, name)
 		if exitCode(err) != 2 || !strings.Contains(o.Messages, env[0]) {
 			t.Errorf("%q: %v, %q", env, err, o.Messages)

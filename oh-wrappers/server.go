@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +34,9 @@ const editorSettings = payload.Workspace + "/.vscode"
 //	oh-action-execution-server [PORT] [OPTION...]
 //
 // The port is that of the variables OH_PORT or port unless it is given, then
-// 8000. Options follow the defaults, so that the last one counts. Run as root
-// the server gives its sessions to the user that the image was made for, whom
+// 8000; addresses of services that Kubernetes puts into OH_PORT do not count.
+// Options follow the defaults, so that the last one counts. Run as root the
+// server gives its sessions to the user that the image was made for, whom
 // oh-init names; otherwise to the user that it runs as.
 func (c *call) actionExecutionServer() error {
 	port, options := "", c.args
@@ -42,10 +44,14 @@ func (c *call) actionExecutionServer() error {
 		port, options = options[0], options[1:]
 	}
 	for _, variable := range []string{"OH_PORT", "port"} {
-		if value := c.env.get(variable); port == "" && value != "" {
-			if port = value; !isPort(port) {
-				return usage("%s=%s is not a number below 65536; unset the variable, or give the port as first argument", variable, value)
-			}
+		switch value := c.env.get(variable); {
+		case port != "" || value == "":
+		case serviceAddress.MatchString(value):
+			fmt.Fprintf(c.stderr, "%s: %s=%s is passed over: it is the address of a service of the cluster\n", c.name, variable, value)
+		case !isPort(value):
+			return usage("%s=%s is not a number below 65536; unset the variable, or give the port as first argument", variable, value)
+		default:
+			port = value
 		}
 	}
 	port = cmp.Or(port, "8000")
@@ -71,6 +77,10 @@ func (c *call) actionExecutionServer() error {
 		"--username", name, "--user-id", strconv.Itoa(id),
 	}, options))
 }
+
+// serviceAddress is what Kubernetes sets NAME_PORT to in every container beside
+// a service of that name.
+var serviceAddress = regexp.MustCompile(`^(tcp|udp|sctp)://.`)
 
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)

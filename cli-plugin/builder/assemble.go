@@ -89,7 +89,7 @@ func (t attempt) run(ctx context.Context) (string, error) {
 		err = loadErr
 	}
 	if err = cmp.Or(err, loadErr); err == nil {
-		err = t.verify(ctx, id, stack)
+		err = t.engine.holds(ctx, id, stack)
 	}
 	if err != nil && id != "" {
 		err = errors.Join(err, t.engine.removeNameless(ctx, id))
@@ -99,10 +99,10 @@ func (t attempt) run(ctx context.Context) (string, error) {
 
 var errLoadEnded = errors.New("the engine stopped reading the archive")
 
-// verify checks that the engine holds the image with all of its layers:
+// holds checks that the engine holds the image with all of its layers:
 // containerd's store accepts a manifest whose blobs it does not have.
-func (t attempt) verify(ctx context.Context, id string, stack []digest.Digest) error {
-	image, err := t.engine.inspect(ctx, id)
+func (e *Engine) holds(ctx context.Context, id string, stack []digest.Digest) error {
+	image, err := e.inspect(ctx, id)
 	if err != nil {
 		return err
 	}

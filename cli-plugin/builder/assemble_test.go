@@ -45,6 +45,7 @@ type fakeStore struct {
 	blobs      map[string][]byte // containerd: by path
 	loads      [][]string        // names of the files in each archive
 	announced  string            // the image that was to come last
+	named      []image.InspectResponse
 	last       string            // folder with the last archive's files
 }
 
@@ -348,6 +349,7 @@ func (s *fakeStore) ImageTag(_ context.Context, o client.ImageTagOptions) (clien
 		return client.ImageTagResult{}, cerrdefs.ErrNotFound
 	}
 	s.infos[o.Target] = info
+	s.named = append(s.named, info)
 	return client.ImageTagResult{}, nil
 }
 
@@ -445,9 +447,11 @@ func forBothStores(t *testing.T, test func(t *testing.T, s *fakeStore)) {
 func TestCompleteArchive(t *testing.T) {
 	forBothStores(t, func(t *testing.T, s *fakeStore) {
 		base := s.put(t, v1.ConfigFile{Config: v1.Config{
-			Env: []string{"A=1", "PATH=/x", "EDITOR=vi"}, Labels: map[string]string{"own": "yes"}, StopSignal: "SIGQUIT",
+			Env:    []string{"A=1", "PATH=/x", "EDITOR=vi", "SU_TO_USER=false", "LANG=ja_JP.UTF-8"},
+			Labels: map[string]string{"own": "yes", leaseLabel: "a"}, StopSignal: "SIGQUIT",
 			Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx"}, OnBuild: []string{"RUN false"},
-			ExposedPorts: map[string]struct{}{"80/tcp": {}},
+			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "curl"}}, Shell: []string{"/bin/ash", "-c"},
+			ExposedPorts: map[string]struct{}{"80/tcp": {}}, Volumes: map[string]struct{}{"/openhands": {}, "/data": {}},
 		}}, baseLayers...)
 		s.refuse = 1
 		a := s.assembly(t, base, plan.OrderAuto)
@@ -480,14 +484,20 @@ func TestCompleteArchive(t *testing.T) {
 			t.Errorf("%d history entries for %d layers", len(config.History), len(stack))
 		}
 		got := map[string]any{
-			"env": config.Config.Env[:3], "labels": config.Config.Labels, "stop": config.Config.StopSignal, "user": config.Config.User,
+			"env": config.Config.Env, "labels": config.Config.Labels, "stop": config.Config.StopSignal, "user": config.Config.User,
 			"entrypoint": config.Config.Entrypoint, "cmd": config.Config.Cmd, "onbuild": config.Config.OnBuild,
 			"ports": config.Config.ExposedPorts, "dir": config.Config.WorkingDir, "created": config.Created.Unix(),
+			"health": config.Config.Healthcheck, "shell": config.Config.Shell, "volumes": config.Config.Volumes,
 		}
 		want := map[string]any{
-			"env":    []string{"A=1", "PATH=/openhands/bin:/x:/openhands/fallback/bin", "EDITOR=code"},
+			"env": []string{
+				"A=1", "PATH=/openhands/bin:/x:/openhands/fallback/bin", "EDITOR=vi", "LANG=ja_JP.UTF-8", "POETRY_VIRTUALENVS_PATH=/openhands/poetry",
+				"MAMBA_ROOT_PREFIX=/openhands/micromamba", "PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright",
+				"OPENVSCODE_SERVER_ROOT=/openhands/.openvscode-server", "GIT_EDITOR=vi", "VISUAL=vi",
+			},
 			"labels": map[string]string{"own": "yes", payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelDepsDigest: a.deps.ID, payload.LabelBaseDigest: base.ID},
-			"stop":   "SIGQUIT", "user": "root",
+			"stop":   "SIGTERM", "user": "0",
+			"health": &v1.HealthConfig{Test: []string{"NONE"}}, "shell": []string{"/bin/ash", "-c"}, "volumes": map[string]struct{}{"/data": {}},
 			"entrypoint": []string{"/openhands/bin/oh-init", "--"}, "cmd": []string{"/openhands/bin/oh-action-execution-server"}, "onbuild": []string(nil),
 			"ports": map[string]struct{}{"80/tcp": {}, "8000/tcp": {}}, "dir": "/workspace", "created": int64(1700000000),
 		}

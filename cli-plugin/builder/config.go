@@ -1,9 +1,11 @@
 package builder
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -42,9 +44,8 @@ func (s stratum) layerHistory(created time.Time) []ocispec.History {
 }
 
 // runtimeConfig returns the configuration of a runtime image over the layers
-// of strata: that of the base with the payload's environment and entry point
-// laid over it. ONBUILD triggers are not taken along, as an image built FROM
-// the base would not have them either.
+// of strata: what it inherits of the base, with the payload's environment and
+// entry point laid over it.
 func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, created time.Time, labels map[string]string, strata []stratum) dockerspec.DockerOCIImage {
 	image := base
 	image.Created = &created
@@ -57,41 +58,53 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	}
 
 	config := &image.Config
+	*config, _ = inherited(r, base.Config)
 	config.User = r.Account()
-	config.Env = environ(base.Config.Env, r.Environ())
+	config.Env = environ(config.Env, r.Overrides())
 	config.WorkingDir = r.Server().WorkingDir
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
-	config.OnBuild = nil
+	config.StopSignal = stopSignal
+	config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{noHealthcheck}}
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)
 	if config.ExposedPorts == nil {
 		config.ExposedPorts = map[string]struct{}{}
 	}
 	config.ExposedPorts[strconv.Itoa(plan.Port)+"/tcp"] = struct{}{}
-	config.Labels = maps.Clone(config.Labels)
-	if config.Labels == nil {
-		config.Labels = map[string]string{}
-	}
 	maps.Copy(config.Labels, r.Labels)
 	maps.Copy(config.Labels, labels)
 	return image
 }
 
-// environ lays the payload's variables over the base's. A variable that the
-// base sets keeps its place.
-func environ(base []string, ours []payload.Var) []string {
+// environ lays the payload's variables over the base's. What the base sets
+// keeps its place and, but for PATH and the overrides, its value.
+func environ(base []string, overrides []payload.Var) []string {
 	env := slices.Clone(base)
-	set := func(name string, value func(old string) string) {
-		for i, variable := range env {
-			if len(variable) > len(name) && variable[:len(name)+1] == name+"=" {
-				env[i] = name + "=" + value(variable[len(name)+1:])
-				return
-			}
-		}
-		env = append(env, name+"="+value(""))
+	index := func(name string) int {
+		return slices.IndexFunc(env, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
 	}
-	set("PATH", payload.Path)
-	for _, v := range ours {
-		set(v.Name, func(string) string { return v.Value })
+	set := func(name, value string) {
+		if i := index(name); i >= 0 {
+			env[i] = name + "=" + value
+			return
+		}
+		env = append(env, name+"="+value)
+	}
+	get := func(name string) string {
+		if i := index(name); i >= 0 {
+			return env[i][len(name)+1:]
+		}
+		return ""
+	}
+	set("PATH", payload.Path(get("PATH")))
+	for _, v := range payload.Environ() {
+		value := get(v.Name)
+		for _, name := range payload.Instead(v.Name) {
+			value = cmp.Or(value, get(name))
+		}
+		set(v.Name, cmp.Or(value, v.Value))
+	}
+	for _, v := range overrides {
+		set(v.Name, v.Value)
 	}
 	return env
 }

@@ -1,13 +1,19 @@
 package builder
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
@@ -31,8 +37,70 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 		if base == nil {
 			return build(depsName, plan.Scratch)
 		}
-		return b.withName(ctx, base.ID, func(baseName string) (string, error) { return build(depsName, baseName) })
+		return b.inheritable(ctx, r, base, func(id string) (string, error) {
+			return b.withName(ctx, id, func(baseName string) (string, error) { return build(depsName, baseName) })
+		})
 	})
+}
+
+// inheritable lets use have the base without the settings that an image does
+// not take over of it: volumes, triggers, variables and labels no instruction
+// of a Dockerfile takes away. The engine has all of its layers.
+func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.InspectResponse, use func(id string) (string, error)) (_ string, err error) {
+	if base.Config == nil {
+		return use(base.ID)
+	}
+	kept, without := inherited(r, *base.Config)
+	if len(without) == 0 {
+		return use(base.ID)
+	}
+	lease := b.Engine.lease()
+	defer func() { err = errors.Join(err, lease.end()) }()
+	id, err := b.Engine.reconfigure(ctx, base, kept, lease.image)
+	var refused *refusedError
+	if errors.As(err, &refused) && !full(err) {
+		return "", problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has settings that no Dockerfile takes away: %s", r.Base, strings.Join(without, "; ")), err,
+			"Leave --assemble never out, or take a base without these settings")
+	}
+	if err != nil {
+		return "", fmt.Errorf("making %s without settings of its own: %w", r.Base, err)
+	}
+	defer func() { err = errors.Join(err, b.Engine.removeNameless(ctx, id)) }()
+	return use(id)
+}
+
+// reconfigure makes an image of another one's layers with the given
+// configuration, announced before the engine can have it. It has no name.
+func (e *Engine) reconfigure(ctx context.Context, from *image.InspectResponse, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
+	layers := stratum{diffIDs: diffIDs(from), origin: "layer of " + from.ID}
+	finish := writeDockerArchive
+	if e.containerd {
+		var err error
+		if layers.descriptors, err = e.descriptors(ctx, from.ID); err != nil {
+			return "", err
+		}
+		finish = writeLayout
+	}
+	for _, id := range layers.diffIDs {
+		layers.paths = append(layers.paths, id.Encoded()+"/layer.tar") // never opened
+	}
+	made := composition{strata: []stratum{layers}}
+	made.config.OS, made.config.Architecture = from.Os, from.Architecture
+	made.config.Config = config
+	made.config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: layers.diffIDs}
+	made.config.History = layers.layerHistory(created(from))
+	var archive bytes.Buffer
+	id, err := finish(tar.NewWriter(&archive), made, announce)
+	if err == nil {
+		err = e.load(ctx, &archive)
+	}
+	if err == nil {
+		err = e.holds(ctx, id.String(), layers.diffIDs)
+	}
+	if err != nil && id != "" {
+		err = errors.Join(err, e.removeNameless(ctx, id.String()))
+	}
+	return id.String(), err
 }
 
 // extraDeps runs the user's command on top of the image id, with the base's
@@ -43,7 +111,7 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 		return "", err
 	}
 	return b.withName(ctx, id, func(name string) (string, error) {
-		return b.bakeRuntime(ctx, "FROM "+name+"\n"+r.ExtraDepsStep(), secrets, r.References())
+		return b.bakeRuntime(ctx, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets, r.References())
 	})
 }
 

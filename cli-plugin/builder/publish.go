@@ -258,6 +258,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 	if reused, err := p.published(ctx, inputs{r, deps.info, baseInfo}, &result); reused || err != nil {
 		return result, err
 	}
+	p.tellWithout(r, baseInfo)
 	layers, err := p.layers(ctx, deps, true)
 	if err != nil {
 		return result, err

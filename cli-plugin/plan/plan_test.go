@@ -301,8 +301,39 @@ func TestExtraDepsStep(t *testing.T) {
 	}
 	o := options()
 	o.ExtraDeps = command
-	if text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile; !strings.HasSuffix(text, "\n"+step) {
-		t.Errorf("the Dockerfile form does not end in the step:\n%s", text)
+	if text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile; !strings.HasSuffix(text, "\n"+step+LastStep+"\n") {
+		t.Errorf("the Dockerfile form does not end in the step and the last one:\n%s", text)
+	}
+}
+
+// The Dockerfile form is the same for every base, and comes to what the base
+// has chosen.
+func TestDockerfileKeepsTheBasesChoices(t *testing.T) {
+	o := options()
+	o.ExportLibraryPath = true
+	text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile
+	for _, line := range []string{
+		`ENV PLAYWRIGHT_BROWSERS_PATH="${PLAYWRIGHT_BROWSERS_PATH:-/openhands/browser/ms-playwright}"`,
+		`ENV LANG="${LANG:-C.UTF-8}"`,
+		`ENV GIT_EDITOR="${GIT_EDITOR:-${VISUAL:-${EDITOR:-code --wait}}}"`,
+		`ENV VISUAL="${VISUAL:-${EDITOR:-code}}"`,
+		`ENV EDITOR="${EDITOR:-code}"`,
+		`ENV LD_LIBRARY_PATH="/openhands/lib"`,
+		`STOPSIGNAL SIGTERM`,
+		`HEALTHCHECK NONE`,
+		`USER 0`,
+	} {
+		if strings.Count(text, "\n"+line+"\n") != 1 {
+			t.Errorf("%s is not once in\n%s", line, text)
+		}
+	}
+	if strings.Contains(text, "LC_ALL") {
+		t.Error("LC_ALL counts more than LANG of the base")
+	}
+	for i, name := range []string{"GIT_EDITOR", "VISUAL", "EDITOR"} { // each is read before it is set
+		if at := strings.Index(text, "ENV "+name+"="); i > 0 && at < strings.Index(text, "ENV GIT_EDITOR=") {
+			t.Errorf("%s is set before GIT_EDITOR", name)
+		}
 	}
 }
 
@@ -323,7 +354,7 @@ func TestAgentServerImage(t *testing.T) {
 			t.Errorf("%q is not in\n%s", line, r.Dockerfile)
 		}
 	}
-	if !strings.HasSuffix(r.Dockerfile, "\nUSER openhands\n") {
+	if !strings.HasSuffix(r.Dockerfile, "\nUSER openhands\n"+LastStep+"\n") {
 		t.Errorf("after extra dependencies the user is another one:\n%s", r.Dockerfile)
 	}
 	o.User = ":2000"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -43,25 +44,34 @@ func (r Runtime) Cmd() []string {
 	return []string{}
 }
 
+// rootID is root by number: an engine looks a name up in the image, and what
+// it finds there need not be a file that it can read.
+const rootID = "0"
+
 // Account is whom the image starts as.
 func (r Runtime) Account() string {
 	if r.Server().OwnArguments {
 		return r.User
 	}
-	return "root"
+	return rootID
 }
 
-// Environ returns what the image sets beside PATH, in a fixed order.
-func (r Runtime) Environ() []payload.Var {
-	environ := payload.Environ()
+// Overrides returns the variables that the image sets whatever its base says,
+// beside PATH.
+func (r Runtime) Overrides() (vars []payload.Var) {
 	if !r.Sudo {
-		environ = append(environ, payload.Var{Name: payload.NoSudoVariable, Value: "true"})
+		vars = append(vars, payload.Var{Name: payload.NoSudoVariable, Value: "true"})
 	}
 	if r.ExportLibraryPath {
-		environ = append(environ, payload.Var{Name: "LD_LIBRARY_PATH", Value: payload.Lib})
+		vars = append(vars, payload.Var{Name: "LD_LIBRARY_PATH", Value: payload.Lib})
 	}
-	return environ
+	return vars
 }
+
+// LastStep is the instruction that the Dockerfile of a runtime image ends
+// with. It is the newest entry of the image's history until somebody builds on
+// it.
+const LastStep = "LABEL " + payload.LabelKind + "=" + payload.KindRuntime
 
 // RenderDockerfile returns the Dockerfile form of stage 2, which copies the
 // payload out of the image deps over the image base and sets labels beside
@@ -69,12 +79,27 @@ func (r Runtime) Environ() []payload.Var {
 func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (string, error) {
 	all := maps.Clone(r.Labels)
 	maps.Copy(all, labels)
-	env := append([]payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}, r.Environ()...)
+	delete(all, payload.LabelKind) // see LastStep
+	env := []payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}
+	for _, v := range payload.Environ() {
+		env = append(env, payload.Var{Name: v.Name, Value: unlessSet(v)})
+	}
+	env = append(env, r.Overrides()...)
 	text, err := templates.Runtime{
 		DepsImage: deps, Base: base, SetupArgs: r.setupArgs(), Env: env,
 		Account: r.Account(), WorkingDir: r.Server().WorkingDir, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
 	}.Dockerfile()
-	return text + r.ExtraDepsStep(), err
+	return text + r.ExtraDepsStep() + LastStep + "\n", err
+}
+
+// unlessSet is the value of a variable as a Dockerfile says it whose base may
+// have made the choice.
+func unlessSet(v payload.Var) string {
+	value := v.Value
+	for _, name := range slices.Backward(append([]string{v.Name}, payload.Instead(v.Name)...)) {
+		value = "${" + name + ":-" + value + "}"
+	}
+	return value
 }
 
 // CertificatesSecret is the ID of the build secret with the host's root
@@ -101,10 +126,10 @@ func (r Runtime) ExtraDepsStep() string {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode([]string{"/bin/sh", "-c", script}) // strings always encode
 	back := ""
-	if r.Account() != "root" {
+	if r.Account() != rootID {
 		back = "USER " + r.Account() + "\n"
 	}
-	return "USER root\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String() + back
+	return "USER " + rootID + "\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String() + back
 }
 
 // setupArgs are the flags of oh-init setup.

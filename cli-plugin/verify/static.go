@@ -160,7 +160,7 @@ func checkEnvironment(f Facts) (string, []Finding) {
 	if !f.isRuntime() {
 		return "none is wanted of a deps image", nil
 	}
-	const cure = "do not set it in steps after the build; PATH can be extended, as PATH=/more:$PATH"
+	const cure = "do not empty it in steps after the build; PATH can be extended, as PATH=/more:$PATH"
 	env := map[string]string{}
 	for _, variable := range f.Env {
 		name, value, _ := strings.Cut(variable, "=")
@@ -173,16 +173,16 @@ func checkEnvironment(f Facts) (string, []Finding) {
 			wrong = append(wrong, failed(cure, "PATH is %q, without %s", env["PATH"], dir))
 		}
 	}
-	for _, v := range payload.Environ() {
-		if env[v.Name] != v.Value {
-			wrong = append(wrong, failed(cure, "%s is %q, not %q", v.Name, env[v.Name], v.Value))
+	for _, v := range payload.Environ() { // what the base has set is its own
+		if env[v.Name] == "" {
+			wrong = append(wrong, failed(cure, "%s is not set; without a base's own value it is %q", v.Name, v.Value))
 		}
 	}
 	if slices.Contains(strings.Split(env["LD_LIBRARY_PATH"], ":"), payload.Lib) {
 		wrong = append(wrong, Finding{Status: Warning, Detail: "LD_LIBRARY_PATH leads the base's own programs to the payload's C library, with which many cannot start",
 			Cure: "build without --export-library-path"})
 	}
-	return fmt.Sprintf("PATH has the payload, and %d variables are as OpenHands expects", len(payload.Environ())), wrong
+	return fmt.Sprintf("PATH has the payload, and the %d variables that OpenHands expects are set", len(payload.Environ())), wrong
 }
 
 func checkStart(f Facts) (string, []Finding) {

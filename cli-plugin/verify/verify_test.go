@@ -77,7 +77,12 @@ func TestStatic(t *testing.T) {
 		{"path", func(f *Facts) { f.Paths[payload.Browsers] = false }, "paths", Failed, payload.Browsers},
 		{"PATH", func(f *Facts) { f.Env[0] = "PATH=/bin" }, "environment", Failed, `PATH is "/bin"`},
 		{"PATH without fallback", func(f *Facts) { f.Env[0] = "PATH=/bin:" + payload.Bin }, "environment", Failed, "without " + payload.FallbackBin},
-		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", Failed, "GIT_EDITOR"},
+		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", Failed, "EDITOR"},
+		{"empty variable", func(f *Facts) { f.Env = append(f.Env, "LANG=") }, "environment", Failed, "LANG"},
+		{"variables of the base", func(f *Facts) {
+			f.Env = append(f.Env, "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "MAMBA_ROOT_PREFIX=/opt/conda", "LANG=ja_JP.UTF-8", "EDITOR=vim")
+		}, "", "", ""},
+		{"variables of images with LC_ALL", func(f *Facts) { f.Env = append(f.Env, "LC_ALL=C.UTF-8") }, "", "", ""},
 		{"library path", func(f *Facts) { f.Env = append(f.Env, "LD_LIBRARY_PATH=/x:"+payload.Lib) }, "environment", Warning, "LD_LIBRARY_PATH"},
 		{"entry point", func(f *Facts) { f.Entrypoint = nil }, "start", Failed, "the entry point"},
 		{"working directory", func(f *Facts) { f.WorkingDir = "/" }, "start", Failed, "the working directory"},

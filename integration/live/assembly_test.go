@@ -66,7 +66,7 @@ func config(t *testing.T, image string) string {
 		t.Fatal(err)
 	}
 	kept := map[string]any{}
-	for _, name := range []string{"Env", "Cmd", "Entrypoint", "WorkingDir", "User", "ExposedPorts", "Volumes", "StopSignal", "Shell"} {
+	for _, name := range []string{"Env", "Cmd", "Entrypoint", "WorkingDir", "User", "ExposedPorts", "Volumes", "StopSignal", "Healthcheck", "OnBuild", "Shell"} {
 		kept[name] = config[name]
 	}
 	labels, _ := config["Labels"].(map[string]any)

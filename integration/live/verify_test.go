@@ -39,7 +39,7 @@ var faulty = []struct{ step, check, detail string }{
 	{"RUN chmod 600 /openhands/share/components/core.json", "modes", "/openhands/share/components/core.json: -rw------- "},
 	{"RUN chmod 4755 /openhands/libexec/launchers/oh-tmux.json", "modes", "/openhands/libexec/launchers/oh-tmux.json: urwxr-xr-x "},
 	{"RUN chown 1000:1000 /openhands/share/components/tmux.json", "ownership", "/openhands/share/components/tmux.json: belongs to 1000:1000"},
-	{"ENV EDITOR=vi", "environment", `EDITOR is "vi", not "code"`},
+	{"ENV EDITOR=", "environment", "EDITOR is not set"},
 	{"ENV PATH=/bin:/usr/bin", "environment", `PATH is "/bin:/usr/bin"`},
 	{"ENTRYPOINT []", "start", "the entry point is []"},
 	{"WORKDIR /tmp", "start", `the working directory is "/tmp"`},

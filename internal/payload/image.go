@@ -2,6 +2,9 @@ package payload
 
 import "strings"
 
+// LabelPrefix begins the labels of this project.
+const LabelPrefix = "dev.openhands."
+
 // Labels of the images. The deps image carries those of the payload, a
 // runtime image all of them.
 const (
@@ -45,17 +48,42 @@ func Path(base string) string {
 	return strings.Join(append(kept, FallbackBin), ":")
 }
 
-// Environ returns what a runtime image sets beside PATH, in a fixed order.
+// Environ returns what a runtime image sets beside PATH where its base does
+// not, in a fixed order. The servers have these values in any case.
 func Environ() []Var {
 	return []Var{
 		{"POETRY_VIRTUALENVS_PATH", Poetry},
 		{"MAMBA_ROOT_PREFIX", MicromambaRoot},
 		{"PLAYWRIGHT_BROWSERS_PATH", Browsers},
 		{"OPENVSCODE_SERVER_ROOT", VSCodeServer},
-		{"LANG", "C.UTF-8"},
-		{"LC_ALL", "C.UTF-8"},
-		{"EDITOR", "code"},
-		{"VISUAL", "code"},
+		{"LANG", "C.UTF-8"}, // not LC_ALL, which counts more than any choice of the base
 		{"GIT_EDITOR", "code --wait"},
+		{"VISUAL", "code"},
+		{"EDITOR", "code"},
 	}
+}
+
+// Instead returns the variables that programs ask next where the variable name
+// of Environ is not set, the first one first. What a base sets of them is its
+// choice for name, too.
+func Instead(name string) []string {
+	switch name {
+	case "GIT_EDITOR":
+		return []string{"VISUAL", "EDITOR"}
+	case "VISUAL":
+		return []string{"EDITOR"}
+	}
+	return nil
+}
+
+// Parked begins the names under which the servers keep the user's values of
+// variables that they have changed for themselves.
+const Parked = "_OPENHANDS_PARKED_"
+
+// ServerVariables returns the variables that decide how a server works: for
+// whom, where it listens, who may talk to it, whom it tells what. They are for
+// who starts a container, never for a base. A name that ends in * stands for
+// all that begin so.
+func ServerVariables() []string {
+	return []string{"OH_*", "OPENHANDS_*", Parked + "*", "port", UserVariable, "SANDBOX_GROUP_ID", "SESSION_API_KEY", "SU_TO_USER"}
 }

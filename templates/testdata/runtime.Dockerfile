@@ -7,19 +7,24 @@ FROM alpine:3.20
 USER 0:0
 COPY --from=deps /openhands /openhands
 RUN ["/openhands/bin/oh-init", "setup", "--user", "openhands:1000"]
+# But for PATH, what the base sets stays.
 ENV PATH="/openhands/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/openhands/fallback/bin"
 ENV POETRY_VIRTUALENVS_PATH="/openhands/poetry"
 ENV MAMBA_ROOT_PREFIX="/openhands/micromamba"
 ENV PLAYWRIGHT_BROWSERS_PATH="/openhands/browser/ms-playwright"
 ENV OPENVSCODE_SERVER_ROOT="/openhands/.openvscode-server"
 ENV LANG="C.UTF-8"
-ENV LC_ALL="C.UTF-8"
-ENV EDITOR="code"
-ENV VISUAL="code"
 ENV GIT_EDITOR="code --wait"
+ENV VISUAL="code"
+ENV EDITOR="code"
 USER root
 WORKDIR /workspace
 EXPOSE 8000
+# Those of the base are for its own main process. Other settings of a base that
+# would do harm here, such as VOLUME /openhands, no instruction takes away:
+# docker openhands builds this file from an image without them.
+STOPSIGNAL SIGTERM
+HEALTHCHECK NONE
 ENTRYPOINT ["/openhands/bin/oh-init","--"]
 CMD ["/openhands/bin/oh-action-execution-server"]
 LABEL dev.openhands.kind="runtime"

@@ -1,0 +1,103 @@
+package builder
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/util/progress/progressui"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/image"
+)
+
+// dockerfileForm has buildx build over base, and returns the images that were
+// given to it: the payload and the base.
+func dockerfileForm(t *testing.T, s *fakeStore, base *image.InspectResponse) (named []image.InspectResponse, log string, err error) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	deps := s.put(t, v1.ConfigFile{}, depsLayers...)
+	s.infos["out:1"] = image.InspectResponse{ID: "sha256:built"}
+	var said strings.Builder
+	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: newStandIn(t, "")}
+	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
+	_, err = b.make(t.Context(), r, deps, base, nil)
+	return s.named, said.String(), err
+}
+
+// No instruction of a Dockerfile takes away volumes, triggers, labels and
+// variables, so the base that it starts from is without them.
+func TestDockerfileFormsBase(t *testing.T) {
+	forBothStores(t, func(t *testing.T, s *fakeStore) {
+		base := s.put(t, v1.ConfigFile{}, baseLayers...)
+		base.Config.Volumes = map[string]struct{}{"/data": {}, "/openhands": {}}
+		base.Config.Env = []string{"A=b", "SU_TO_USER=false"}
+		base.Config.OnBuild, base.Config.StopSignal = []string{"RUN false"}, "SIGQUIT"
+		base.Config.Labels, base.Config.Cmd = map[string]string{"own": "yes", leaseLabel: "a"}, []string{"sh"}
+		named, log, err := dockerfileForm(t, s, base)
+		if err != nil || len(named) != 2 {
+			t.Fatalf("%d images are named: %v", len(named), err)
+		}
+		want := dockerspec.DockerOCIImageConfig{}
+		want.Volumes, want.Env, want.Labels, want.Cmd = map[string]struct{}{"/data": {}}, []string{"A=b"}, map[string]string{"own": "yes"}, []string{"sh"}
+		if diff := cmp.Diff(&want, named[1].Config); diff != "" {
+			t.Error(diff)
+		}
+		if !slices.Equal(named[1].RootFS.Layers, base.RootFS.Layers) {
+			t.Errorf("it is of the layers %v, not %v", named[1].RootFS.Layers, base.RootFS.Layers)
+		}
+		if _, left := s.infos[named[1].ID]; left {
+			t.Error("it is left in the engine")
+		}
+		for _, told := range []string{"STOPSIGNAL SIGQUIT (", "ONBUILD RUN false (", "VOLUME /openhands (", "ENV SU_TO_USER (", "LABEL dev.openhands.lease ("} {
+			if strings.Count(log, "not taken over of the base base:1: "+told) != 1 {
+				t.Errorf("%q is not told once in\n%s", told, log)
+			}
+		}
+	})
+}
+
+func TestDockerfileFormOfPlainBase(t *testing.T) {
+	s := newFakeStore(t, false)
+	base := s.put(t, v1.ConfigFile{}, baseLayers...)
+	base.Config.Env = []string{"PATH=/bin"}
+	named, log, err := dockerfileForm(t, s, base)
+	if err != nil || len(named) != 2 || named[1].ID != base.ID || len(s.loads) > 0 || strings.Contains(log, "not taken over") {
+		t.Errorf("%+v, %d loads, %v\n%s", named, len(s.loads), err, log)
+	}
+}
+
+func TestDockerfileFormRefused(t *testing.T) {
+	s := newFakeStore(t, false)
+	base := s.put(t, v1.ConfigFile{}, baseLayers...)
+	base.Config.Volumes = map[string]struct{}{"/etc": {}}
+	s.refuse = 1
+	_, _, err := dockerfileForm(t, s, base)
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Summary, "VOLUME /etc") {
+		t.Errorf("got %v, want %s", err, problem.BaseConflict)
+	}
+}
+
+// What is built on the assembled image ends as its Dockerfile form does.
+func TestLastStep(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s, dir := newFakeStore(t, false), t.TempDir()
+	id := s.put(t, v1.ConfigFile{}, baseLayers...).ID
+	s.infos["out:1"] = image.InspectResponse{ID: "sha256:built"}
+	b := &Builder{Engine: s.engine(), Log: os.Stderr, Progress: progressui.QuietMode, CLI: newStandIn(t, "cp Dockerfile "+dir+"\n")}
+	if _, err := b.extraDeps(t.Context(), plan.Runtime{Image: "out:1", ExtraDeps: "true"}, id); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	if err != nil || !strings.HasSuffix(string(text), "\n"+plan.LastStep+"\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
