@@ -46,7 +46,7 @@ type fakeStore struct {
 	loads      [][]string        // names of the files in each archive
 	announced  string            // the image that was to come last
 	named      []image.InspectResponse
-	last       string            // folder with the last archive's files
+	last       string // folder with the last archive's files
 }
 
 func newFakeStore(t *testing.T, containerd bool) *fakeStore {

@@ -47,6 +47,10 @@ func (c composition) descriptors() []ocispec.Descriptor {
 	return all
 }
 
+// setUpStep is how the history of an assembled image names its uppermost layer,
+// before the name of the user.
+const setUpStep = "docker openhands: set up "
+
 // root is the payload's folder as an entry of the root directory.
 var root = strings.TrimPrefix(payload.Prefix, "/")
 
@@ -132,7 +136,7 @@ func (r recipe) compose(base *savedImage, w way, form Compression, deps func(bel
 	if err != nil {
 		return made, err
 	}
-	if err := add(data, "docker openhands: set up "+r.runtime.User); err != nil {
+	if err := add(data, setUpStep+r.runtime.User); err != nil {
 		return made, err
 	}
 	made.config = runtimeConfig(r.runtime, base.Config, r.arch, r.created, r.labels, made.strata)

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Stored is a payload or a runtime image that an engine has. Sizes are in
@@ -27,6 +29,7 @@ type Stored struct {
 	Variant    string    `json:"variant,omitempty"` // see payload.LabelVariant
 	DepsTag    string    `json:"depsTag"`
 	Base       string    `json:"base,omitempty"`    // empty: a payload
+	Derived    bool      `json:"derived"`           // the newest step of its history is not one that builds end with: somebody built on it
 	Payload    string    `json:"payload,omitempty"` // ID of the deps image whose layers it has on disk in common
 	Tagged     time.Time `json:"tagged"`            // when this engine last gave it a name
 	Size       int64     `json:"size"`
@@ -114,11 +117,22 @@ func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack [
 	if img.Tagged.IsZero() {
 		img.Tagged, _ = time.Parse(time.RFC3339Nano, found.Created) // an image need not say when it was made
 	}
+	img.Derived = len(history.Items) == 0 || !lastOfBuild(history.Items[0].CreatedBy, all)
 	for i, step := range layerSteps(history.Items, len(stack)) {
 		sizes[stack[i]] = step.Size
 		img.Size += step.Size
 	}
 	return img, nil
+}
+
+// lastOfBuild reports whether builds of images with these labels end with the
+// step.
+func lastOfBuild(step string, labels map[string]string) bool {
+	if labels[payload.LabelKind] == payload.KindDeps {
+		const last = ocispec.AnnotationVersion // of the labels, which come last and by name
+		return step == "LABEL "+last+"="+labels[last]
+	}
+	return step == plan.LastStep || strings.HasPrefix(step, setUpStep)
 }
 
 // relate fills in what follows from all images together.
@@ -215,10 +229,11 @@ type Superseded struct {
 	Why string `json:"why"`
 }
 
-// Superseded returns the images that no container uses, that have no name but
-// those that builds gave, and whose names are those of older inputs: of the
-// same version over the same base there is a newer image. A payload that a
-// runtime image which stays was made from stays, too.
+// Superseded returns the images that no container uses and that builds have
+// lost: those without a name that nobody built on, and those that have no name
+// but what builds gave, of older inputs: of the same version over the same base
+// there is a newer image. A payload that a runtime image which stays was made
+// from stays, too.
 func (inv *Inventory) Superseded() []Superseded {
 	newest := map[string]Stored{} // by series
 	for _, img := range inv.Images {
@@ -248,10 +263,10 @@ func (inv *Inventory) Superseded() []Superseded {
 
 // superseded says why, by its names alone, the image can go, or nothing.
 func (img Stored) superseded(newest map[string]Stored) string {
-	if len(img.References) == 0 {
-		return "has no name"
-	}
 	why := ""
+	if len(img.References) == 0 && !img.Derived {
+		why = "has no name"
+	}
 	for _, ref := range img.References {
 		series, ok := img.series(ref)
 		if !ok || newest[series].ID == img.ID {

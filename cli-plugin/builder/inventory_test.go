@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -18,6 +19,7 @@ import (
 type shelf struct {
 	client.APIClient
 	images     []image.InspectResponse
+	last       map[string]string // what the newest step of an image was, by its ID
 	containers []container.Summary
 }
 
@@ -46,7 +48,7 @@ func (s *shelf) ImageHistory(ctx context.Context, ref string, _ ...client.ImageH
 	for _, layer := range found.RootFS.Layers {
 		result.Items = append([]image.HistoryResponseItem{{Size: layerBytes[layer], CreatedBy: layer}}, result.Items...)
 	}
-	result.Items = append([]image.HistoryResponseItem{{CreatedBy: "LABEL a=b"}}, result.Items...)
+	result.Items = append([]image.HistoryResponseItem{{CreatedBy: s.last[ref]}}, result.Items...)
 	return result, nil
 }
 
@@ -81,7 +83,7 @@ const (
 )
 
 func newShelf() *shelf {
-	s := &shelf{}
+	s := &shelf{last: map[string]string{}}
 	s.put("id:base", "", "", "", 0, []string{"alpine:1"}, "a")
 	s.put("id:deps", payload.KindDeps, "", oldTag, 1, names(oldTag), "p1", "p2")
 	s.put("id:alpine", payload.KindRuntime, "alpine:1", oldTag, 2, names("oh_v1_alpine_t_1_"+old), "p1", "p2", "a", "s1")
@@ -157,8 +159,25 @@ func TestSuperseded(t *testing.T) {
 			s.containers = []container.Summary{{ImageID: "id:alpine"}}
 		}, []string{"id:debian"}},
 		"no name": {func(s *shelf) {
-			s.put("id:nameless", payload.KindRuntime, "alpine:1", oldTag, 1, nil, "p1", "p2", "a", "s2")
-		}, []string{"id:nameless"}},
+			for id, step := range map[string]string{"id:assembled": setUpStep + "openhands", "id:by Dockerfile": plan.LastStep} {
+				s.put(id, payload.KindRuntime, "alpine:1", oldTag, 1, nil, "p1", "p2", "a", "s2")
+				s.last[id] = step
+			}
+			s.put("id:payload", payload.KindDeps, "", newTag, 1, nil, "p1", "p2")
+			s.last["id:payload"] = "LABEL org.opencontainers.image.version=1.6.0"
+			s.images[len(s.images)-1].Config.Labels["org.opencontainers.image.version"] = "1.6.0"
+		}, []string{"id:assembled", "id:by Dockerfile", "id:payload"}},
+		"no name, but the user's own steps": {func(s *shelf) {
+			for id, step := range map[string]string{"id:layer": "RUN make", "id:no layer": "ENV A=b", "id:label": "LABEL dev.openhands.kind=runtimes", "id:commit": "bash", "id:none": ""} {
+				s.put(id, payload.KindRuntime, "alpine:1", oldTag, 1, nil, "p1", "p2", "a", "s2")
+				s.put(id+" of a payload", payload.KindDeps, "", newTag, 1, nil, "p1", "p2")
+				s.last[id], s.last[id+" of a payload"] = step, step
+			}
+		}, nil},
+		"older, of a version that did not tell how it made images": {func(s *shelf) {
+			s.last["id:alpine"] = "RUN /bin/sh -c make"
+			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")
+		}, []string{"id:alpine"}},
 		"older, but with a name of the user's": {func(s *shelf) {
 			s.images[2].RepoTags = append(s.images[2].RepoTags, "mine:2")
 			s.put("id:alpine2", payload.KindRuntime, "alpine:1", newTag, 6, names("oh_v1_alpine_t_1_"+young), "q", "a")

@@ -22,7 +22,8 @@ func newLs(dockerCLI command.Cli) *cobra.Command {
 		Short: "List payloads and runtime images",
 		Long: `Lists the payloads and the runtime images that the engine has, each runtime image
 below the payload whose layers it has on disk in common. OWN is what no other
-image of the engine has: removing the image alone frees so much.`,
+image of the engine has: removing the image alone frees so much. "Built upon" is
+what has further steps than 'docker openhands build' makes.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			engine, err := connect(cmd.Context(), dockerCLI)
@@ -85,6 +86,9 @@ func writeImage(table io.Writer, indent string, img builder.Stored) {
 	base := img.Base
 	if img.Kind == payload.KindDeps {
 		base = "(payload)"
+	}
+	if img.Derived {
+		base += ", built upon"
 	}
 	fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\t%d\n", indent, first, base, builder.ShortID(img.ID), ago(img.Tagged),
 		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), img.Containers)

@@ -33,7 +33,8 @@ func newPrune(dockerCLI command.Cli) *cobra.Command {
 		Long: `Removes payloads and runtime images that no container uses and that have no name,
 or of which the engine has a newer one: of the same version, over the same base.
 A payload stays as long as a runtime image made from it stays. Images with a name
-that you gave stay. What is removed is shown first.`,
+that you gave stay, and those that you built on top. What is removed is shown
+first.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), dockerCLI) },
 	}

@@ -192,6 +192,10 @@ func TestPlanGolden(t *testing.T) {
 			t.Errorf("the Dockerfile of the %s image is %q", name, text)
 		}
 	}
+	// What "prune" and "ls" know a payload by that nobody built on.
+	if !strings.HasSuffix(p.Deps.Dockerfile, "\nLABEL org.opencontainers.image.version=\"0.62.0\"\n") {
+		t.Errorf("the Dockerfile of the payload ends in another step:\n%s", p.Deps.Dockerfile)
+	}
 	p.Deps.Dockerfile = ""
 	for i := range p.Runtimes {
 		p.Runtimes[i].Dockerfile = ""
