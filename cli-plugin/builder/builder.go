@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
@@ -83,7 +84,7 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
 
 func (b *Builder) logf(format string, args ...any) {
 	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
-		fmt.Fprintf(b.Log, format+"\n", args...)
+		fmt.Fprintln(b.Log, terminal.Line(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -229,6 +229,9 @@ func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err 
 		status := new(bkclient.SolveStatus)
 		if text := bytes.TrimSpace(line); len(text) == 0 {
 		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
+			if b.Progress != progressui.RawJSONMode {
+				harmless(status)
+			}
 			statuses <- status
 		} else if said == "" || bytes.HasPrefix(text, []byte(errorPrefix)) {
 			said = string(text)

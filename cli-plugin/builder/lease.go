@@ -163,9 +163,7 @@ var leaseID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 // underLease reports whether create made the container.
 func underLease(c container.Summary) bool {
 	id := c.Labels[leaseLabel]
-	return leaseID.MatchString(id) && slices.ContainsFunc(c.Names, func(name string) bool {
-		return strings.HasPrefix(name, "/"+containerName+id)
-	})
+	return leaseID.MatchString(id) && slices.Contains(c.Names, "/"+containerName+id)
 }
 
 // removeContainers removes containers under leases, unless chosen says no.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -278,7 +279,7 @@ func (s *Server) died(ctx context.Context) error {
 		_, _ = stdcopy.StdCopy(&said, &said, logs) // as much of it as there is
 	}
 	cause := errors.New("it wrote nothing")
-	if text := strings.TrimSpace(said.String()); text != "" {
+	if text := strings.TrimSpace(terminal.Log(said.String())); text != "" {
 		cause = errors.New("its last lines were:\n" + text + "\n")
 	}
 	return problem.New(problem.ServerDied, "the server ended before it was alive", cause, "Start it again with --progress plain, or look for the first error above")

@@ -7,6 +7,7 @@ import (
 
 	bundle "github.com/docker-openhands/docker-openhands/bundler/command"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +26,7 @@ func newBundle(dockerCLI command.Cli) *cobra.Command {
 			return bundle.Names(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := bundle.Run(cmd.Context(), cmd.CommandPath(), dockerCLI.Out(), args)
+			err := bundle.Run(cmd.Context(), cmd.CommandPath(), terminal.Writer(dockerCLI.Out()), args)
 			var usage bundle.UsageError
 			switch {
 			case err == nil, errors.Is(err, flag.ErrHelp):

@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -98,8 +98,8 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 }
 
 func writeComponents(w io.Writer, reports []componentReport) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "COMPONENT\tDEFAULT\tSIZE\tLICENSE\tSERVER\tDESCRIPTION")
+	table := newTable(w)
+	table.row("COMPONENT", "DEFAULT", "SIZE", "LICENSE", "SERVER", "DESCRIPTION")
 	for _, r := range reports {
 		standard, size := "no", "-"
 		if r.Default {
@@ -108,24 +108,25 @@ func writeComponents(w io.Writer, reports []componentReport) error {
 		if r.Size > 0 {
 			size = units.HumanSize(float64(r.Size))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, standard, size, cmp.Or(r.License, "-"), cmp.Or(r.server, "all"), r.Description)
+		table.row(r.Name, standard, size, cmp.Or(r.License, "-"), cmp.Or(r.server, "all"), r.Description)
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(table, "\nCOMPONENT\tPROOF")
+	table.row()
+	table.row("COMPONENT", "PROOF")
 	for _, r := range reports {
-		fmt.Fprintf(table, "%s\t%s\n", r.Name, shortened(strings.Join(r.Proof, " ")))
+		table.row(r.Name, shortened(strings.Join(r.Proof, " ")))
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	for _, r := range reports {
 		for i, line := range r.Lean {
 			if i == 0 {
-				fmt.Fprintf(w, "\n%s with --python-env lean is without\n", r.Name)
+				fmt.Fprintf(w, "\n%s with --python-env lean is without\n", terminal.Line(r.Name))
 			}
-			fmt.Fprintf(w, "  %s\n", line)
+			fmt.Fprintf(w, "  %s\n", terminal.Line(line))
 		}
 	}
 	return nil

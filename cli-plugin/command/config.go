@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -88,8 +88,8 @@ func resolved(dockerCLI command.Cli, file string) ([]settings.Value, error) {
 }
 
 func writeSettings(w io.Writer, values []settings.Value) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tVALUE\tFROM")
+	table := newTable(w)
+	table.row("NAME", "VALUE", "FROM")
 	for _, v := range values {
 		text := v.String()
 		if strings.ContainsFunc(text, strconv.IsGraphic) == (text == "") || strings.ContainsAny(text, "\n\t") {
@@ -97,9 +97,9 @@ func writeSettings(w io.Writer, values []settings.Value) error {
 		}
 		origin := v.Origin
 		origin.File = homely(origin.File)
-		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, text, origin)
+		table.row(v.Name, text, origin.String())
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 func newConfigSet(dockerCLI command.Cli) *cobra.Command {
@@ -231,7 +231,7 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 	if err := settings.WriteFile(file, after.Bytes(), 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(dockerCLI.Out(), "OpenHands uses %s, as %s says\n", image, file)
+	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", image, file)
 	return err
 }
 

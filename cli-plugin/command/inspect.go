@@ -5,8 +5,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -44,10 +44,10 @@ of an image. With --json, the packages are listed as package URLs as well.`,
 }
 
 func writeDetails(w io.Writer, d *builder.Details) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := newTable(w)
 	field := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(table, "%s\t%s\n", name, value)
+			table.row(name, value)
 		}
 	}
 	field("Image", strings.Join(d.References, ", "))
@@ -62,24 +62,28 @@ func writeDetails(w io.Writer, d *builder.Details) error {
 	field("Containers", fmt.Sprint(d.Containers))
 
 	if len(d.Inputs) > 0 {
-		fmt.Fprintln(table, "\nINPUT OF THE PAYLOAD'S HASH\tVALUE OR HASH")
+		table.row()
+		table.row("INPUT OF THE PAYLOAD'S HASH", "VALUE OR HASH")
 		for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
 			field(name, d.Inputs[name])
 		}
 	}
-	fmt.Fprintln(table, "\nLABEL\tVALUE")
+	table.row()
+	table.row("LABEL", "VALUE")
 	for _, name := range slices.Sorted(maps.Keys(d.Labels)) {
-		fmt.Fprintf(table, "%s\t%s\n", name, d.Labels[name])
+		table.row(name, d.Labels[name])
 	}
-	fmt.Fprintln(table, "\nLAYER\tSIZE\tIMAGES\tCREATED BY")
+	table.row()
+	table.row("LAYER", "SIZE", "IMAGES", "CREATED BY")
 	for _, l := range d.Layers {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", builder.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), l.Images, shortened(l.CreatedBy))
+		table.row(builder.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), shortened(l.CreatedBy))
 	}
-	fmt.Fprintln(table, "\nCOMPONENT\tSIZE\tFILES\tPACKAGES\tDESCRIPTION")
+	table.row()
+	table.row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")
 	for _, c := range d.Manifest.Components {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", c.Name, units.HumanSize(float64(c.Bytes)), c.Files, len(c.Packages), c.Description)
+		table.row(c.Name, units.HumanSize(float64(c.Bytes)), strconv.Itoa(c.Files), strconv.Itoa(len(c.Packages)), c.Description)
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 // shortened shortens what a build step says of itself.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
@@ -85,20 +84,20 @@ func refreshPins(ctx context.Context, folder string, write bool) (files []pins.F
 }
 
 func writePins(w io.Writer, files []pins.File) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FILE\tPACKAGE\tOLD\tNEW")
+	table := newTable(w)
+	table.row("FILE", "PACKAGE", "OLD", "NEW")
 	for _, f := range files {
 		for _, c := range f.Changes {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Path, c.Package, orNone(c.Old), orNone(c.New))
+			table.row(f.Path, c.Package, orNone(c.Old), orNone(c.New))
 		}
 		switch {
 		case !f.Changed:
-			fmt.Fprintf(table, "%s\t(all)\tnewest\t\n", f.Path)
+			table.row(f.Path, "(all)", "newest", "")
 		case len(f.Changes) == 0:
-			fmt.Fprintf(table, "%s\t(hashes)\t\tother\n", f.Path)
+			table.row(f.Path, "(hashes)", "", "other")
 		}
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 func orNone(version string) string {

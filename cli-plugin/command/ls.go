@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
@@ -45,8 +44,8 @@ what has further steps than 'docker openhands build' makes.`,
 }
 
 func writeInventory(w io.Writer, inventory *builder.Inventory) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "IMAGE\tBASE\tID\tTAGGED\tSIZE\tOWN\tCONTAINERS")
+	table := newTable(w)
+	table.row("IMAGE", "BASE", "ID", "TAGGED", "SIZE", "OWN", "CONTAINERS")
 	payloads := 0
 	for _, img := range inventory.Images {
 		if img.Payload != "" {
@@ -63,7 +62,7 @@ func writeInventory(w io.Writer, inventory *builder.Inventory) error {
 			}
 		}
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s and %s take %s; if they shared no layer it would be %s\n", count(payloads, "payload"),
@@ -78,7 +77,7 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-func writeImage(table io.Writer, indent string, img builder.Stored) {
+func writeImage(table table, indent string, img builder.Stored) {
 	first, further := nameOf(img), []string(nil)
 	if len(img.References) > 1 {
 		further = img.References[1:]
@@ -90,10 +89,10 @@ func writeImage(table io.Writer, indent string, img builder.Stored) {
 	if img.Derived {
 		base += ", built upon"
 	}
-	fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\t%d\n", indent, first, base, builder.ShortID(img.ID), ago(img.Tagged),
-		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), img.Containers)
+	table.row(indent+first, base, builder.ShortID(img.ID), ago(img.Tagged),
+		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), strconv.Itoa(img.Containers))
 	for _, ref := range further {
-		fmt.Fprintf(table, "%s%s\t\t\t\t\t\t\n", indent, ref)
+		table.row(indent+ref, "", "", "", "", "", "")
 	}
 }
 

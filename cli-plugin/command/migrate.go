@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -85,7 +86,7 @@ func (m *migration) takeBack(dockerCLI command.Cli) error {
 	if err := switchBack(m.file()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(dockerCLI.Out(), "%s is what it was before the switch; the images are all still there\n", m.file())
+	_, err := fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "%s is what it was before the switch; the images are all still there\n", m.file())
 	return err
 }
 

@@ -3,10 +3,10 @@ package command
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 )
 
@@ -27,30 +27,31 @@ type migrationReport struct {
 }
 
 func (r migrationReport) writeComparison(w io.Writer) error {
-	fmt.Fprintf(w, "base %s (%s)\n\n", r.Base, r.BaseFrom)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHAT\tIS\tBEFORE\tAFTER")
+	fmt.Fprintf(w, "%s\n\n", terminal.Line(fmt.Sprintf("base %s (%s)", r.Base, r.BaseFrom)))
+	table := newTable(w)
+	table.row("WHAT", "IS", "BEFORE", "AFTER")
 	for _, row := range r.Rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.Subject, row.Effect, row.Before, row.After)
+		table.row(row.Subject, string(row.Effect), row.Before, row.After)
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
 	for _, row := range r.Rows {
 		if row.Effect != migrate.Same {
-			fmt.Fprintf(w, "%s: %s\n", row.Subject, row.Why)
+			fmt.Fprintln(w, terminal.Line(row.Subject+": "+row.Why))
 		}
 	}
 	if len(r.ExtraDeps) == 0 {
 		return nil
 	}
 	words := map[migrate.Effect]string{migrate.Same: "works", migrate.Different: "works differently", migrate.Unknown: "unknown", migrate.Fails: "fails"}
-	fmt.Fprintln(table, "\nEXTRA DEPENDENCY\tIT\tWHY")
+	table.row()
+	table.row("EXTRA DEPENDENCY", "IT", "WHY")
 	for _, row := range r.ExtraDeps {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", row.Subject, words[row.Effect], row.Why)
+		table.row(row.Subject, words[row.Effect], row.Why)
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 func (r migrationReport) writeTrial(w io.Writer) error {
@@ -59,26 +60,27 @@ func (r migrationReport) writeTrial(w io.Writer) error {
 		return err
 	}
 	if r.OldHealth != nil {
-		fmt.Fprintf(w, "%s: %s: %s (it has no payload to verify)\n", r.OldHealth.Check, r.OldHealth.Status, r.OldHealth.Detail)
+		line := fmt.Sprintf("%s: %s: %s (it has no payload to verify)", r.OldHealth.Check, r.OldHealth.Status, r.OldHealth.Detail)
+		fmt.Fprintln(w, terminal.Line(line))
 	}
 	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\tIMAGE\tSIZE\tNOT SHARED\tSTART\tBUILD")
+	table := newTable(w)
+	table.row("", "IMAGE", "SIZE", "NOT SHARED", "START", "BUILD")
 	for _, side := range []struct {
 		name string
 		m    *migrate.Measured
 	}{{"old", r.Old}, {"new", r.New}} {
 		if side.m == nil {
-			fmt.Fprintf(table, "%s\tnone in this engine\t\t\t\t\n", side.name)
+			table.row(side.name, "none in this engine", "", "", "", "")
 			continue
 		}
 		build := side.m.BuildNote
 		if side.m.BuildSeconds > 0 {
 			build = fmt.Sprintf("%.1f s (%s)", side.m.BuildSeconds, side.m.BuildNote)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
+		table.row(side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(max(0, bytes))/1e6) }
@@ -91,6 +93,7 @@ func seconds(s float64) string {
 }
 
 func (m *migration) writeNext(w io.Writer, r migrationReport) (err error) {
+	w = terminal.Writer(w)
 	config := ""
 	if m.config != "" {
 		config = " --config " + m.config

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -297,7 +298,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	// Progress goes to the standard error, a terminal of which is drawn on.
 	var log io.Writer = os.Stderr
 	if err := engine.Sweep(ctx); err != nil {
-		fmt.Fprintf(log, "note: %v\n", err)
+		fmt.Fprintln(log, terminal.Line("note: "+err.Error()))
 	}
 	return &builder.Builder{
 		Engine: engine, CLI: dockerCLI, Log: log, Progress: mode,

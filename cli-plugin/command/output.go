@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/go-units"
 )
 
@@ -36,8 +36,8 @@ func (o *buildOptions) show(w io.Writer, results []builder.Result) error {
 }
 
 func writeResults(w io.Writer, results []builder.Result) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "BASE\tIMAGE\tID\tSTATUS")
+	table := newTable(w)
+	table.row("BASE", "IMAGE", "ID", "STATUS")
 	for _, r := range results {
 		base, status := r.Base, fmt.Sprintf("made in %.1f s", r.Seconds)
 		if base == "" {
@@ -54,10 +54,10 @@ func writeResults(w io.Writer, results []builder.Result) error {
 			status = fmt.Sprintf("written in %.1f s", r.Seconds)
 		}
 		for _, ref := range r.References {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", base, ref, builder.ShortID(r.ID), status)
+			table.row(base, ref, builder.ShortID(r.ID), status)
 		}
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 // traffic is what a push came to, for a person.
@@ -92,6 +92,6 @@ func writePlan(w io.Writer, p plan.Plan) error {
 	for _, r := range p.Runtimes {
 		fmt.Fprintf(&b, "\n# ---- Dockerfile form of %s\n%s", r.Image, r.Dockerfile)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, terminal.Text(b.String()))
 	return err
 }

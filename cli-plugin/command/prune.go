@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -111,12 +110,12 @@ func writePruned(w io.Writer, p pruned) error {
 		_, err := fmt.Fprintln(w, "There is nothing to remove")
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "IMAGE\tID\tTAGGED\tOWN\tWHY")
+	table := newTable(w)
+	table.row("IMAGE", "ID", "TAGGED", "OWN", "WHY")
 	for _, img := range p.Images {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", nameOf(img.Stored), builder.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+		table.row(nameOf(img.Stored), builder.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nRemoving %s frees %s\n", count(len(p.Images), "image"), units.HumanSize(float64(p.Bytes)))

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli"
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/plugin"
@@ -32,7 +33,7 @@ func Main(ctx context.Context, version string) int {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	dockerCLI, err := command.NewDockerCli(command.WithBaseContext(ctx))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, terminal.Text(err.Error()))
 		return 1
 	}
 	err = plugin.RunPlugin(dockerCLI, newRoot(ctx, dockerCLI, version), metadata.Metadata{
@@ -51,7 +52,7 @@ func Main(ctx context.Context, version string) int {
 		err = problem.New(problem.Usage, err.Error(), nil, "See 'docker openhands --help'")
 	}
 	err = problem.Final(ctx, err)
-	fmt.Fprintln(dockerCLI.Err(), err)
+	fmt.Fprintln(dockerCLI.Err(), terminal.Text(err.Error()))
 	return problem.ExitStatus(err)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -124,6 +125,7 @@ func writeStarted(w io.Writer, s started, asJSON bool) error {
 	if asJSON {
 		return writeJSON(w, s)
 	}
+	w = terminal.Writer(w)
 	_, err := fmt.Fprintf(w, "OpenHands' server is alive at %s\n", s.Address)
 	if err == nil && s.Editor != "" {
 		_, err = fmt.Fprintf(w, "VS Code is at %s\n", s.Editor)

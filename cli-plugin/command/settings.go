@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,7 +36,7 @@ func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 			return err
 		}
 		return configure(cmd.Flags(), sources, func(format string, args ...any) {
-			fmt.Fprintf(dockerCLI.Err(), "note: "+format+"\n", args...)
+			fmt.Fprintln(dockerCLI.Err(), terminal.Line(fmt.Sprintf("note: "+format, args...)))
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -146,7 +147,7 @@ func writeTags(w io.Writer, reports []tagReport, asJSON bool) error {
 				continue
 			}
 			seen[ref] = true
-			if _, err := fmt.Fprintln(w, ref); err != nil {
+			if _, err := fmt.Fprintln(w, terminal.Line(ref)); err != nil {
 				return err
 			}
 		}

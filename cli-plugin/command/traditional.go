@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -58,7 +59,7 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 		return nil, nil, fmt.Errorf("finding the cache folder: %w", err)
 	}
 	if len(r.Hashes) == 0 {
-		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", r.Version)
+		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", terminal.Line(r.Version))
 	}
 	work, remove, err := builder.WorkFolder()
 	if err != nil {
@@ -258,6 +259,6 @@ func (o traditionalBuild) writePlans(out io.Writer, plans []traditionalPlan) err
 		}
 		fmt.Fprintf(&b, "\n# ---- Dockerfile\n%s\n", p.Dockerfile)
 	}
-	_, err := io.WriteString(out, b.String())
+	_, err := io.WriteString(out, terminal.Text(b.String()))
 	return err
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
@@ -179,19 +179,19 @@ func oneLine(err error) string {
 
 // writeReport prints a table, then the cure of each finding that needs one.
 func writeReport(w io.Writer, r verify.Report) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CHECK\tRESULT\tWHAT WAS FOUND")
+	table := newTable(w)
+	table.row("CHECK", "RESULT", "WHAT WAS FOUND")
 	for _, f := range r.Findings {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Check, f.Status, f.Detail)
+		table.row(f.Check, string(f.Status), f.Detail)
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flush(); err != nil {
 		return err
 	}
 	told := map[string]bool{}
 	for _, f := range r.Findings {
 		if line := fmt.Sprintf("%s: %s", f.Check, f.Cure); f.Cure != "" && !told[line] {
 			told[line] = true
-			if _, err := fmt.Fprintln(w, "cure of "+line); err != nil {
+			if _, err := fmt.Fprintln(w, terminal.Line("cure of "+line)); err != nil {
 				return err
 			}
 		}

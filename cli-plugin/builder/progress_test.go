@@ -1,0 +1,43 @@
+package builder
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/opencontainers/go-digest"
+)
+
+// What a step prints, and what it is called, is shown and not obeyed.
+func TestProgressIsNotObeyed(t *testing.T) {
+	const hostile = "\x1b]0;OWNED\a\x1b[2J\u202e\u009b"
+	now, id := time.Unix(1, 0), digest.FromString("x")
+	status, err := json.Marshal(client.SolveStatus{
+		Vertexes: []*client.Vertex{{Digest: id, Name: "RUN " + hostile, Started: &now, Completed: &now, Error: "failed " + hostile}},
+		Statuses: []*client.VertexStatus{{ID: "extracting " + hostile, Vertex: id, Started: &now, Timestamp: now, Total: 2, Current: 2, Completed: &now}},
+		Logs:     []*client.VertexLog{{Vertex: id, Stream: 1, Data: []byte("\x1b[31mred\x1b[0m " + hostile + "\r\n50%\r100%\n"), Timestamp: now}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	b := &Builder{Log: &log, Progress: progressui.PlainMode}
+	if _, err := b.show(t.Context(), strings.NewReader(string(status)+"\n")); err != nil {
+		t.Fatal(err)
+	}
+	b.logf("pulling %s", hostile+"\nFORGED")
+	if strings.ContainsFunc(log.String(), func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r)
+	}) || strings.Contains(log.String(), "\nFORGED") {
+		t.Errorf("%q", log.String())
+	}
+	for _, shown := range []string{`RUN \x1b]0;`, `failed \x1b]0;`, `red \x1b]0;OWNED\x07\x1b[2J\u202e\u009b`, "100%", `pulling \x1b]0;`} {
+		if !strings.Contains(log.String(), shown) {
+			t.Errorf("%s is not shown in\n%s", shown, log.String())
+		}
+	}
+}
