@@ -441,7 +441,7 @@ func (r Runtime) extraDepsHash() string {
 
 // setupRevision is raised when the same options come to another set-up layer
 // or configuration.
-const setupRevision = "3"
+const setupRevision = "4"
 
 // setupHash is over what shapes the set-up layer and the configuration.
 func (r Runtime) setupHash() string {
