@@ -493,7 +493,7 @@ func TestCompleteArchive(t *testing.T) {
 			"env": []string{
 				"A=1", "PATH=/openhands/bin:/x:/openhands/fallback/bin", "EDITOR=vi", "LANG=ja_JP.UTF-8", "POETRY_VIRTUALENVS_PATH=/openhands/poetry",
 				"MAMBA_ROOT_PREFIX=/openhands/micromamba", "PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright",
-				"OPENVSCODE_SERVER_ROOT=/openhands/.openvscode-server", "GIT_EDITOR=vi", "VISUAL=vi",
+				"OPENVSCODE_SERVER_ROOT=/openhands/.openvscode-server", "GIT_EDITOR=vi", "VISUAL=vi", payload.NoSudoVariable + "=true",
 			},
 			"labels": map[string]string{"own": "yes", payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelDepsDigest: a.deps.ID, payload.LabelBaseDigest: base.ID},
 			"stop":   "SIGTERM", "user": "0",
