@@ -19,7 +19,7 @@ import (
 
 func newConfig(dockerCLI command.Cli) *cobra.Command {
 	var file, openhands, image string
-	var asJSON bool
+	var asJSON, yes bool
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting and where it comes from",
@@ -35,9 +35,19 @@ comes from. In order, a value comes from
   the default
 
 config.toml is that of the working directory, or what --config or the variable
-OH_BUILD_CONFIG names. Items of a list are separated by commas outside of it.`,
+OH_BUILD_CONFIG names. Items of a list are separated by commas outside of it.
+
+A config.toml that was not named, but lies in the working directory, chooses
+values only. What names files of this machine, the origin of code, other images
+or arguments of the build is refused, until --trust allows this folder's file as
+it is now; --trust=false takes that back.`,
+		Example: `  docker openhands config --json
+  docker openhands config --trust`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("trust") {
+				return trust(dockerCLI.Out(), settingsOf(configured(dockerCLI)...), yes)
+			}
 			if openhands != "" {
 				return writeOpenHands(cmd.Context(), dockerCLI, file, openhands, image)
 			}
@@ -58,6 +68,7 @@ OH_BUILD_CONFIG names. Items of a list are separated by commas outside of it.`,
 	flags.StringVar(&file, "config", "", "Configuration of OpenHands to read (default: config.toml in the working directory)")
 	flags.StringVar(&openhands, "write-openhands", "", "Write what OpenHands needs to use a built image into this config.toml")
 	flags.StringVar(&image, "image", "", "Image for --write-openhands (default: what build would make)")
+	flags.BoolVar(&yes, "trust", false, "Let config.toml of the working directory choose everything, as long as it stays as it is")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.AddCommand(newConfigSet(dockerCLI), newConfigUnset(dockerCLI))
 	return cmd
@@ -80,6 +91,7 @@ func resolved(dockerCLI command.Cli, file string) ([]settings.Value, error) {
 		return nil, err
 	}
 	values.ModeByRule(sources.TOML, modeTraditional)
+	judge(values, sources.TOML, unusedIn(values[modeFlag].String()))
 	var sorted []settings.Value
 	for _, setting := range all {
 		sorted = append(sorted, values[setting.Name])
@@ -97,7 +109,11 @@ func writeSettings(w io.Writer, values []settings.Value) error {
 		}
 		origin := v.Origin
 		origin.File = homely(origin.File)
-		table.row(v.Name, text, origin.String())
+		from := origin.String()
+		if v.Refused {
+			from += ", refused without 'config --trust'"
+		}
+		table.row(v.Name, text, from)
 	}
 	return table.flush()
 }
@@ -200,7 +216,7 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 	if err != nil {
 		return err
 	}
-	if err := configure(flags, sources, func(string, ...any) {}); err != nil {
+	if err := configure(flags, sources, func(string, ...any) {}); err != nil { // what it uses, it prints
 		return err
 	}
 	if image == "" {

@@ -83,6 +83,11 @@ beside the old one, verifies both and compares them. Nothing is switched unless
 func (m *migration) file() string { return cmp.Or(m.config, defaultTOML) }
 
 func (m *migration) takeBack(dockerCLI command.Cli) error {
+	if m.config == "" {
+		if _, err := readFound(); err != nil {
+			return err
+		}
+	}
 	if err := switchBack(m.file()); err != nil {
 		return err
 	}
@@ -101,6 +106,10 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 	all := settingsOf(chosen)
 	values, err := settings.Resolve(all, sources)
 	if err != nil {
+		return err
+	}
+	note := func(format string, args ...any) { fmt.Fprintf(dockerCLI.Err(), "note: "+format+"\n", args...) }
+	if err := heed(values, sources.TOML, []string{"extra-build-args"}, note); err != nil { // those are only judged
 		return err
 	}
 	for _, setting := range all {

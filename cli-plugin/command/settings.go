@@ -2,9 +2,7 @@ package command
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,16 +90,17 @@ func texts(v pflag.Value) []string {
 func otherSources(dockerCLI command.Cli, file string) (settings.Sources, error) {
 	docker := dockerCLI.ConfigFile()
 	s := settings.Sources{Getenv: os.Getenv, Docker: docker.Plugins[settings.Plugin], DockerFile: docker.Filename}
-	name := cmp.Or(file, os.Getenv(settings.VariableName("config")), defaultTOML)
-	text, err := os.ReadFile(name)
-	switch {
-	case err == nil:
-		s.TOML, err = settings.ParseTOML(name, text)
-	case name == defaultTOML && file == "" && errors.Is(err, fs.ErrNotExist):
-		err = nil
-	default:
-		err = problem.New(problem.BadSetting, "the configuration of OpenHands cannot be read", err, "Correct --config or the variable OH_BUILD_CONFIG")
+	name := cmp.Or(file, os.Getenv(settings.VariableName("config")))
+	var err error
+	if name == "" {
+		s.TOML, err = readFound()
+		return s, err
 	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return s, problem.New(problem.BadSetting, "the configuration of OpenHands cannot be read", err, "Correct --config or the variable OH_BUILD_CONFIG")
+	}
+	s.TOML, err = settings.ParseTOML(name, text)
 	return s, err
 }
 
@@ -118,16 +117,24 @@ func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string
 	// What names the same thing in two ways: the stronger source decides.
 	weaker(values, "image", "base")
 	weaker(values, "source", "openhands-version")
+	if v, ok := values["progress"]; ok && !v.Origin.Found && (v.String() == "quiet" || v.String() == "rawjson") {
+		note = func(string, ...any) {}
+	}
+	unused := unusedIn(values[modeFlag].String())
+	noteMode(values, unused, note)
+	if err := heed(values, s.TOML, unused, note); err != nil {
+		return err
+	}
 	for _, setting := range all {
 		v := values[setting.Name]
-		if v.Origin.Level == settings.Flag || v.Origin.Level == settings.Default && setting.Name != modeFlag {
+		if v.Origin.Level == settings.Flag || v.Origin.Level == settings.Default && setting.Name != modeFlag ||
+			v.Origin.Found && slices.Contains(unused, setting.Name) {
 			continue
 		}
 		if err := assign(flags.Lookup(setting.Name).Value, v.Texts); err != nil {
 			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
 		}
 	}
-	noteMode(values, note)
 	return nil
 }
 
@@ -171,9 +178,21 @@ func assign(to pflag.Value, texts []string) error {
 	return to.Set(strings.Join(texts, ""))
 }
 
+// unusedIn are the settings that have no meaning in a mode; none where a command
+// has no modes.
+func unusedIn(mode string) []string {
+	switch mode {
+	case modeTwoStage:
+		return onlyTraditional
+	case modeTraditional:
+		return onlyTwoStage
+	}
+	return nil
+}
+
 // noteMode says which mode it is where nobody chose one, and what it makes of
 // settings of the other one that were made for this folder or call.
-func noteMode(values settings.Values, note func(format string, args ...any)) {
+func noteMode(values settings.Values, unused []string, note func(format string, args ...any)) {
 	mode, ok := values[modeFlag]
 	if !ok {
 		return
@@ -182,11 +201,7 @@ func noteMode(values settings.Values, note func(format string, args ...any)) {
 		note("the mode is %s, because %s:%d has a section [sandbox]; to move, try --mode %s, and keep it with 'docker openhands config set mode %[4]s'",
 			modeTraditional, mode.Origin.File, mode.Origin.Line, modeTwoStage)
 	}
-	others := onlyTraditional
-	if mode.String() == modeTraditional {
-		others = onlyTwoStage
-	}
-	for _, name := range others {
+	for _, name := range unused {
 		if v, ok := values[name]; ok && (v.Origin.Level == settings.Variable || v.Origin.Level == settings.OpenHands) {
 			note("%s has no meaning in the %s mode", v.Origin, mode)
 		}

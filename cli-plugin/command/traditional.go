@@ -18,7 +18,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
-	"github.com/google/shlex"
 	"github.com/spf13/pflag"
 )
 
@@ -181,14 +180,10 @@ func (o traditionalBuild) image(ctx context.Context, source *traditional.Source,
 		Source: source, Base: base, Tags: o.runtimes.tags, Browser: !o.mode.leaveOutBrowser(), ExtraDeps: o.runtimes.extraDeps,
 		ChannelAlias: channelAlias(), Platform: o.runtimes.platform, StrictTags: o.old.strictTags,
 	}
-	for _, text := range o.old.buildArgs {
-		args, err := shlex.Split(text)
-		if err != nil {
-			return image, problem.New(problem.Usage, fmt.Sprintf("--extra-build-args %q cannot be taken apart", text), err, "See 'docker openhands build --help'")
-		}
-		image.BuildArgs = append(image.BuildArgs, args...)
-	}
 	var err error
+	if image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
+		return image, problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "See 'docker openhands build --help'")
+	}
 	if image.Names, err = source.Names(ctx, o.runtimes.repository, base, image.Browser); err != nil {
 		return image, err
 	}

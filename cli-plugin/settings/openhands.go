@@ -64,7 +64,7 @@ func (s Sources) openhands(setting Setting) ([]Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, Value{setting, known.convert(setting, texts), from})
+		found = append(found, Value{Setting: setting, Texts: known.convert(setting, texts), Origin: from})
 	}
 	if s.TOML == nil {
 		return found, nil
@@ -72,8 +72,8 @@ func (s Sources) openhands(setting Setting) ([]Value, error) {
 	add := func(sp spelling, key []string) error {
 		texts, line, ok, err := s.TOML.value(sp.kind, key...)
 		if ok {
-			from := Origin{Level: OpenHands, Name: strings.Join(key, "."), File: s.TOML.Name, Line: line}
-			found = append(found, Value{setting, sp.convert(setting, texts), from})
+			from := Origin{Level: OpenHands, Name: strings.Join(key, "."), File: s.TOML.Name, Line: line, Found: s.TOML.Found}
+			found = append(found, Value{Setting: setting, Texts: sp.convert(setting, texts), Origin: from})
 		}
 		return err
 	}

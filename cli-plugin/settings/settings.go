@@ -78,6 +78,7 @@ type Origin struct {
 	Name  string `json:"name,omitempty"` // of the flag, variable or key
 	File  string `json:"file,omitempty"`
 	Line  int    `json:"line,omitempty"`
+	Found bool   `json:"found,omitempty"` // the file was not named, but lay in the working directory
 }
 
 // String is for messages and for people.
@@ -105,6 +106,8 @@ type Value struct {
 	Setting
 	Texts  []string
 	Origin Origin
+
+	Refused bool // its source may not choose it
 }
 
 // String is the value as it would be written into a variable.
@@ -130,10 +133,11 @@ func (v Value) MarshalJSON() ([]byte, error) {
 		value = v.Texts[0]
 	}
 	return json.Marshal(struct {
-		Name   string `json:"name"`
-		Value  any    `json:"value"`
-		Origin Origin `json:"origin"`
-	}{v.Name, value, v.Origin})
+		Name    string `json:"name"`
+		Value   any    `json:"value"`
+		Origin  Origin `json:"origin"`
+		Refused bool   `json:"refused,omitempty"`
+	}{v.Name, value, v.Origin, v.Refused})
 }
 
 // Sources are all places that a value can come from.
@@ -171,7 +175,7 @@ func Resolve(all []Setting, s Sources) (Values, error) {
 func (s Sources) resolve(setting Setting) (Value, error) {
 	var found []Value
 	if texts, ok := s.Flags[setting.Name]; ok {
-		found = append(found, Value{setting, texts, Origin{Level: Flag, Name: setting.Name}})
+		found = append(found, Value{Setting: setting, Texts: texts, Origin: Origin{Level: Flag, Name: setting.Name}})
 	}
 	for _, source := range []func(Setting) ([]Value, error){s.variables, s.openhands, s.docker} {
 		more, err := source(setting)
@@ -193,7 +197,7 @@ func (s Sources) resolve(setting Setting) (Value, error) {
 	found = slices.DeleteFunc(found, func(v Value) bool {
 		return v.Origin.Level != Flag && strings.Join(v.Texts, "") == ""
 	})
-	return append(found, Value{setting, setting.Default, Origin{Level: Default}})[0], nil
+	return append(found, Value{Setting: setting, Texts: setting.Default, Origin: Origin{Level: Default}})[0], nil
 }
 
 // check refuses texts that are not of the setting's kind or choices.
@@ -266,11 +270,11 @@ func VariableName(setting string) string {
 func (s Sources) variables(setting Setting) ([]Value, error) {
 	from := Origin{Level: Variable, Name: VariableName(setting.Name)}
 	texts, err := setting.Parse(s.getenv(from.Name), from)
-	return []Value{{setting, texts, from}}, err
+	return []Value{{Setting: setting, Texts: texts, Origin: from}}, err
 }
 
 func (s Sources) docker(setting Setting) ([]Value, error) {
 	from := Origin{Level: Docker, Name: "plugins." + Plugin + "." + setting.Name, File: s.DockerFile}
 	texts, err := setting.Parse(s.Docker[setting.Name], from)
-	return []Value{{setting, texts, from}}, err
+	return []Value{{Setting: setting, Texts: texts, Origin: from}}, err
 }

@@ -16,6 +16,7 @@ import (
 // TOML is a config.toml: its text, and where in it each value stands.
 type TOML struct {
 	Name     string // of the file, for messages
+	Found    bool   // it was not named, but lay in the working directory
 	text     []byte // without a byte order mark
 	mark     bool   // one stood before the text
 	entries  []entry
