@@ -14,6 +14,16 @@ import (
 // backupSuffix is after the name of a config.toml in that of its backup.
 const backupSuffix = ".before-migrate"
 
+// backupOf is the name of a file's backup. A link has not been made by this
+// program, and would lead what is written elsewhere.
+func backupOf(file string) (string, error) {
+	backup := file + backupSuffix
+	if info, err := os.Lstat(backup); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return "", problem.New(problem.NotMigrated, backup+" is a link and no backup", nil, "Remove it")
+	}
+	return backup, nil
+}
+
 // switchTo makes a config.toml use an image, and keeps what it was in a backup.
 func switchTo(file, image string, browser bool) (backup string, err error) {
 	text, err := settings.ReadFile(file)
@@ -28,7 +38,9 @@ func switchTo(file, image string, browser bool) (backup string, err error) {
 	if err != nil {
 		return "", err
 	}
-	backup = file + backupSuffix
+	if backup, err = backupOf(file); err != nil {
+		return "", err
+	}
 	kept, err := settings.ReadFile(backup)
 	if err != nil {
 		return "", err
@@ -52,7 +64,10 @@ func switchTo(file, image string, browser bool) (backup string, err error) {
 // switchBack makes a config.toml what it was before switchTo. A file that was
 // edited since is left alone.
 func switchBack(file string) error {
-	backup := file + backupSuffix
+	backup, err := backupOf(file)
+	if err != nil {
+		return err
+	}
 	text, err := os.ReadFile(backup)
 	if errors.Is(err, fs.ErrNotExist) {
 		return problem.New(problem.NotMigrated, fmt.Sprintf("there is no switch to take back: %s does not exist", backup), nil,

@@ -83,3 +83,34 @@ func TestSwitchNew(t *testing.T) {
 		t.Errorf("the file is still there: %v", err)
 	}
 }
+
+// A link in the place of the backup leads neither to nor from another file.
+func TestSwitchFollowsNoLink(t *testing.T) {
+	for name, exists := range map[string]bool{"a file": true, "nowhere": false} {
+		dir := t.TempDir()
+		file, other := filepath.Join(dir, "config.toml"), filepath.Join(t.TempDir(), "other")
+		texts := map[string]string{file: "echo = 1\n"}
+		if exists {
+			texts[other] = "echo = 1\n"
+		}
+		for name, text := range texts {
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(other, file+backupSuffix); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := switchTo(file, "my/image:1", true); err == nil {
+			t.Errorf("to %s: it was switched", name)
+		}
+		if err := switchBack(file); err == nil {
+			t.Errorf("to %s: it was switched back", name)
+		}
+		for _, name := range []string{file, other} {
+			if text, err := os.ReadFile(name); string(text) != texts[name] {
+				t.Errorf("to %s: %s is %q, %v", name, name, text, err)
+			}
+		}
+	}
+}

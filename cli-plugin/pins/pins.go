@@ -87,6 +87,9 @@ func Refresh(ctx context.Context, folder, work string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for new pins: %w", err)
 	}
+	if err := noLinks(folder); err != nil {
+		return nil, err
+	}
 	if err := os.CopyFS(scratch, os.DirFS(folder)); err != nil {
 		return nil, fmt.Errorf("copying %s: %w", folder, err)
 	}
@@ -105,6 +108,18 @@ func Refresh(ctx context.Context, folder, work string) ([]File, error) {
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// noLinks refuses a folder with links in it: a client that makes a file anew
+// would write where they lead.
+func noLinks(folder string) error {
+	return fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type()&fs.ModeSymlink != 0 {
+			err = problem.New(problem.BadComponent, filepath.Join(folder, name)+" is a link, and pins are not made anew where there are any", nil,
+				"Put what it leads to in its place")
+		}
+		return err
+	})
 }
 
 func exists(dir, name string) bool {

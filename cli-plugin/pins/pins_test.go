@@ -150,6 +150,27 @@ func TestRefreshFails(t *testing.T) {
 }
 
 // archiveOf makes what npm pack writes.
+// A link of a component's folder does not lead a client to another file.
+func TestRefreshFollowsNoLinks(t *testing.T) {
+	clients(t, map[string]string{"uv": uv})
+	other := filepath.Join(t.TempDir(), "other")
+	const text = "a==1 --hash=sha256:11\n"
+	if err := os.WriteFile(other, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir := component(t, map[string]string{"component.toml": "", "pyproject.toml": "", "new-x86_64.txt": text + "b==1 --hash=sha256:11\n", "new-aarch64.txt": text + "b==1 --hash=sha256:11\n"})
+	if err := os.Symlink(other, filepath.Join(dir, "requirements.txt")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Refresh(t.Context(), dir, t.TempDir())
+	if p, ok := errors.AsType[*problem.Error](err); !ok || p.Code != problem.BadComponent || !strings.Contains(p.Summary, "requirements.txt") {
+		t.Errorf("got %v", err)
+	}
+	if now, err := os.ReadFile(other); err != nil || string(now) != text {
+		t.Errorf("the file behind the link is %q, %v", now, err)
+	}
+}
+
 func archiveOf(t *testing.T, files map[string]string) string {
 	t.Helper()
 	var out bytes.Buffer

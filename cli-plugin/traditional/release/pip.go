@@ -19,7 +19,7 @@ var pips = [][]string{{"python3", "-m", "pip"}, {"pip3"}, {"pip"}, {"uvx", "pip"
 // returns the archive: the source distribution, or the wheel of a release that
 // has no other. pip's own settings and its mirror apply.
 func (r Release) download(ctx context.Context, scratch string) (string, error) {
-	pip, err := findPip(ctx)
+	pip, err := findPip(ctx, scratch)
 	if err != nil {
 		return "", err
 	}
@@ -50,6 +50,7 @@ func (r Release) try(ctx context.Context, pip []string, scratch, kind string, fl
 		args = append(args, "--require-hashes")
 	}
 	cmd := exec.CommandContext(ctx, pip[0], append(args, flags...)...)
+	cmd.Dir = scratch
 	cmd.Env = append(os.Environ(), "TMPDIR="+scratch)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
@@ -72,9 +73,11 @@ func lastError(text string) string {
 	return lines[len(lines)-1]
 }
 
-func findPip(ctx context.Context) ([]string, error) {
+func findPip(ctx context.Context, scratch string) ([]string, error) {
 	for _, pip := range pips {
-		if exec.CommandContext(ctx, pip[0], append(pip[1:len(pip):len(pip)], "--version")...).Run() == nil {
+		cmd := exec.CommandContext(ctx, pip[0], append(pip[1:len(pip):len(pip)], "--version")...)
+		cmd.Dir = scratch
+		if cmd.Run() == nil {
 			return pip, nil
 		}
 	}

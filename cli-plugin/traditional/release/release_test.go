@@ -160,6 +160,23 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
+// Modules in the working directory, which "python3 -m pip" would find first, are
+// not run.
+func TestUnpackRunsNothingOfTheWorkingDirectory(t *testing.T) {
+	put(t, filepath.Join(index(t), "openhands_ai-0.0.1.tar.gz"), sourceDistribution(t))
+	planted := t.TempDir()
+	const script = "open('ran', 'w')\nraise SystemExit(1)\n"
+	put(t, filepath.Join(planted, "pip.py"), []byte(script))
+	put(t, filepath.Join(planted, "runpy.py"), []byte(script))
+	t.Chdir(planted)
+	if got, err := unpacked(t, Release{Version: "0.0.1"}, t.TempDir()); err != nil || got != "source" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(planted, "ran")); err == nil {
+		t.Error("a module of the working directory was run")
+	}
+}
+
 // No file of an archive lands outside of the folder, and links are refused.
 func TestUnpackRefuses(t *testing.T) {
 	for name, header := range map[string]*tar.Header{
