@@ -56,7 +56,7 @@ func AddFrom(components []Component, dirs ...string) ([]Component, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding the component %s: %w", dir, err)
 		}
-		c, err := load(filepath.Base(absolute), os.DirFS(dir), dir)
+		c, err := loadFrom(absolute, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +73,17 @@ func AddFrom(components []Component, dirs ...string) ([]Component, error) {
 	}
 	inLayerOrder(all)
 	return all, nil
+}
+
+// loadFrom reads the component in a folder. Its links may lead anywhere in it,
+// and nowhere else.
+func loadFrom(absolute, where string) (Component, error) {
+	folder, err := os.OpenRoot(absolute)
+	if err != nil {
+		return Component{}, fmt.Errorf("opening the component %s: %w", where, err)
+	}
+	defer folder.Close()
+	return load(filepath.Base(absolute), folder.FS(), where)
 }
 
 func inLayerOrder(components []Component) {

@@ -191,6 +191,52 @@ func TestAddFromRefuses(t *testing.T) {
 	}
 }
 
+// A link may lead anywhere in the component's folder, and nowhere else.
+func TestAddFromFollowsLinksInside(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "mine")
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{componentFile: "description = 'x'\nproof = ['/openhands/x']\n", "sub/file": "text"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("sub/file", filepath.Join(dir, "inside")); err != nil {
+		t.Fatal(err)
+	}
+	added := func() (Component, error) {
+		all, err := AddFrom(nil, dir)
+		if err != nil {
+			return Component{}, err
+		}
+		return all[0], nil
+	}
+	if c, err := added(); err != nil || string(c.Files["inside"]) != "text" {
+		t.Errorf("%q, %v", c.Files, err)
+	}
+	away, err := filepath.Rel(filepath.Join(dir, "sub"), outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{outside, away} {
+		link := filepath.Join(dir, "sub", "data.txt")
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := added(); err == nil || !strings.Contains(err.Error(), "sub/data.txt") {
+			t.Errorf("a link to %s: %q, %v", target, c.Files, err)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestReleasesPassOverWhatPinsNothing(t *testing.T) {
 	c := Component{Server: server, Releases: &ReleaseList{Package: "x", File: "pins"}, Files: map[string][]byte{"pins": []byte("# pins\nx==\nx==1.0 \\\n    --hash=sha256:0\n")}}
 	if got, _ := Releases([]Component{c}, server); !slices.Equal(got, []string{"1.0"}) {

@@ -195,7 +195,7 @@ func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan,
 }
 
 // checkout reads what a payload takes of the user's sources; nil without any.
-func (o *payloadOptions) checkout() (*plan.Source, error) {
+func (o *payloadOptions) checkout() (_ *plan.Source, err error) {
 	if o.source == "" {
 		return nil, nil
 	}
@@ -203,6 +203,7 @@ func (o *payloadOptions) checkout() (*plan.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, source.Close()) }()
 	files, err := source.PayloadFiles()
 	return &plan.Source{Version: source.PayloadVersion(), Files: files}, err
 }

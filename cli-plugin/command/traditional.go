@@ -43,7 +43,10 @@ func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, close func() error, err error) {
 	if o.source != "" {
 		source, err := traditional.Open(o.source)
-		return source, func() error { return nil }, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return source, source.Close, nil
 	}
 	components, err := templates.Components()
 	if err != nil {
@@ -72,7 +75,7 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}
-	return source, remove, nil
+	return source, func() error { return errors.Join(source.Close(), remove()) }, nil
 }
 
 // knownReleases is the list of releases whose hashes are known.

@@ -20,7 +20,7 @@ func (s *Source) WriteContext(dir, dockerfile string) error {
 	if err != nil {
 		return err
 	}
-	err = code.copyTo(filepath.Join(dir, codeFolder))
+	err = s.copy(code, filepath.Join(dir, codeFolder))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, dockerfileName), []byte(dockerfile), 0o644)
 	}
@@ -50,7 +50,7 @@ const (
 func (s *Source) code(dockerfile string) (*node, error) {
 	code := &node{mode: fs.ModeDir}
 	add := func(name, path string, skip func(name string, dir bool) bool) error {
-		n, err := scan(path, skip)
+		n, err := s.scan(path, skip)
 		if err != nil {
 			return s.broken("the sources cannot be read", err)
 		}
@@ -58,14 +58,14 @@ func (s *Source) code(dockerfile string) (*node, error) {
 		return nil
 	}
 	all := func(string, bool) bool { return false }
-	err := add(packageName, s.folder(), func(name string, _ bool) bool {
+	err := add(packageName, packageName, func(name string, _ bool) bool {
 		return strings.HasSuffix(name, ".pyc") || strings.HasSuffix(name, ".md")
 	})
 	if err != nil {
 		return nil, err
 	}
 	if skills := s.skills(dockerfile); skills != "" {
-		if err := add(skills, filepath.Join(s.root, skills), all); err != nil {
+		if err := add(skills, skills, all); err != nil {
 			return nil, err
 		}
 	}
@@ -101,39 +101,47 @@ func (s *Source) skills(dockerfile string) string {
 		names = []string{"skills", "microagents"}
 	}
 	for _, name := range names {
-		if info, err := os.Stat(filepath.Join(s.root, name)); err == nil && info.IsDir() {
+		if info, err := s.files.Stat(name); err == nil && info.IsDir() {
 			return name
 		}
 	}
 	return ""
 }
 
-// copyTo copies a file, or a folder with all that is in it.
-func (n *node) copyTo(path string) error {
+// copy copies a file, or a folder with all that is in it.
+func (s *Source) copy(n *node, path string) error {
 	if !n.mode.IsDir() {
-		return copyFile(n.path, path)
+		return s.copyFile(n.path, path)
 	}
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err
 	}
 	for _, e := range n.entries {
-		if err := e.copyTo(filepath.Join(path, e.name)); err != nil {
+		if err := s.copy(e.node, filepath.Join(path, e.name)); err != nil {
 			return err
 		}
 	}
 	if n.path == "" { // made up
 		return nil
 	}
-	return keepAttributes(n.path, path)
+	info, err := s.files.Stat(n.path)
+	if err != nil {
+		return err
+	}
+	return keepAttributes(info, path)
 }
 
 // copyFile copies content, permissions and the time of the last change.
-func copyFile(from, to string) (err error) {
-	source, err := os.Open(from)
+func (s *Source) copyFile(from, to string) (err error) {
+	source, err := s.files.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
 	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
@@ -142,19 +150,15 @@ func copyFile(from, to string) (err error) {
 	if err := errors.Join(err, target.Close()); err != nil {
 		return err
 	}
-	return keepAttributes(from, to)
+	return keepAttributes(info, to)
 }
 
-func keepAttributes(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
+func keepAttributes(info fs.FileInfo, path string) error {
 	mode := info.Mode().Perm()
 	if info.IsDir() {
 		mode |= 0o700 // or it could not be removed
 	}
-	return errors.Join(os.Chmod(to, mode), os.Chtimes(to, info.ModTime(), info.ModTime()))
+	return errors.Join(os.Chmod(path, mode), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
 // AppendConfig tells the scripts that build from a prepared folder its tags:

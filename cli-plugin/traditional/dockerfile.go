@@ -3,15 +3,14 @@ package traditional
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/nikolalohinski/gonja/v2"
-	"github.com/nikolalohinski/gonja/v2/exec"
 	"github.com/nikolalohinski/gonja/v2/parser"
 )
 
@@ -30,26 +29,37 @@ type Parameters struct {
 // line of the template where that can be told.
 func (s *Source) Dockerfile(p Parameters) (string, error) {
 	name := filepath.Join(s.root, filepath.FromSlash(templateFile))
-	text, err := os.ReadFile(name)
+	text, err := s.templateText()
 	if err != nil {
 		return "", s.broken("the sources have no template of a Dockerfile", err)
 	}
-	template, err := gonja.FromFile(name)
+	template, err := parse(text)
 	if err != nil {
-		return "", templateError(name, string(text), err)
+		return "", templateError(name, text, err)
 	}
-	rendered, err := template.ExecuteToString(exec.NewContext(map[string]any{
+	rendered := limitedText{left: maxDockerfile}
+	err = render(template, &rendered, map[string]any{
 		"base_image":           p.From,
 		"build_from_scratch":   p.Start == FromScratch,
 		"build_from_versioned": p.Start == FromVersioned,
 		"extra_deps":           p.ExtraDeps,
 		"enable_browser":       p.Browser,
 		"channel_alias":        p.ChannelAlias,
-	}))
+	})
 	if err != nil {
-		return "", templateError(name, string(text), err)
+		return "", templateError(name, text, err)
 	}
-	return rendered, nil
+	return rendered.text.String(), nil
+}
+
+func (s *Source) templateText() (string, error) {
+	file, err := s.files.Open(templateFile)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxTemplate+1)) // parse refuses more
+	return string(text), err
 }
 
 // lineOf finds the line in errors of rendering, the innermost one last.
@@ -74,14 +84,16 @@ func templateError(name, text string, err error) error {
 		"Correct the template, or use the sources of a release")
 }
 
-// lineOfSyntax finds the line of a syntax error that does not tell it: the one
-// with which the text begins to fail in this way. It is 0 where none is found.
+// lineOfSyntax finds the line of a syntax error that does not tell it: the first
+// one up to which the text fails in this way. It is 0 where none is found.
 func lineOfSyntax(text string, err error) int {
 	lines := strings.SplitAfter(text, "\n")
-	for n := range lines {
-		if _, upTo := gonja.FromString(strings.Join(lines[:n+1], "")); upTo != nil && upTo.Error() == err.Error() {
-			return n + 1
-		}
+	n := sort.Search(len(lines), func(n int) bool {
+		_, upTo := parse(strings.Join(lines[:n+1], ""))
+		return upTo != nil && upTo.Error() == err.Error()
+	})
+	if n == len(lines) {
+		return 0
 	}
-	return 0
+	return n + 1
 }

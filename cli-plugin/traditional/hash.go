@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"math/big"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func (s *Source) LockHash(base string, browser bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := addFile(sum, path); err != nil {
+		if err := s.addFile(sum, path); err != nil {
 			return "", s.broken("the sources cannot be read", err)
 		}
 	}
@@ -55,19 +54,19 @@ func (s *Source) LockHash(base string, browser bool) (string, error) {
 // hidden folders: the Dirhash Standard v0.1.0 with MD5 and the entry
 // properties name and data, links followed and empty folders left out.
 func (s *Source) SourceHash(ctx context.Context) (string, error) {
-	root, err := scan(s.folder(), func(name string, dir bool) bool {
+	root, err := s.scan(packageName, func(name string, dir bool) bool {
 		return strings.HasSuffix(name, ".pyc") || dir && (strings.HasPrefix(name, ".") || name == "__pycache__")
 	})
 	if err != nil {
 		return "", s.broken("the sources cannot be read", err)
 	}
-	hasher := treeHasher{sums: map[*node]string{}}
+	hasher := treeHasher{source: s, sums: map[*node]string{}}
 	sum, err := hasher.sum(ctx, root)
 	if err != nil {
 		return "", err
 	}
 	if sum == "" {
-		return "", s.broken(fmt.Sprintf("%s holds no file", s.folder()), nil)
+		return "", s.broken(fmt.Sprintf("the folder %s in %s holds no file", packageName, s.root), nil)
 	}
 	raw, err := hex.DecodeString(sum)
 	return truncate(raw), err
@@ -75,7 +74,10 @@ func (s *Source) SourceHash(ctx context.Context) (string, error) {
 
 // treeHasher keeps the hash of each file and folder, in hexadecimal; that of a
 // folder without files is empty.
-type treeHasher struct{ sums map[*node]string }
+type treeHasher struct {
+	source *Source
+	sums   map[*node]string
+}
 
 func (h treeHasher) sum(ctx context.Context, root *node) (string, error) {
 	files := collect(root, map[*node]bool{})
@@ -88,7 +90,7 @@ func (h treeHasher) sum(ctx context.Context, root *node) (string, error) {
 				return ctx.Err()
 			}
 			sum := md5.New()
-			if err := addFile(sum, file.path); err != nil {
+			if err := h.source.addFile(sum, file.path); err != nil {
 				return err
 			}
 			sums[i] = hex.EncodeToString(sum.Sum(nil))
@@ -145,8 +147,8 @@ func (h treeHasher) folder(n *node) string {
 	return h.sums[n]
 }
 
-func addFile(sum hash.Hash, path string) error {
-	file, err := os.Open(path)
+func (s *Source) addFile(sum hash.Hash, path string) error {
+	file, err := s.files.Open(path)
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,7 +20,7 @@ const serverFile = packageName + "/runtime/action_execution_server.py"
 // poetry.lock. Byte code, hidden files and what package managers leave stay
 // out. Links are followed. Errors are *problem.Error.
 func (s *Source) PayloadFiles() (map[string]templates.File, error) {
-	if _, err := os.Stat(filepath.Join(s.root, filepath.FromSlash(serverFile))); err != nil {
+	if _, err := s.files.Stat(serverFile); err != nil {
 		return nil, problem.New(problem.BadSource, fmt.Sprintf("the sources in %s, version %s, do not hold the action execution server", s.root, s.version), err,
 			"Name a checkout of a version up to 1.6.0, or choose the successor with --server agent-server and without --source")
 	}
@@ -32,12 +30,12 @@ func (s *Source) PayloadFiles() (map[string]templates.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := addFiles(files, name, file); err != nil {
+		if err := s.addFiles(files, name, file); err != nil {
 			return nil, s.broken("the sources cannot be read", err)
 		}
 	}
 	for _, folder := range []string{packageName, "microagents", "skills", "third_party"} {
-		err := addFiles(files, folder, filepath.Join(s.root, folder))
+		err := s.addFiles(files, folder, folder)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, s.broken("the sources cannot be read", err)
 		}
@@ -46,19 +44,19 @@ func (s *Source) PayloadFiles() (map[string]templates.File, error) {
 }
 
 // addFiles adds a file, or those of a tree, under name.
-func addFiles(files map[string]templates.File, name, root string) error {
-	found, err := scan(root, func(name string, dir bool) bool {
+func (s *Source) addFiles(files map[string]templates.File, name, root string) error {
+	found, err := s.scan(root, func(name string, dir bool) bool {
 		return strings.HasPrefix(name, ".") || dir && slices.Contains([]string{"__pycache__", "node_modules"}, name) || strings.HasSuffix(name, ".pyc")
 	})
 	if err != nil {
 		return err
 	}
-	return found.read(name, files)
+	return s.read(found, name, files)
 }
 
-func (n *node) read(name string, files map[string]templates.File) error {
+func (s *Source) read(n *node, name string, files map[string]templates.File) error {
 	for _, e := range n.entries {
-		if err := e.read(path.Join(name, e.name), files); err != nil {
+		if err := s.read(e.node, path.Join(name, e.name), files); err != nil {
 			return err
 		}
 	}
@@ -70,7 +68,7 @@ func (n *node) read(name string, files map[string]templates.File) error {
 		file.Mode = 0o755
 	}
 	var err error
-	if file.Data, err = os.ReadFile(n.path); err != nil {
+	if file.Data, err = s.files.ReadFile(n.path); err != nil {
 		return err
 	}
 	files[name] = file

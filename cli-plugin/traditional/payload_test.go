@@ -38,10 +38,7 @@ func TestPayloadFiles(t *testing.T) {
 	if err := os.Symlink("../skills", filepath.Join(root, "openhands/skills")); err != nil {
 		t.Fatal(err)
 	}
-	source, err := Open(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := open(t, root)
 	if got := source.PayloadVersion(); got != "1.6.0.rc.1.x" {
 		t.Errorf("version %s", got)
 	}
@@ -64,10 +61,7 @@ func TestPayloadFilesRefuses(t *testing.T) {
 		"do not hold the action execution server": {"pyproject.toml=version = '1.7.0'", "poetry.lock", "openhands/__init__.py"},
 		"have no poetry.lock":                     {"pyproject.toml=version = '1.6.0'", "openhands/runtime/action_execution_server.py"},
 	} {
-		source, err := Open(writeTree(t, tree...))
-		if err != nil {
-			t.Fatal(err)
-		}
+		source := open(t, writeTree(t, tree...))
 		if _, err := source.PayloadFiles(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -27,19 +28,32 @@ const (
 
 // Source is a tree of OpenHands sources: a folder that holds the package
 // openhands, with pyproject.toml and poetry.lock beside or inside it.
+//
+// Links may lead anywhere inside of the folder: what is read is opened beneath
+// it.
 type Source struct {
 	root    string // absolute
+	files   *os.Root
 	version string
 }
 
-// Open finds the sources in the folder root. Errors are *problem.Error.
-func Open(root string) (*Source, error) {
+// Open finds the sources in the folder root, which stays open until Close.
+// Errors are *problem.Error.
+func Open(root string) (_ *Source, err error) {
 	absolute, err := filepath.Abs(root)
 	if err != nil {
 		return nil, fmt.Errorf("finding the sources %s: %w", root, err)
 	}
 	s := &Source{root: absolute}
-	info, err := os.Stat(s.folder())
+	if s.files, err = os.OpenRoot(absolute); err != nil {
+		return nil, s.broken(fmt.Sprintf("%s does not hold the folder %s", root, packageName), err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	info, err := s.files.Stat(packageName)
 	if err == nil && !info.IsDir() {
 		err = errors.New("it is no folder")
 	}
@@ -52,6 +66,9 @@ func Open(root string) (*Source, error) {
 	return s, nil
 }
 
+// Close ends the use of the folder.
+func (s *Source) Close() error { return s.files.Close() }
+
 // PayloadVersion is the version in the characters that tags of payloads have.
 func (s *Source) PayloadVersion() string {
 	return strings.Trim(notInVersion.ReplaceAllString(s.version, "."), ".")
@@ -61,8 +78,6 @@ var notInVersion = regexp.MustCompile(`[^0-9A-Za-z]+`)
 
 // Version is the version of OpenHands that the sources say they are.
 func (s *Source) Version() string { return s.version }
-
-func (s *Source) folder() string { return filepath.Join(s.root, packageName) }
 
 func (s *Source) broken(summary string, cause error) error {
 	return problem.New(problem.BadSource, summary, cause,
@@ -74,8 +89,8 @@ func (s *Source) broken(summary string, cause error) error {
 // for a line and not a parser of TOML, because the tags are made of what the
 // builder of OpenHands finds, which searches that way.
 func (s *Source) findVersion() (string, error) {
-	for _, dir := range []string{s.root, s.folder()} {
-		version, err := versionLine(filepath.Join(dir, projectFile))
+	for _, dir := range []string{".", packageName} {
+		version, err := s.versionLine(path.Join(dir, projectFile))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", s.broken("the version of the sources cannot be read", err)
 		}
@@ -86,8 +101,8 @@ func (s *Source) findVersion() (string, error) {
 	return "", s.broken(fmt.Sprintf("no %s in %s has a line 'version = ...'", projectFile, s.root), nil)
 }
 
-func versionLine(name string) (string, error) {
-	file, err := os.Open(name)
+func (s *Source) versionLine(name string) (string, error) {
+	file, err := s.files.Open(name)
 	if err != nil {
 		return "", err
 	}
@@ -103,13 +118,14 @@ func versionLine(name string) (string, error) {
 	return "", lines.Err()
 }
 
-// locate finds pyproject.toml or poetry.lock, inside the package first.
+// locate finds pyproject.toml or poetry.lock, inside the package first. The path
+// is relative to the sources, with slashes.
 func (s *Source) locate(name string) (string, error) {
-	for _, dir := range []string{s.folder(), s.root} {
-		path := filepath.Join(dir, name)
-		_, err := os.Stat(path)
+	for _, dir := range []string{packageName, "."} {
+		found := path.Join(dir, name)
+		_, err := s.files.Stat(found)
 		if err == nil {
-			return path, nil
+			return found, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", s.broken("the sources cannot be read", err)
