@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -164,11 +165,11 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 	if err != nil {
 		return nil, err
 	}
-	err = b.bake(ctx, bakeTarget{
-		files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image},
-		secrets: secrets, settings: indexSettings(secrets), noCache: b.NoCache,
-	})
-	if err != nil {
+	target := bakeTarget{files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache}
+	if settings := indexSettings(secrets); settings != "" {
+		target.texts = map[string]string{settingsSecret: settings}
+	}
+	if err := b.bake(ctx, target); err != nil {
 		return nil, err
 	}
 	built, err := b.Engine.inspect(ctx, d.Image)
@@ -277,6 +278,9 @@ func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 // make makes the image and, when it is whole, gives it its names.
 func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (_ string, err error) {
 	b.tellWithout(r, base)
+	if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
+		return "", err
+	}
 	if r.Assemble == plan.AssembleNever {
 		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}

@@ -34,7 +34,7 @@ type bakeTarget struct {
 	dockerfile string
 	tags       []string
 	secrets    map[string]string // files by ID
-	settings   string            // the secret settingsSecret, see indexSettings
+	texts      map[string]string // secrets by ID that are no files
 	noCache    bool
 
 	// fromEngine is set where the Dockerfile starts from an image that only
@@ -59,20 +59,34 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	if err != nil {
 		return fmt.Errorf("encoding the bake file: %w", err)
 	}
-	args := []string{"bake", "--file", "-"}
-	if target.fromEngine {
-		args = append(args, "--builder", b.CLI.CurrentContext())
-	}
-	return b.runBuildx(ctx, dir, env, bytes.NewReader(definition), append(args, "image")...)
-}
-
-// runBuildx runs a buildx command that builds, in the folder dir and with the
-// variables env beside those of this process, and shows its progress.
-func (b *Builder) runBuildx(ctx context.Context, dir string, env []string, stdin io.Reader, args ...string) error {
 	buildx, err := b.buildx()
 	if err != nil {
 		return err
 	}
+	args := []string{"bake", "--file", "-"}
+	if asksForFiles(buildx.Version) {
+		for _, id := range slices.Sorted(maps.Keys(target.secrets)) {
+			args = append(args, "--allow", "fs.read="+target.secrets[id])
+		}
+	}
+	if target.fromEngine {
+		args = append(args, "--builder", b.CLI.CurrentContext())
+	}
+	return b.runBuildx(ctx, buildx.Path, dir, env, bytes.NewReader(definition), append(args, "image")...)
+}
+
+// asksForFiles reports whether bake of a version of buildx wants each file
+// outside of the context to be allowed. It does since 0.18; others do not know
+// that kind of permission.
+func asksForFiles(version string) bool {
+	var major, minor int
+	_, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor)
+	return err != nil || major > 0 || minor >= 18 || minor == 0 // a version of its own making says 0.0
+}
+
+// runBuildx runs a command of the program buildx that builds, in the folder dir and with the
+// variables env beside those of this process, and shows its progress.
+func (b *Builder) runBuildx(ctx context.Context, buildx, dir string, env []string, stdin io.Reader, args ...string) error {
 	cmd := exec.CommandContext(ctx, buildx, append([]string{args[0], "--progress", "rawjson"}, args[1:]...)...)
 	cmd.Dir = dir
 	cmd.Env = append(b.buildxEnv(), env...)
@@ -106,15 +120,15 @@ func cmpText(said string, err error) error {
 }
 
 // buildx finds the plugin as the docker command does.
-func (b *Builder) buildx() (string, error) {
+func (b *Builder) buildx() (*manager.Plugin, error) {
 	plugin, err := manager.GetPlugin("buildx", b.CLI, &cobra.Command{})
 	if err != nil {
-		return "", problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, installBuildx)
+		return nil, problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, installBuildx)
 	}
 	if plugin.Err != nil {
-		return "", problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, installBuildx)
+		return nil, problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, installBuildx)
 	}
-	return plugin.Path, nil
+	return plugin, nil
 }
 
 // buildxEnv makes buildx see the same engine as this process, as a program of
@@ -131,7 +145,6 @@ func (b *Builder) buildxEnv() []string {
 	}
 	return append(env,
 		"DOCKER_CONFIG="+config.Dir(),
-		"BUILDX_BAKE_ENTITLEMENTS_FS=0",    // every file is named by this program
 		"BUILDX_NO_DEFAULT_ATTESTATIONS=1", // they would make the image an index
 		"BUILDX_METADATA_PROVENANCE=disabled",
 	)
@@ -161,12 +174,8 @@ func writeContext(dir string, target bakeTarget) error {
 	return nil
 }
 
-// settingsSecret is the ID of the secret with indexSettings, settingsVariable
-// the variable in which buildx gets it.
-const (
-	settingsSecret   = "settings"
-	settingsVariable = "OPENHANDS_INDEX_SETTINGS"
-)
+// settingsSecret is the ID of the secret with indexSettings.
+const settingsSecret = "settings"
 
 // definition is the bake file, and the variables that it has buildx read.
 // Bake expands ${} and %{} in every string.
@@ -197,9 +206,10 @@ func (t bakeTarget) definition() (file []byte, env []string, err error) {
 		w.Flush()
 		image.Secrets = append(image.Secrets, literal(strings.TrimSpace(fields.String())))
 	}
-	if t.settings != "" {
-		image.Secrets = append(image.Secrets, "id="+settingsSecret+",env="+settingsVariable)
-		env = append(env, settingsVariable+"="+t.settings)
+	for _, id := range slices.Sorted(maps.Keys(t.texts)) {
+		variable := "OPENHANDS_SECRET_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
+		image.Secrets = append(image.Secrets, "id="+id+",env="+variable)
+		env = append(env, variable+"="+t.texts[id])
 	}
 	file, err = json.Marshal(map[string]map[string]target{"target": {"image": image}})
 	return file, env, err

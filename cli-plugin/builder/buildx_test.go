@@ -37,7 +37,7 @@ func TestBakeDefinition(t *testing.T) {
 	t.Setenv("https_proxy", "http://user:${x}@proxy:1")
 	data, env, err := bakeTarget{
 		tags: []string{"r:1", "r:2"}, noCache: true,
-		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, settings: "export A=b",
+		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, texts: map[string]string{"settings": "export A=b", "extra-deps": "echo ${x}"},
 	}.definition()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestBakeDefinition(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"OPENHANDS_INDEX_SETTINGS=export A=b"}; !slices.Equal(env, want) {
+	if want := []string{"OPENHANDS_SECRET_EXTRA_DEPS=echo ${x}", "OPENHANDS_SECRET_SETTINGS=export A=b"}; !slices.Equal(env, want) {
 		t.Errorf("it wants the variables %q, not %q", env, want)
 	}
 	want := map[string]any{"target": map[string]any{"image": map[string]any{
@@ -54,7 +54,7 @@ func TestBakeDefinition(t *testing.T) {
 		"tags":   []any{"r:1", "r:2"},
 		"output": []any{"type=docker"},
 		"args":   map[string]any{"https_proxy": "http://user:$${x}@proxy:1"},
-		"secret": []any{`id=ca,"src=/a,b ""c"""`, "id=pip,src=/etc/pip.conf", "id=settings,env=OPENHANDS_INDEX_SETTINGS"},
+		"secret": []any{`id=ca,"src=/a,b ""c"""`, "id=pip,src=/etc/pip.conf", "id=extra-deps,env=OPENHANDS_SECRET_EXTRA_DEPS", "id=settings,env=OPENHANDS_SECRET_SETTINGS"},
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -165,10 +165,20 @@ func TestHostSecrets(t *testing.T) {
 		}
 		return name
 	}
+	const certificate = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+	key, text := write("key.pem", 10), write("id_rsa", 10)
 	bundle, npm, uv, sources := write("bundle", 10), write(".npmrc", 10), write(".config/uv/uv.toml", 10), write("my.list", 10)
 	large, empty := write("large", maxSecret+1), write("empty", 0)
+	for name, text := range map[string]string{
+		bundle: "# my own\n" + certificate, key: certificate + "-----BEGIN RSA PRIVATE KEY-----\nMA==\n-----END RSA PRIVATE KEY-----\n", text: "ssh-rsa",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Setenv("SSL_CERT_FILE", large) // more than BuildKit takes: the next one
-	t.Setenv("CURL_CA_BUNDLE", bundle)
+	t.Setenv("CURL_CA_BUNDLE", key)  // nobody else's business: the next one
+	t.Setenv("REQUESTS_CA_BUNDLE", bundle)
 
 	got, err := HostSecrets(map[string]string{"apt": sources, "pip": ""})
 	if err != nil {
@@ -177,11 +187,11 @@ func TestHostSecrets(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"ca": bundle, "npm": npm, "uv": uv, "apt": sources}, got); diff != "" {
 		t.Error(diff)
 	}
-	for name, file := range map[string]string{"cargo": sources, "pip": large, "uv": empty, "npm": home, "apt": home + "/none"} {
-		_, err := HostSecrets(map[string]string{name: file})
+	for _, given := range [][2]string{{"cargo", sources}, {"pip", large}, {"uv", empty}, {"npm", home}, {"apt", home + "/none"}, {"ca", key}, {"ca", text}, {"ca", sources}} {
+		_, err := HostSecrets(map[string]string{given[0]: given[1]})
 		var p *problem.Error
 		if !errors.As(err, &p) || p.Code != problem.Usage {
-			t.Errorf("%s=%s: got %v, want %s", name, file, err, problem.Usage)
+			t.Errorf("%s: got %v, want %s", given, err, problem.Usage)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
@@ -176,9 +177,17 @@ func TestLayerHistory(t *testing.T) {
 }
 
 func TestInputsDiffer(t *testing.T) {
+	mark, err := fingerprint.New("e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := fingerprint.New("f")
+	if err != nil {
+		t.Fatal(err)
+	}
 	in := inputs{
-		plan: plan.Runtime{Base: "n", Labels: map[string]string{
-			payload.LabelPlatform: "linux/amd64", payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: "e",
+		plan: plan.Runtime{Base: "n", ExtraDeps: "e", Labels: map[string]string{
+			payload.LabelPlatform: "linux/amd64", payload.LabelSetup: "s", payload.LabelUser: "openhands",
 		}},
 		deps: &image.InspectResponse{ID: "sha256:d"},
 		base: &image.InspectResponse{ID: "sha256:b", RepoDigests: []string{"n@sha256:registry"}},
@@ -186,7 +195,7 @@ func TestInputsDiffer(t *testing.T) {
 	same := func() map[string]string {
 		return map[string]string{
 			payload.LabelDepsDigest: "sha256:d", payload.LabelBaseDigest: "sha256:b", payload.LabelBaseName: "n",
-			payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: "e",
+			payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: mark,
 		}
 	}
 	for name, test := range map[string]struct {
@@ -203,10 +212,12 @@ func TestInputsDiffer(t *testing.T) {
 		"payload":   {func(have map[string]string) { have[payload.LabelDepsDigest] = "sha256:e" }, []string{"payload (sha256:d, was sha256:e)"}},
 		"user": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelUser] = "agent:7" },
 			[]string{"user (openhands, was agent:7)"}},
-		"extra dependencies": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelExtraDeps] = "" },
+		"extra dependencies": {func(have map[string]string) { have[payload.LabelExtraDeps] = other },
+			[]string{"command for extra dependencies"}},
+		"no extra dependencies": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelExtraDeps] = "" },
 			[]string{"command for extra dependencies"}},
 		"the rest":  {func(have map[string]string) { have[payload.LabelSetup] = "t" }, []string{"choice of sudo, layer order or library path"}},
-		"no labels": {func(have map[string]string) { clear(have) }, []string{"payload", "base reference", "choice of sudo, layer order or library path"}},
+		"no labels": {func(have map[string]string) { clear(have) }, []string{"payload", "base reference", "command for extra dependencies"}},
 	} {
 		have := same()
 		test.change(have)

@@ -31,7 +31,7 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 		if err != nil {
 			return "", err
 		}
-		return b.bakeRuntime(ctx, text, secrets, r.References())
+		return b.bakeRuntime(ctx, r, text, secrets)
 	}
 	return b.withName(ctx, deps.ID, func(depsName string) (string, error) {
 		if base == nil {
@@ -111,11 +111,11 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 		return "", err
 	}
 	return b.withName(ctx, id, func(name string) (string, error) {
-		return b.bakeRuntime(ctx, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets, r.References())
+		return b.bakeRuntime(ctx, r, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets)
 	})
 }
 
-// certificates are the only secret that extra dependencies get.
+// certificates are the only file of this machine that extra dependencies get.
 func (b *Builder) certificates() (map[string]string, error) {
 	secrets, err := HostSecrets(b.PackageConfig)
 	if err != nil {
@@ -127,9 +127,14 @@ func (b *Builder) certificates() (map[string]string, error) {
 	return nil, nil
 }
 
-func (b *Builder) bakeRuntime(ctx context.Context, dockerfile string, secrets map[string]string, refs []string) (string, error) {
-	err := b.bake(ctx, bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: refs, noCache: b.NoCache, fromEngine: true})
-	if err != nil {
+func (b *Builder) bakeRuntime(ctx context.Context, r plan.Runtime, dockerfile string, secrets map[string]string) (string, error) {
+	target := bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: r.References(), noCache: b.NoCache, fromEngine: true}
+	if r.ExtraDeps != "" {
+		target.texts = map[string]string{plan.ExtraDepsSecret: r.ExtraDeps}
+		target.noCache = true // a secret is no part of a step in BuildKit's cache
+	}
+	refs := target.tags
+	if err := b.bake(ctx, target); err != nil {
 		return "", err
 	}
 	built, err := b.Engine.inspect(ctx, refs[0])

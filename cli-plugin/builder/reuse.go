@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -159,20 +160,18 @@ func (in inputs) differs(have map[string]string, platform string) []string {
 // of the OCI image specification.
 const labelOCIBaseDigest = "org.opencontainers.image.base.digest"
 
-// setupDiffers names what is in the hash of the set-up and changed.
+// setupDiffers names what of the set-up and of extra dependencies changed.
 func (in inputs) setupDiffers(have map[string]string) []string {
 	want := in.plan.Labels
-	if have[payload.LabelSetup] == want[payload.LabelSetup] {
-		return nil
-	}
+	same := have[payload.LabelSetup] == want[payload.LabelSetup]
 	var changed []string
-	if had, told := have[payload.LabelUser]; told && had != want[payload.LabelUser] {
+	if had, told := have[payload.LabelUser]; told && !same && had != want[payload.LabelUser] {
 		changed = append(changed, fmt.Sprintf("user (%s, was %s)", want[payload.LabelUser], had))
 	}
-	if had, told := have[payload.LabelExtraDeps]; told && had != want[payload.LabelExtraDeps] {
+	if !fingerprint.Of(have[payload.LabelExtraDeps], in.plan.ExtraDeps) {
 		changed = append(changed, "command for extra dependencies")
 	}
-	if len(changed) == 0 {
+	if !same && len(changed) == 0 {
 		changed = []string{"choice of sudo, layer order or library path"}
 	}
 	return changed

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -48,11 +49,11 @@ func HostSecrets(given map[string]string) (map[string]string, error) {
 	secrets := map[string]string{}
 	home, _ := os.UserHomeDir() // without one, its files are not found
 	candidates := append([]string{os.Getenv("SSL_CERT_FILE"), os.Getenv("CURL_CA_BUNDLE"), os.Getenv("REQUESTS_CA_BUNDLE")}, certificateBundles...)
-	if file := firstFile(candidates); file != "" {
+	if file := firstFile(candidates, certificates); file != "" {
 		secrets["ca"] = file
 	}
 	for name, places := range packageManagers {
-		if file := firstFile(places(home)); file != "" {
+		if file := firstFile(places(home), usable); file != "" {
 			secrets[name] = file
 		}
 	}
@@ -68,6 +69,10 @@ func HostSecrets(given map[string]string) (map[string]string, error) {
 		if !usable(file) {
 			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config %s=%s is no readable file of at most %d KiB", name, file, maxSecret>>10), nil,
 				"Name another file")
+		}
+		if name == "ca" && !certificates(file) {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config ca=%s holds no certificates in PEM, or a private key", file), nil,
+				"Name the file with the certificates of your authorities")
 		}
 		absolute, err := filepath.Abs(file)
 		if err != nil {
@@ -127,8 +132,8 @@ func pipSetting(conf []byte, name string) string {
 	return ""
 }
 
-func firstFile(candidates []string) string {
-	if i := slices.IndexFunc(candidates, usable); i >= 0 {
+func firstFile(candidates []string, fits func(file string) bool) string {
+	if i := slices.IndexFunc(candidates, fits); i >= 0 {
 		return candidates[i]
 	}
 	return ""
@@ -137,6 +142,16 @@ func firstFile(candidates []string) string {
 func usable(file string) bool {
 	info, err := os.Stat(file)
 	return err == nil && info.Mode().IsRegular() && info.Size() > 0 && info.Size() <= maxSecret
+}
+
+// certificates reports whether a file can be handed to others as one of root
+// certificates: it holds some, and no private key.
+func certificates(file string) bool {
+	if !usable(file) {
+		return false
+	}
+	text, err := os.ReadFile(file)
+	return err == nil && bytes.Contains(text, []byte("-----BEGIN CERTIFICATE-----")) && !bytes.Contains(text, []byte("PRIVATE KEY"))
 }
 
 // proxyArgs are the build arguments that BuildKit hands to every step without

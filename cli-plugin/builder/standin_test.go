@@ -25,13 +25,16 @@ func (standIn) CurrentContext() string { return "test" }
 
 // newStandIn has buildx run the script with buildx's own arguments, in the
 // build context.
-func newStandIn(t *testing.T, script string) standIn {
+func newStandIn(t *testing.T, script string) standIn { return newStandInOf(t, "v0.37.2", script) }
+
+// newStandInOf is one whose buildx is of a version.
+func newStandInOf(t *testing.T, version, script string) standIn {
 	t.Helper()
 	dir := t.TempDir()
 	script = `#!/bin/sh
 set -eu
 if [ "$1" = docker-cli-plugin-metadata ]; then
-	echo '{"SchemaVersion":"0.1.0","Vendor":"test"}'
+	echo '{"SchemaVersion":"0.1.0","Vendor":"test","Version":"` + version + `"}'
 	exit
 fi
 ` + script

@@ -244,7 +244,10 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		"--build-arg", "OPENHANDS_RUNTIME_VERSION=" + t.Source.Version(),
 		"--build-arg", "OPENHANDS_RUNTIME_BUILD_TIME=" + time.Now().Format("2006-01-02T15:04:05.000000"),
 	}
-	recorded := record.Labels(p.Start)
+	recorded, err := record.Labels(p.Start)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(recorded)) {
 		args = append(args, "--label", name+"="+recorded[name])
 	}
@@ -258,7 +261,11 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		args = append(args, "--no-cache")
 	}
 	args = append(args, t.BuildArgs...)
-	if err := b.runBuildx(ctx, dir, nil, nil, append(args, context)...); err != nil {
+	buildx, err := b.buildx()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.runBuildx(ctx, buildx.Path, dir, nil, nil, append(args, context)...); err != nil {
 		return nil, err
 	}
 	id, err := os.ReadFile(idFile)

@@ -232,8 +232,15 @@ func (o *Options) check(in Inputs) error {
 	if err := problem.CheckReference(what, from); err != nil {
 		return err
 	}
+	if len(o.ExtraDeps) > maxExtraDeps {
+		return usage("--extra-deps has %d bytes, more than %d", len(o.ExtraDeps), maxExtraDeps)
+	}
 	return problem.CheckRepository(o.Repository)
 }
+
+// maxExtraDeps is the length in bytes of the longest command for extra
+// dependencies: it comes to buildx as a variable, and Linux allows 128 KiB.
+const maxExtraDeps = 100 << 10
 
 func (o *Options) deps(in Inputs) (Deps, error) {
 	components, err := templates.Select(in.Components, templates.Choice{
@@ -400,7 +407,6 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 		payload.LabelSetup:                   r.setupHash(),
 		payload.LabelPlatform:                "linux/" + o.Arch,
 		payload.LabelUser:                    r.account(),
-		payload.LabelExtraDeps:               r.extraDepsHash(),
 		"org.opencontainers.image.title":     "OpenHands runtime over " + base,
 		"org.opencontainers.image.version":   deps.Version,
 		"org.opencontainers.image.base.name": base,
@@ -429,28 +435,20 @@ func (r Runtime) account() string {
 	return r.User + ":" + strconv.Itoa(r.UID)
 }
 
-// extraDepsHash stands for the command, which may hold what is nobody else's
-// business. It is empty without one.
-func (r Runtime) extraDepsHash() string {
-	if r.ExtraDeps == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(r.ExtraDeps))
-	return hex.EncodeToString(sum[:8])
-}
-
 // setupRevision is raised when the same options come to another set-up layer
 // or configuration.
 const setupRevision = "4"
 
-// setupHash is over what shapes the set-up layer and the configuration.
+// setupHash is over what shapes the set-up layer and the configuration. Of extra
+// dependencies it knows only whether there are any: their command may hold a
+// password, and a hash of it could be searched.
 func (r Runtime) setupHash() string {
 	hash := newDigest()
 	for _, field := range [][2]string{
 		{"revision", setupRevision},
 		{"user", r.User}, {"uid", strconv.Itoa(r.UID)}, {"sudo", strconv.FormatBool(r.Sudo)},
 		{"order", string(r.LayerOrder)}, {"assemble", string(r.Assemble)},
-		{"library path", strconv.FormatBool(r.ExportLibraryPath)}, {"extra", r.ExtraDeps},
+		{"library path", strconv.FormatBool(r.ExportLibraryPath)}, {"extra", strconv.FormatBool(r.ExtraDeps != "")},
 	} {
 		hash.add(field[0], []byte(field[1]))
 	}

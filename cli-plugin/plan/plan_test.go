@@ -279,6 +279,7 @@ func TestMistakes(t *testing.T) {
 		"user in capitals":     {func(o *Options) { o.User = "Agent" }, problem.Usage},
 		"root as a user ID":    {func(o *Options) { o.User = "a:0" }, problem.Usage},
 		"user with a new line": {func(o *Options) { o.User = "a\nroot" }, problem.Usage},
+		"very long command":    {func(o *Options) { o.ExtraDeps = strings.Repeat("x", maxExtraDeps+1) }, problem.Usage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options()
@@ -298,10 +299,13 @@ func TestExtraDepsStep(t *testing.T) {
 	}
 	const command = "echo \"$HOME\" > /x && true"
 	step := Runtime{ExtraDeps: command}.ExtraDepsStep()
-	_, argv, ok := strings.Cut(step, "target=/dev/openhands-ca ")
+	_, argv, ok := strings.Cut(step, "id=extra-deps,target=/dev/openhands-extra-deps,required ")
 	var words []string
-	if err := json.Unmarshal([]byte(argv), &words); !ok || err != nil || len(words) != 3 || !strings.HasSuffix(words[2], "; fi\n"+command) {
+	if err := json.Unmarshal([]byte(argv), &words); !ok || err != nil || len(words) != 3 || !strings.HasSuffix(words[2], "; fi\n. /dev/openhands-extra-deps") {
 		t.Errorf("%v\n%s", err, step)
+	}
+	if other := (Runtime{ExtraDeps: "token=1"}).ExtraDepsStep(); other != step {
+		t.Errorf("the step tells the command:\n%s", other)
 	}
 	o := options()
 	o.ExtraDeps = command

@@ -102,24 +102,29 @@ func unlessSet(v payload.Var) string {
 	return value
 }
 
-// CertificatesSecret is the ID of the build secret with the host's root
-// certificates.
-const CertificatesSecret = "ca"
+// The IDs of the build secrets that extra dependencies get: the host's root
+// certificates, and the command itself.
+const (
+	CertificatesSecret = "ca"
+	ExtraDepsSecret    = "extra-deps"
+)
 
 // ExtraDepsStep returns the instructions that run the user's command as root
 // in the base's own shell, or the one that set-up provides; empty without a
-// command. Root certificates that are handed over as a secret are there while
-// it runs. They are mounted in a tmpfs, so that no mount point stays behind.
+// command. The command is a secret, because it may hold a password and the text
+// of a step stays in the image's history. So BuildKit's cache, which goes by
+// that text, must not be used for it. Root certificates are there while it
+// runs, too. Both are mounted in a tmpfs, so that no mount point stays behind.
 func (r Runtime) ExtraDepsStep() string {
 	if r.ExtraDeps == "" {
 		return ""
 	}
-	const bundle = "/dev/openhands-ca"
+	const bundle, command = "/dev/openhands-ca", "/dev/openhands-extra-deps"
 	script := "if [ -s " + bundle + " ]; then export"
 	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"} {
 		script += " " + name + "=" + bundle
 	}
-	script += "; fi\n" + r.ExtraDeps
+	script += "; fi\n. " + command
 
 	var argv bytes.Buffer
 	encoder := json.NewEncoder(&argv) // ends the line
@@ -129,7 +134,10 @@ func (r Runtime) ExtraDepsStep() string {
 	if r.Account() != rootID {
 		back = "USER " + r.Account() + "\n"
 	}
-	return "USER " + rootID + "\nRUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle + " " + argv.String() + back
+	return "USER " + rootID + "\n" +
+		"# The command is a secret: --secret id=" + ExtraDepsSecret + ",src=FILE, and --no-cache where it has changed.\n" +
+		"RUN --mount=type=secret,id=" + CertificatesSecret + ",target=" + bundle +
+		" --mount=type=secret,id=" + ExtraDepsSecret + ",target=" + command + ",required " + argv.String() + back
 }
 
 // setupArgs are the flags of oh-init setup.

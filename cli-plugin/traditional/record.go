@@ -1,16 +1,16 @@
 package traditional
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 )
 
 // Labels of an image that hold what its tags say nothing of.
 const (
 	LabelBaseDigest = "dev.openhands.traditional.base.digest"
-	LabelExtraDeps  = "dev.openhands.traditional.extra-deps" // hash
-	LabelBuildArgs  = "dev.openhands.traditional.build-args" // hash
+	LabelExtraDeps  = "dev.openhands.traditional.extra-deps" // fingerprint
+	LabelBuildArgs  = "dev.openhands.traditional.build-args" // fingerprint
 )
 
 // Record is what shapes an image, but none of its tags.
@@ -23,16 +23,23 @@ type Record struct {
 
 // Labels returns the record in the form that an image carries. Where an image
 // is built from another of its names, the base's digest is inherited.
-func (r Record) Labels(start Start) map[string]string {
-	labels := map[string]string{
-		LabelExtraDeps: fingerprint(r.ExtraDeps),
-		LabelBuildArgs: fingerprint(strings.Join(r.BuildArgs, "\x00")),
+func (r Record) Labels(start Start) (map[string]string, error) {
+	extra, err := fingerprint.New(r.ExtraDeps)
+	if err != nil {
+		return nil, err
 	}
+	args, err := fingerprint.New(r.buildArgs())
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]string{LabelExtraDeps: extra, LabelBuildArgs: args}
 	if start == FromScratch {
 		labels[LabelBaseDigest] = r.BaseDigest
 	}
-	return labels
+	return labels, nil
 }
+
+func (r Record) buildArgs() string { return strings.Join(r.BuildArgs, "\x00") }
 
 // Differs names what an image with the labels and the platform was made with
 // and is asked for differently now. An image of another builder carries no
@@ -45,20 +52,11 @@ func (r Record) Differs(labels map[string]string, platform string) []string {
 	if recorded := labels[LabelBaseDigest]; recorded != "" && r.BaseDigest != "" && recorded != r.BaseDigest {
 		names = append(names, "base image")
 	}
-	if labels[LabelExtraDeps] != fingerprint(r.ExtraDeps) {
+	if !fingerprint.Of(labels[LabelExtraDeps], r.ExtraDeps) {
 		names = append(names, "extra dependencies")
 	}
-	if labels[LabelBuildArgs] != fingerprint(strings.Join(r.BuildArgs, "\x00")) {
+	if !fingerprint.Of(labels[LabelBuildArgs], r.buildArgs()) {
 		names = append(names, "build arguments")
 	}
 	return names
-}
-
-// fingerprint keeps what may hold a password out of the labels.
-func fingerprint(text string) string {
-	if text == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:8])
 }

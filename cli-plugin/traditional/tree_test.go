@@ -287,9 +287,18 @@ func TestTemplateErrors(t *testing.T) {
 	}
 }
 
+func recorded(t *testing.T, r Record, start Start) map[string]string {
+	t.Helper()
+	labels, err := r.Labels(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labels
+}
+
 func TestRecord(t *testing.T) {
 	r := Record{BaseDigest: "sha256:1", Platform: "linux/amd64", ExtraDeps: "x", BuildArgs: []string{"--a"}}
-	labels := r.Labels(FromScratch)
+	labels := recorded(t, r, FromScratch)
 	if got := r.Differs(labels, r.Platform); got != nil {
 		t.Errorf("it differs from itself: %q", got)
 	}
@@ -305,7 +314,7 @@ func TestRecord(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if _, set := r.Labels(FromLock)[LabelBaseDigest]; set {
+	if _, set := recorded(t, r, FromLock)[LabelBaseDigest]; set {
 		t.Error("an image on top of another says which base that is over")
 	}
 	plain := Record{BaseDigest: "sha256:1", Platform: "linux/amd64"}

@@ -17,10 +17,10 @@ const (
 	LabelDepsDigest = "dev.openhands.deps.digest" // image ID of the deps image
 	LabelBaseName   = "dev.openhands.base.name"   // reference as the user wrote it
 	LabelBaseDigest = "dev.openhands.base.digest" // image ID of the base; empty for scratch
-	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, layer order, extra deps
+	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, layer order, whether there are extra deps
 	LabelPlatform   = "dev.openhands.platform"    // of a runtime image, for example linux/amd64
 	LabelUser       = "dev.openhands.user"        // NAME[:UID]
-	LabelExtraDeps  = "dev.openhands.extra-deps"  // hash of the command for extra dependencies; empty without one
+	LabelExtraDeps  = "dev.openhands.extra-deps"  // fingerprint of the command for extra dependencies; empty without one
 	LabelInputs     = "dev.openhands.deps.inputs" // what the hash in LabelDepsTag is over: NAME=VALUE, separated by spaces
 	KindDeps        = "deps"
 	KindRuntime     = "runtime"
