@@ -2,6 +2,8 @@ package command
 
 import (
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,15 @@ func TestReach(t *testing.T) {
 	for name := range maps.Keys(reach) {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is no setting", name)
+		}
+	}
+	text, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, what := range reach {
+		if told := regexp.MustCompile("(?m)^- .*`" + name + "`.*:").Match(text); told != (what != within) {
+			t.Errorf("docs/settings.md lists %s: %v", name, told)
 		}
 	}
 	if beyond(settings.Value{Setting: settings.Setting{Name: "new"}}) == within {
