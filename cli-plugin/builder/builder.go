@@ -278,8 +278,10 @@ func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 // make makes the image and, when it is whole, gives it its names.
 func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (_ string, err error) {
 	b.tellWithout(r, base)
-	if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
-		return "", err
+	if r.ExtraDeps != "" {
+		if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
+			return "", err
+		}
 	}
 	if r.Assemble == plan.AssembleNever {
 		return b.fromDockerfile(ctx, r, deps, base, origin)

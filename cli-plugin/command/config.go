@@ -46,6 +46,9 @@ it is now; --trust=false takes that back.`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("trust") {
+				if file != "" {
+					return problem.New(problem.Usage, "--trust is for the config.toml of the working directory: one that --config names needs no yes", nil, "Leave one of them out")
+				}
 				return trust(dockerCLI.Out(), settingsOf(configured(dockerCLI)...), yes)
 			}
 			if openhands != "" {
@@ -216,7 +219,7 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 	if err != nil {
 		return err
 	}
-	if err := configure(flags, sources, func(string, ...any) {}); err != nil { // what it uses, it prints
+	if err := configure(flags, sources, notes(dockerCLI)); err != nil {
 		return err
 	}
 	if image == "" {

@@ -108,8 +108,7 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 	if err != nil {
 		return err
 	}
-	note := func(format string, args ...any) { fmt.Fprintf(dockerCLI.Err(), "note: "+format+"\n", args...) }
-	if err := heed(values, sources.TOML, []string{"extra-build-args"}, note); err != nil { // those are only judged
+	if err := heed(values, sources.TOML, []string{"extra-build-args"}, notes(dockerCLI)); err != nil { // those are only judged
 		return err
 	}
 	for _, setting := range all {

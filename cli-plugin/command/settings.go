@@ -33,9 +33,14 @@ func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 		if err != nil {
 			return err
 		}
-		return configure(cmd.Flags(), sources, func(format string, args ...any) {
-			fmt.Fprintln(dockerCLI.Err(), terminal.Line(fmt.Sprintf("note: "+format, args...)))
-		})
+		return configure(cmd.Flags(), sources, notes(dockerCLI))
+	}
+}
+
+// notes writes lines for people, beside what a command prints.
+func notes(dockerCLI command.Cli) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		fmt.Fprintln(dockerCLI.Err(), terminal.Line(fmt.Sprintf("note: "+format, args...)))
 	}
 }
 

@@ -411,6 +411,9 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 		"org.opencontainers.image.version":   deps.Version,
 		"org.opencontainers.image.base.name": base,
 	}
+	if r.ExtraDeps == "" { // else it is another one each time, and no part of a plan
+		r.Labels[payload.LabelExtraDeps] = ""
+	}
 	if len(deps.Components) > 0 {
 		r.Labels[payload.LabelComponents] = strings.Join(deps.Components, ",")
 	}

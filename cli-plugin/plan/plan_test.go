@@ -308,7 +308,13 @@ func TestExtraDepsStep(t *testing.T) {
 		t.Errorf("the step tells the command:\n%s", other)
 	}
 	o := options()
+	if label, said := mustPlan(t, o, inputs()).Runtimes[0].Labels[payload.LabelExtraDeps]; !said || label != "" {
+		t.Errorf("without a command the label is %q, %v", label, said)
+	}
 	o.ExtraDeps = command
+	if label, said := mustPlan(t, o, inputs()).Runtimes[0].Labels[payload.LabelExtraDeps]; said {
+		t.Errorf("the plan says %q of the command", label)
+	}
 	if text := mustPlan(t, o, inputs()).Runtimes[0].Dockerfile; !strings.HasSuffix(text, "\n"+step+LastStep+"\n") {
 		t.Errorf("the Dockerfile form does not end in the step and the last one:\n%s", text)
 	}
