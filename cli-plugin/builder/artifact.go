@@ -32,7 +32,7 @@ func newArtifact(config []byte, platform ocispec.Platform, layers []blob) (artif
 
 // ownBlob is a layer that was made here.
 func ownBlob(l ownLayer) blob {
-	return blob{descriptor: l.descriptor, diffID: l.diffID, open: func() (io.ReadCloser, error) {
+	return blob{descriptor: l.descriptor, diffID: l.diffID, proven: true, open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(l.compressed)), nil
 	}}
 }

@@ -147,7 +147,7 @@ func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*savedImage
 	if t.complete || !t.engine.containerd && !t.known.has(stack) {
 		how.forward = archive
 	}
-	return t.engine.save(ctx, t.base.ID, how)
+	return t.engine.save(ctx, t.base, how)
 }
 
 // depsStratum describes the payload's layers and, where the engine lacks them
@@ -161,7 +161,7 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 		}
 	}
 	if t.complete || !t.engine.containerd && !t.known.has(append(stack, s.diffIDs...)) {
-		saved, err := t.engine.save(ctx, t.deps.ID, reading{forward: archive})
+		saved, err := t.engine.save(ctx, t.deps, reading{forward: archive})
 		if err != nil {
 			return stratum{}, err
 		}
@@ -173,7 +173,7 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 	}
 	if t.engine.containerd {
 		var err error
-		s.descriptors, err = t.engine.descriptors(ctx, t.deps.ID)
+		s.descriptors, err = t.engine.descriptors(ctx, t.deps)
 		return s, err
 	}
 	for _, id := range s.diffIDs {

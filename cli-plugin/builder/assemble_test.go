@@ -61,7 +61,7 @@ func (s *fakeStore) engine() *Engine { return &Engine{api: s, arch: "amd64", con
 // put makes an image of layers, each as for layerTar, known to the store.
 func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) *image.InspectResponse {
 	t.Helper()
-	config.OS, config.Architecture = "linux", "amd64"
+	config.OS, config.Architecture, config.RootFS.Type = "linux", "amd64", "layers"
 	img, err := mutate.ConfigFile(empty.Image, &config)
 	if err != nil {
 		t.Fatal(err)
@@ -663,7 +663,7 @@ func TestUnpackFailure(t *testing.T) {
 func TestMissingBlobIsNoticed(t *testing.T) {
 	s := newFakeStore(t, true)
 	a := s.assembly(t, s.put(t, v1.ConfigFile{}, baseLayers...), plan.OrderAuto)
-	saved, err := s.engine().save(t.Context(), a.deps.ID, reading{})
+	saved, err := s.engine().save(t.Context(), a.deps, reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@ package builder
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -16,8 +18,20 @@ import (
 type blob struct {
 	descriptor ocispec.Descriptor
 	diffID     digest.Digest
+	proven     bool // the content was made or read here, and has the diff ID
 	open       func() (io.ReadCloser, error)
 	in         *name.Repository // that has it; nil: none
+}
+
+// prove compares the diff ID of the content with the one that an image says of
+// it.
+func (b *blob) prove(got digest.Digest) error {
+	if b.proven = got == b.diffID; !b.proven {
+		return problem.New(problem.RegistryFailed, fmt.Sprintf("the layer %s is not the one that the configuration of its image names", b.descriptor.Digest),
+			fmt.Errorf("its diff ID is %s, the configuration says %s", got, b.diffID),
+			"Do not use this image: have its owner push it anew, or take it from another registry")
+	}
+	return nil
 }
 
 // compression is "" where the layer has none, or one that is not known here.

@@ -1,9 +1,11 @@
 package builder
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -45,9 +47,24 @@ func readCache(kind, name string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// writeCache puts a file in place at once, so that no reader sees half of it,
-// or not at all.
+func openCache(kind, name string) (*os.File, error) {
+	file, err := cacheFile(kind, name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(file)
+}
+
 func writeCache(kind, name string, data []byte) {
+	createCache(kind, name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// createCache puts what write writes in place at once, so that no reader sees
+// half of it, or not at all.
+func createCache(kind, name string, write func(io.Writer) error) {
 	file, err := cacheFile(kind, name)
 	if err != nil || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
 		return
@@ -56,8 +73,9 @@ func writeCache(kind, name string, data []byte) {
 	if err != nil {
 		return
 	}
-	_, err = part.Write(data)
-	if errors.Join(err, part.Close()) != nil || os.Rename(part.Name(), file) != nil {
+	out := bufio.NewWriter(part)
+	err = errors.Join(write(out), out.Flush(), part.Close())
+	if err != nil || os.Rename(part.Name(), file) != nil {
 		_ = os.Remove(part.Name())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,33 +63,56 @@ func (e *conflictError) Error() string {
 	return fmt.Sprintf("the base has /%s in a layer", e.entry)
 }
 
+// notKeptError says that a plan lacks the content of files, which was not kept
+// while the base was read.
+type notKeptError struct{ files map[string]bool } // by names of entries
+
+func (e *notKeptError) Error() string {
+	names := slices.Sorted(maps.Keys(e.files))
+	return fmt.Sprintf("the content of %d files was not read, of %q for one", len(names), names[0])
+}
+
+// maxReadings is how many times a base is read. A link that leads to a file
+// which is not usually read takes one more, and that is all that bases need.
+const maxReadings = 8
+
 // settle calls try until it has found the way that goes with the base.
 func (r recipe) settle(try func(way) error) error {
 	w := way{baseFirst: r.runtime.LayerOrder == plan.OrderBaseFirst, content: map[string]bool{}}
-	for {
+	for n := 1; ; n++ {
 		err := try(w)
 		var conflict *conflictError
 		var missing *notKeptError
+		var excess *excessError
 		switch {
+		case errors.As(err, &excess):
+			return problem.New(problem.TooLarge, fmt.Sprintf("the base %s is larger than what set-up works with", r.runtime.Base), err,
+				"Use another base, or make one of it without what is named")
 		case errors.As(err, &conflict) && r.runtime.LayerOrder == plan.OrderAuto && !w.baseFirst:
 			w.baseFirst = true
 		case errors.As(err, &conflict):
 			return problem.New(problem.BaseConflict,
 				fmt.Sprintf("the payload cannot lie below the base %s", r.runtime.Base), err,
 				"Use --layer-order auto or base-first: the base's own "+payload.Prefix+" is hidden then")
-		case errors.As(err, &missing) && w.lacks(missing.paths):
-			for _, path := range missing.paths {
-				w.content[cleanName(path)] = true
-			}
+		case errors.As(err, &missing) && n < maxReadings && !w.knows(missing.files):
+			maps.Copy(w.content, missing.files)
+		case errors.As(err, &missing):
+			return problem.New(problem.TooLarge, fmt.Sprintf("set-up would have to read more of the base %s than it can hold", r.runtime.Base), err,
+				"See what of /etc, or of what links there lead to, is large, sparse or linked many times, and make a base without it")
 		default:
 			return err
 		}
 	}
 }
 
-// lacks reports whether one of paths was not read.
-func (w way) lacks(paths []string) bool {
-	return slices.ContainsFunc(paths, func(path string) bool { return !w.content[cleanName(path)] })
+// knows reports whether each of the files is read already.
+func (w way) knows(files map[string]bool) bool {
+	for name := range files {
+		if !w.content[name] {
+			return false
+		}
+	}
+	return true
 }
 
 // keep says which files of a base are kept for set-up.
@@ -159,13 +183,13 @@ func (r recipe) payloadStratum(deps *image.InspectResponse) stratum {
 
 // setup returns the set-up layer.
 func (r recipe) setup(base *savedImage) ([]byte, error) {
-	changes, notes, err := setup.Plan(newRootFS(base.layers), setup.Options{
+	view := newRootFS(base.layers)
+	changes, notes, err := setup.Plan(view, setup.Options{
 		User: r.runtime.User, UID: r.runtime.UID, Sudo: r.runtime.Sudo, Project: r.runtime.Server().OwnArguments, Arch: r.arch,
 		Path: searchPath(base.Config.Config.Env),
 	})
-	var missing *notKeptError
-	if errors.As(err, &missing) {
-		return nil, err
+	if len(view.missing) > 0 { // what follows from them means nothing
+		return nil, &notKeptError{view.missing}
 	}
 	if err != nil {
 		return nil, problem.New(problem.BaseConflict, fmt.Sprintf("the base %s cannot be set up", r.runtime.Base), err,

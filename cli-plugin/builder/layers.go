@@ -13,16 +13,16 @@ import (
 
 // layers returns the layers of an image as they are published. Those that a
 // registry has are left there; the others are compressed and kept in files.
-// With must, all have the compression that is asked for.
+// With must, all have the compression that is asked for; without it, the image
+// is a base that was read for set-up before.
 func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob, error) {
 	fits := func(l blob) bool { return !must || l.compression() == p.Output.Compression }
 	ids := diffIDs(m.info)
+	if m.remote != nil && !must {
+		return m.remote.layers, nil
+	}
 	if m.remote != nil {
-		for _, l := range m.remote.layers {
-			if fits(l) {
-				p.known[l.diffID] = l
-			}
-		}
+		p.know(m.remote.layers, fits)
 	}
 	lacking := func() (missing []digest.Digest) {
 		for _, id := range ids {
@@ -37,7 +37,7 @@ func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob,
 		if err != nil {
 			return nil, err
 		}
-		p.know(seen)
+		p.know(seen, fits)
 	}
 	if missing := lacking(); len(missing) > 0 {
 		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.ref, p.Output.Compression)
@@ -62,15 +62,15 @@ func (p *publisher) compress(ctx context.Context, m *material, must bool, missin
 	for _, id := range missing {
 		wanted[id] = true
 	}
-	keep := func(layer io.Reader) error {
+	keep := func(layer io.Reader) (digest.Digest, error) {
 		l, err := p.spool.add(ctx, layer, p.Output.Compression, must)
 		if err == nil && wanted[l.diffID] {
 			p.known[l.diffID] = l
 		}
-		return err
+		return l.diffID, err
 	}
 	if m.remote == nil {
-		saved, err := p.Engine.save(ctx, m.info.ID, reading{spool: keep})
+		saved, err := p.Engine.save(ctx, m.info, reading{spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
 			p.configs[m.info.ID] = saved.rawConfig
 		}
@@ -81,8 +81,12 @@ func (p *publisher) compress(ctx context.Context, m *material, must bool, missin
 			continue
 		}
 		content, err := l.open()
-		if err == nil {
-			err = errors.Join(keep(content), content.Close())
+		if err != nil {
+			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.ref, err)
+		}
+		id, err := keep(content)
+		if err = errors.Join(err, content.Close()); err == nil {
+			err = l.prove(id)
 		}
 		if err != nil {
 			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.ref, err)
@@ -117,7 +121,7 @@ func (p *publisher) config(ctx context.Context, m *material) ([]byte, error) {
 	if config, ok := p.configs[m.info.ID]; ok {
 		return config, nil
 	}
-	saved, err := p.Engine.save(ctx, m.info.ID, reading{})
+	saved, err := p.Engine.save(ctx, m.info, reading{})
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,10 @@ type publisher struct {
 	*Builder
 	spool        *spool
 	repositories []name.Repository      // that images go to
-	known        map[digest.Digest]blob // layers that can be had, by diff ID
-	configs      map[string][]byte      // of images of the engine, by their ID
+	// Layers that can be had, by diff ID: the payload's, and those that are
+	// proven. What else a registry says of a layer is no key to anything.
+	known   map[digest.Digest]blob
+	configs map[string][]byte // of images of the engine, by their ID
 }
 
 // publish makes every image of the plan and publishes it. Results are those of
@@ -118,15 +120,15 @@ func (p *publisher) base(ctx context.Context, ref string) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found.remote != nil {
-		p.know(found.remote.layers)
-	}
 	return found, p.checkBase(ref, found.info)
 }
 
-func (p *publisher) know(layers []blob) {
+// know takes layers up that are not known yet, or not in a form that fits.
+func (p *publisher) know(layers []blob, fits func(blob) bool) {
 	for _, l := range layers {
-		p.known[l.diffID] = l
+		if known, ok := p.known[l.diffID]; fits(l) && (!ok || !fits(known)) {
+			p.known[l.diffID] = l
+		}
 	}
 }
 
@@ -259,6 +261,10 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 		return result, err
 	}
 	p.tellWithout(r, baseInfo)
+	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info), logf: p.logf}, deps.info)
+	if err != nil {
+		return result, err
+	}
 	layers, err := p.layers(ctx, deps, true)
 	if err != nil {
 		return result, err
@@ -269,10 +275,6 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 			return result, err
 		}
 		layers = append(layers, more...)
-	}
-	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info), logf: p.logf}, deps.info)
-	if err != nil {
-		return result, err
 	}
 	for _, own := range made.own {
 		layers = append(layers, ownBlob(own))
@@ -302,11 +304,13 @@ func (p *publisher) compose(ctx context.Context, base *material, r recipe, deps 
 	return made, err
 }
 
-// inOrder finds for each diff ID its layer.
+// inOrder finds for each diff ID the first layer that has it.
 func inOrder(ids []digest.Digest, layers []blob) []blob {
 	byID := map[digest.Digest]blob{}
 	for _, l := range layers {
-		byID[l.diffID] = l
+		if _, ok := byID[l.diffID]; !ok {
+			byID[l.diffID] = l
+		}
 	}
 	var ordered []blob
 	for _, id := range ids {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -67,6 +68,18 @@ func (r *testRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.before(request)
 	}
 	r.store.ServeHTTP(w, request)
+}
+
+// counting counts the requests for what lies below a path.
+func (r *testRegistry) counting(path string, into map[string]int) func(*http.Request) {
+	var lock sync.Mutex
+	return func(request *http.Request) {
+		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, path) {
+			lock.Lock()
+			defer lock.Unlock()
+			into[request.URL.Path]++
+		}
+	}
 }
 
 func (r *testRegistry) image(t *testing.T, text string) (v1.Image, error) {

@@ -60,7 +60,9 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 	for i, l := range image.layers {
 		l.in = &repositories[0]
 		image.layers[i].in = l.in
-		p.known[l.diffID] = l
+		if known, ok := p.known[l.diffID]; ok && known.descriptor.Digest == l.descriptor.Digest {
+			p.known[l.diffID] = l
+		}
 	}
 	for _, repository := range repositories {
 		noteSightings(image.layers, repository)
@@ -91,7 +93,7 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 			return false, err
 		}
 		if changed := in.differs(labels(&found.info), platform(&found.info)); len(changed) > 0 ||
-			found.layers[len(found.layers)-1].compression() != p.Output.Compression || i > 0 && found.info.ID != result.Digest {
+			topCompression(found.layers) != p.Output.Compression || i > 0 && found.info.ID != result.Digest {
 			return false, nil
 		}
 		result.ID, result.Digest = found.id(), found.info.ID
@@ -99,6 +101,14 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 	result.Reused = true
 	p.logf("image %s is there already", result.References[0])
 	return true, nil
+}
+
+// topCompression is that of the uppermost layer, "" where there is none.
+func topCompression(layers []blob) Compression {
+	if len(layers) == 0 {
+		return ""
+	}
+	return layers[len(layers)-1].compression()
 }
 
 // pushProblem is the error of a push to a repository that failed with err.

@@ -1,239 +1,203 @@
 package builder
 
 import (
-	"archive/tar"
-	"io"
+	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 )
 
-// Whiteouts, see the OCI image layer specification.
-const (
-	whiteoutPrefix = ".wh."
-	whiteoutOpaque = ".wh..wh..opq"
-)
-
-// layer is what one layer's tar stream says, in its order.
-type layer []entry
-
-type entry struct {
-	name     string // cleaned, without a leading slash; "." is the root
-	file     file
-	hardLink string // name of the entry that it is the same file as, or empty
-}
-
-// file is a file and, where it was kept, its content.
-type file struct {
-	setup.Entry
-	data []byte
-	kept bool
-}
-
-// keepFunc decides whether the content of a regular file is kept.
-type keepFunc func(name string, size int64) bool
-
-// readLayer reads a layer's uncompressed tar stream up to its end.
-func readLayer(r io.Reader, keep keepFunc) (layer, error) {
-	var entries layer
-	archive := tar.NewReader(r)
-	for {
-		header, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		e := entry{name: cleanName(header.Name)}
-		e.file.Entry = setup.Entry{Mode: header.FileInfo().Mode(), UID: header.Uid, GID: header.Gid}
-		switch header.Typeflag {
-		case tar.TypeLink:
-			e.hardLink = cleanName(header.Linkname)
-		case tar.TypeSymlink:
-			e.file.Target = header.Linkname
-		case tar.TypeReg:
-			e.file.Size = header.Size
-			if keep(e.name, header.Size) {
-				e.file.kept = true
-				if e.file.data, err = io.ReadAll(archive); err != nil {
-					return nil, err
-				}
-			}
-		}
-		entries = append(entries, e)
-	}
-	_, err := io.Copy(io.Discard, r) // padding behind the end mark
-	return entries, err
-}
-
-func cleanName(name string) string {
-	if name = strings.TrimPrefix(path.Clean("/"+name), "/"); name == "" {
-		return "."
-	}
-	return name
-}
-
-// claims returns the first entry through which the layer would change dir,
-// a folder of the root directory, and "" where there is none: an entry at or
-// below it, a whiteout of it, or one of everything.
-func (l layer) claims(dir string) string {
-	for _, e := range l {
-		if e.name == dir || strings.HasPrefix(e.name, dir+"/") || e.name == whiteoutPrefix+dir || e.name == whiteoutOpaque {
-			return e.name
-		}
-	}
-	return ""
-}
-
 // rootFS is the file system that a stack of layers makes, with the content of
-// those files only that were kept while reading. Paths are slash-separated
-// without a leading slash inside, absolute in the methods of setup.View.
+// those files only that were kept while reading. It looks through the layers
+// at each question, as a mounted stack does, and holds nothing of its own.
+//
+// Paths are slash-separated without a leading slash inside, absolute in the
+// methods of setup.View. Content that was not kept reads as empty and is noted
+// in missing, so that one reading of a base brings all that a plan lacks.
 type rootFS struct {
-	root    *node
-	missing notKeptError
+	layers  []*layer // the uppermost first
+	missing map[string]bool
 }
 
-type node struct {
-	file
-	name     string           // of the entry with the content of a regular file
-	children map[string]*node // nil unless it is a directory
+// place is a node of one of the layers.
+type place struct {
+	layer int // index in rootFS.layers
+	node  uint32
 }
 
-func newDir(f file) *node { return &node{file: f, children: map[string]*node{}} }
-
-// impliedDir is a directory that no entry describes.
-var impliedDir = file{Entry: setup.Entry{Mode: fs.ModeDir | 0o755}}
-
-// newRootFS applies the layers from the lowest up.
-func newRootFS(layers []layer) *rootFS {
-	r := &rootFS{root: newDir(impliedDir)}
-	for _, l := range layers {
-		r.apply(l)
-	}
+// newRootFS stacks the layers, the lowest first, on an empty root.
+func newRootFS(layers []*layer) *rootFS {
+	r := &rootFS{layers: append([]*layer{newLayer()}, layers...), missing: map[string]bool{}}
+	slices.Reverse(r.layers)
 	return r
 }
 
-func (r *rootFS) apply(l layer) {
-	// Whiteouts hide what lies below the layer, wherever in it they stand.
-	for _, e := range l {
-		dir, base := path.Split(e.name)
-		parent := r.lookup(path.Clean(dir))
-		if parent == nil || !strings.HasPrefix(base, whiteoutPrefix) {
-			continue
-		}
-		if base == whiteoutOpaque {
-			clear(parent.children)
-		} else {
-			delete(parent.children, strings.TrimPrefix(base, whiteoutPrefix))
+func (r *rootFS) node(p place) *node { return r.layers[p.layer].nodes.at(p.node) }
+
+// root returns the root directory as the layers from one on have it.
+func (r *rootFS) root(from int) []place {
+	var all []place
+	for i := from; i < len(r.layers); i++ {
+		all = append(all, place{i, 0})
+		if r.layers[i].opaque(0) {
+			break
 		}
 	}
-	for _, e := range l {
-		if !strings.HasPrefix(path.Base(e.name), whiteoutPrefix) {
-			r.add(e)
-		}
-	}
+	return all
 }
 
-// lookup returns the node at name without following symbolic links, or nil.
-func (r *rootFS) lookup(name string) *node {
-	n := r.root
+// lookup returns what is at name in the stack of the layers from one on,
+// without following symbolic links: the directories that make up one, the
+// uppermost first, or a single node of another kind that is no hard link. It is
+// empty where there is nothing.
+func (r *rootFS) lookup(name string, from int) ([]place, error) {
+	here := r.root(from)
 	if name == "." {
-		return n
+		return here, nil
 	}
 	for element := range strings.SplitSeq(name, "/") {
-		if n = n.children[element]; n == nil {
-			return nil
+		var err error
+		if here, err = r.step(here, element); err != nil {
+			return nil, err
 		}
 	}
-	return n
+	return here, nil
 }
 
-// add puts an entry in. As in a mounted stack, a directory replaces whatever
-// is no directory, also where an entry needs it as a parent.
-func (r *rootFS) add(e entry) {
-	if e.name == "." {
-		r.root.file = e.file
-		return
-	}
-	parent := r.root
-	elements := strings.Split(e.name, "/")
-	for _, element := range elements[:len(elements)-1] {
-		child := parent.children[element]
-		if child == nil || child.children == nil {
-			child = newDir(impliedDir)
-			parent.children[element] = child
+// step is lookup for one element below the directories dirs.
+func (r *rootFS) step(dirs []place, name string) ([]place, error) {
+	var here []place
+	there := false // besides passages
+	for _, d := range dirs {
+		l := r.layers[d.layer]
+		if !r.node(d).Kind.isDir() {
+			return nil, nil
 		}
-		parent = child
-	}
-	base := elements[len(elements)-1]
-	switch old := parent.children[base]; {
-	case e.hardLink != "":
-		if target := r.lookup(e.hardLink); target != nil {
-			parent.children[base] = target
+		if i, ok := l.child(d.node, name); ok {
+			switch n := l.nodes.at(i); n.Kind {
+			case implied, passage, dir:
+				here = append(here, place{d.layer, i})
+				there = there || n.Kind != passage
+			case file, symlink:
+				if there {
+					return here, nil
+				}
+				return []place{{d.layer, i}}, nil
+			case hardlink:
+				if there {
+					return here, nil
+				}
+				return []place{{d.layer, uint32(n.Value)}}, nil
+			case farlink:
+				if there {
+					return here, nil
+				}
+				target := string(l.texts.at(uint32(n.Value)))
+				found, err := r.lookup(target, d.layer+1)
+				if err == nil && len(found) > 0 && r.node(found[0]).Kind.isDir() {
+					err = &linkError{l.path(i), target}
+				}
+				return found, err
+			}
 		}
-	case !e.file.Mode.IsDir():
-		parent.children[base] = &node{file: e.file, name: e.name}
-	case old != nil && old.children != nil:
-		old.file = e.file
-	default:
-		parent.children[base] = newDir(e.file)
+		if l.hides(d.node, name) {
+			break
+		}
 	}
+	if !there {
+		return nil, nil
+	}
+	return here, nil
 }
 
-// notKeptError says that the content of files was not kept while reading. It
-// names all that a rootFS was asked for.
-type notKeptError struct{ paths []string }
-
-func (e *notKeptError) Error() string {
-	return "the content of " + strings.Join(e.paths, ", ") + " was not read from the image"
-}
-
-func (r *rootFS) get(op, path string) (*node, error) {
-	n := r.lookup(cleanName(path))
-	if n == nil {
-		return nil, &fs.PathError{Op: op, Path: path, Err: fs.ErrNotExist}
+func (r *rootFS) get(op, name string) ([]place, error) {
+	here, err := r.lookup(cleanName(name), 0)
+	if err == nil && len(here) == 0 {
+		err = fs.ErrNotExist
 	}
-	return n, nil
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return here, nil
 }
 
 // Lstat implements setup.View.
-func (r *rootFS) Lstat(path string) (setup.Entry, error) {
-	n, err := r.get("lstat", path)
+func (r *rootFS) Lstat(name string) (setup.Entry, error) {
+	here, err := r.get("lstat", name)
 	if err != nil {
 		return setup.Entry{}, err
 	}
-	return n.Entry, nil
+	// A directory is what the uppermost entry says of it.
+	if i := slices.IndexFunc(here, func(p place) bool { return r.node(p).Kind > passage }); i >= 0 {
+		here = here[i:]
+	}
+	return r.layers[here[0].layer].entry(here[0].node), nil
 }
 
-// ReadFile implements setup.View. Asking for content that was not kept gives
-// a *notKeptError.
-func (r *rootFS) ReadFile(path string) ([]byte, error) {
-	n, err := r.get("read", path)
-	switch {
-	case err != nil:
+// ReadFile implements setup.View.
+func (r *rootFS) ReadFile(name string) ([]byte, error) {
+	here, err := r.get("read", name)
+	if err != nil {
 		return nil, err
-	case !n.Mode.IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
-	case !n.kept:
-		r.missing.paths = append(r.missing.paths, "/"+n.name)
-		return nil, &r.missing
 	}
-	return n.data, nil
+	at := here[0]
+	l := r.layers[at.layer]
+	if n := r.node(at); n.Kind != file || !n.Mode.IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
+	}
+	content, kept := l.content[at.node]
+	if !kept {
+		r.missing[l.path(at.node)] = true
+	}
+	return content, nil
 }
+
+// maxListed is how many files a directory may have that is listed.
+const maxListed = 10_000
 
 // ReadDir implements setup.View.
-func (r *rootFS) ReadDir(path string) ([]string, error) {
-	n, err := r.get("readdir", path)
-	switch {
-	case err != nil:
+func (r *rootFS) ReadDir(name string) ([]string, error) {
+	dirs, err := r.get("readdir", name)
+	if err != nil {
 		return nil, err
-	case n.children == nil:
-		return nil, &fs.PathError{Op: "readdir", Path: path, Err: fs.ErrInvalid}
 	}
-	return slices.Sorted(maps.Keys(n.children)), nil
+	if !r.node(dirs[0]).Kind.isDir() {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrInvalid}
+	}
+	names, settled := map[string]bool{}, map[string]bool{}
+	for _, d := range dirs {
+		l := r.layers[d.layer]
+		var hidden []string
+		for i := r.node(d).Child; i != 0; i = l.nodes.at(i).Next {
+			child := l.name(i)
+			if now, _ := l.child(d.node, child); now != i || settled[child] {
+				continue // replaced, or an upper layer has it
+			}
+			switch l.nodes.at(i).Kind {
+			case whiteout:
+				hidden = append(hidden, strings.TrimPrefix(child, whiteoutPrefix))
+				continue
+			case passage:
+				continue
+			case farlink:
+				if found, err := r.step(dirs, child); err != nil || len(found) == 0 {
+					continue
+				}
+			}
+			names[child], settled[child] = true, true
+			if len(names) > maxListed {
+				return nil, fmt.Errorf("listing %s: %w", name, excess("it has more than %d files", maxListed))
+			}
+		}
+		if l.opaque(d.node) {
+			break
+		}
+		for _, child := range hidden {
+			settled[child] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), nil
 }

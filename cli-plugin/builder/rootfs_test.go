@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -47,9 +48,9 @@ func layerTar(t *testing.T, lines ...string) []byte {
 
 func stackOf(t *testing.T, keep keepFunc, layers ...[]string) *rootFS {
 	t.Helper()
-	var stack []layer
+	var stack []*layer
 	for _, lines := range layers {
-		l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keep)
+		l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keep, newBudget())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,6 +112,20 @@ func TestRootFS(t *testing.T) {
 		"hard link, original gone":   {[][]string{{"a=1", "b=>a"}, {".wh.a="}}, []string{"/b=1"}},
 		"whiteout of what is not":    {[][]string{{"a=1"}, {"x/.wh.y=", ".wh.z="}}, []string{"/a=1"}},
 		"hard link to what is not":   {[][]string{{"b=>a"}}, nil},
+		"hard link to a lower layer": {[][]string{{"a=1"}, {"b=>a"}, {"a=2", "c=>b"}}, []string{"/a=2", "/b=1", "/c=1"}},
+		"hard link to a hard link":   {[][]string{{"a=1", "b=>a", "c=>b", "a=2"}}, []string{"/a=2", "/b=1", "/c=1"}},
+		"hard link to a link":        {[][]string{{"a->x", "b=>a"}}, []string{"/a->x", "/b->x"}},
+		"hard link to itself":        {[][]string{{"a=>a"}, {"a=>a"}, {"x/a=>x/a"}}, []string{"/x/"}},
+		"file, then below it":        {[][]string{{"a=1", "a/b=2"}}, []string{"/a/", "/a/b=2"}},
+		"below it, then file":        {[][]string{{"a/b=2", "a=1"}}, []string{"/a=1"}},
+		"and a directory again":      {[][]string{{"a/b=2", "a=1", "a/c=3"}}, []string{"/a/", "/a/c=3"}},
+		"the same name twice":        {[][]string{{"a=1", "a=2"}}, []string{"/a=2"}},
+		"whiteout of nothing":        {[][]string{{"a=1", "x/y=1"}, {".wh.=", "x/.wh..=", "x/.wh...="}}, []string{"/a=1", "/x/", "/x/y=1"}},
+		"whiteout below a file":      {[][]string{{"a/x=1"}, {"a=1", "a/.wh.x="}}, []string{"/a=1"}},
+		"whiteout of a whiteout":     {[][]string{{"a=1"}, {".wh.a=", ".wh..wh.a="}}, nil},
+		"whiteout, two layers above": {[][]string{{"a/x=1"}, {"a/.wh.x="}, {"a/.wh.y="}}, []string{"/a/"}},
+		"opaque, two layers above":   {[][]string{{"a/x=1"}, {"a/y=1"}, {"a/.wh..wh..opq="}, {"a/z=1"}}, []string{"/a/", "/a/z=1"}},
+		"a folder called whiteout":   {[][]string{{"a/x=1"}, {"a/.wh.x/y=1"}}, []string{"/a/", "/a/.wh.x/", "/a/.wh.x/y=1", "/a/x=1"}},
 		"file replaced by directory": {[][]string{{"a=1"}, {"a/"}}, []string{"/a/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,8 +137,9 @@ func TestRootFS(t *testing.T) {
 }
 
 func TestRootFSAsView(t *testing.T) {
-	var view setup.View = stackOf(t, func(name string, _ int64) bool { return name == "etc/passwd" },
+	stack := stackOf(t, func(name string, _ int64) bool { return name == "etc/passwd" },
 		[]string{"etc/", "etc/passwd=root", "bin/sh=elf", "lib->usr/lib"})
+	var view setup.View = stack
 	e, err := view.Lstat("/etc/passwd")
 	if want := (setup.Entry{Mode: 0o644, UID: 7, GID: 8, Size: 4}); err != nil || e != want {
 		t.Errorf("got %+v %v, want %+v", e, err, want)
@@ -134,9 +150,8 @@ func TestRootFSAsView(t *testing.T) {
 	if _, err := view.Lstat("/etc/passwd/x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file below a file: %v", err)
 	}
-	var missing *notKeptError
-	if _, err := view.ReadFile("/bin/sh"); !errors.As(err, &missing) || !slices.Equal(missing.paths, []string{"/bin/sh"}) {
-		t.Errorf("content that was not kept: %v", err)
+	if content, err := view.ReadFile("/bin/sh"); err != nil || len(content) > 0 || !stack.missing["bin/sh"] || len(stack.missing) != 1 {
+		t.Errorf("content that was not kept: %q %v, missing %v", content, err, stack.missing)
 	}
 	if _, err := view.ReadFile("/lib"); err == nil {
 		t.Error("a link was read as a file")
@@ -158,12 +173,39 @@ func TestClaims(t *testing.T) {
 		"a/.wh..wh..opq=":  "",
 		"home/openhands/":  "",
 	} {
-		l, err := readLayer(bytes.NewReader(layerTar(t, line)), keepAll)
+		l, err := readLayer(bytes.NewReader(layerTar(t, line)), keepAll, newBudget())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := l.claims("openhands"); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
 		}
+	}
+}
+
+// A listing in the cache says what the layer itself does.
+func TestListing(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	lines := []string{"etc/", "etc/a=1", "etc/a=2", "b->etc/a", "c=>etc/a", "far=>none", "x/.wh.y=", "d/e/f=3", "d=4"}
+	for i := range 3 * chunk {
+		lines = append(lines, fmt.Sprintf("many/%d/%d/%s=", i%100, i, strings.Repeat("x", 40)))
+	}
+	l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keepAll, newBudget())
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeListing("x", l, "sha256:1")
+	again, id, err := readListing("x", newBudget())
+	if err != nil || id != "sha256:1" {
+		t.Fatal(id, err)
+	}
+	below := []string{"x/y=1", "x/z=1", "none=2"}
+	lower, err := readLayer(bytes.NewReader(layerTar(t, below...)), keepAll, newBudget())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := list(t, newRootFS([]*layer{lower, l}), "/"), list(t, newRootFS([]*layer{lower, again}), "/")
+	if len(got) < 3*chunk || !slices.Equal(want, got) {
+		t.Errorf("%d lines, %d from the cache: %s", len(want), len(got), cmp.Diff(want, got))
 	}
 }

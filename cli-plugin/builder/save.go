@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -26,7 +27,7 @@ type savedImage struct {
 	rawConfig   []byte               // as its digest is over
 	Paths       []string             // of the layers in the archive, lowest first
 	Descriptors []ocispec.Descriptor // of the layers, lowest first; nil from a graph driver
-	layers      []layer              // where their content was asked for
+	layers      []*layer             // lowest first, where they were looked into
 }
 
 // reading says what is done with a save stream while it passes by.
@@ -36,37 +37,64 @@ type reading struct {
 	spool   func(io.Reader) error // gets every layer instead; nil: none
 }
 
-// save streams the image id from the engine and reads it once.
-func (e *Engine) save(ctx context.Context, id string, how reading) (*savedImage, error) {
-	stream, err := e.api.ImageSave(ctx, []string{id})
+// save streams an image from the engine and reads it once. An image without
+// layers, which engines do not save, is what its inspection says.
+func (e *Engine) save(ctx context.Context, info *image.InspectResponse, how reading) (*savedImage, error) {
+	if len(info.RootFS.Layers) == 0 {
+		return inspected(info), nil
+	}
+	stream, err := e.api.ImageSave(ctx, []string{info.ID})
 	if err != nil {
-		return nil, fmt.Errorf("saving image %s: %w", id, err)
+		return nil, fmt.Errorf("saving image %s: %w", info.ID, err)
 	}
 	defer stream.Close()
 	saved, err := readSaved(stream, how, e.arch, e.containerd)
 	if err != nil {
-		return nil, fmt.Errorf("reading the saved image %s: %w", id, err)
+		return nil, fmt.Errorf("reading the saved image %s: %w", info.ID, err)
 	}
 	return saved, nil
 }
 
-// maxDocument is the size in bytes of the largest JSON document of an image.
-const maxDocument = 16 << 20
+func inspected(info *image.InspectResponse) *savedImage {
+	saved := &savedImage{}
+	saved.Config.OS, saved.Config.Architecture, saved.Config.Variant = info.Os, info.Architecture, info.Variant
+	saved.Config.Author = info.Author
+	if info.Config != nil {
+		saved.Config.Config = *info.Config
+	}
+	return saved
+}
+
+const (
+	maxDocument  = 16 << 20 // bytes of a JSON document of an image
+	maxDocuments = 32 << 20 // bytes of all those that are held of a save stream
+	maxFiles     = 100_000  // files of a save stream
+)
 
 // archiveFiles are the parts of a save stream by their path in it.
 type archiveFiles struct {
-	documents map[string][]byte // configs, manifests, indexes
-	layers    map[string]layer
+	documents map[string][]byte // configs, manifests, indexes; nil where one is too large
+	layers    map[string]*layer
 	links     map[string]string
+	left      *budget // of what is held of the layers
+	held      int64   // bytes of documents
 }
 
 func readSaved(stream io.Reader, how reading, arch string, oci bool) (*savedImage, error) {
-	files := archiveFiles{map[string][]byte{}, map[string]layer{}, map[string]string{}}
+	files := archiveFiles{
+		documents: map[string][]byte{}, layers: map[string]*layer{}, links: map[string]string{}, left: newBudget(),
+	}
 	archive := tar.NewReader(stream)
-	for {
+	for n := 0; ; n++ {
 		header, err := archive.Next()
 		if err == io.EOF {
 			break
+		}
+		if err == nil && n >= maxFiles {
+			err = excess("the archive has more than %d files", maxFiles)
+		}
+		if err == nil && len(header.Name)+len(header.Linkname) > maxPath {
+			err = excess("the archive has a path of more than %d bytes", maxPath)
 		}
 		if err != nil {
 			return nil, err
@@ -100,9 +128,10 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how rea
 	}
 	isTar := len(head) == 262 && string(head[257:]) == "ustar"
 	if len(head) > 0 && (head[0] == '{' || head[0] == '[') && !isTar {
-		if size > maxDocument {
-			return fmt.Errorf("a document of %d bytes", size)
+		if f.documents[name] = nil; size > maxDocument || f.held+size > maxDocuments {
+			return nil // it may be of another image, or an attestation
 		}
+		f.held += size
 		f.documents[name], err = io.ReadAll(body)
 		return err
 	}
@@ -124,7 +153,7 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how rea
 		if err != nil {
 			return err
 		}
-		f.layers[name], err = readLayer(plain, how.keep)
+		f.layers[name], err = readLayer(plain, how.keep, f.left)
 		if err := errors.Join(err, plain.Close()); err != nil {
 			return err
 		}
@@ -133,25 +162,36 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how rea
 	return err
 }
 
+// maxWindow is the largest window in bytes of a zstd frame. It is what zstd
+// itself takes without an option.
+const maxWindow = 128 << 20
+
 // decompress undoes the compression that the first bytes tell.
 func decompress(head []byte, r io.Reader) (io.ReadCloser, error) {
 	switch compressionOf(head) {
 	case Gzip:
-		return gzip.NewReader(r)
-	case Zstd:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		z, err := gzip.NewReader(r)
 		if err != nil {
 			return nil, err
 		}
-		return z.IOReadCloser(), nil
+		return atMost(z), nil
+	case Zstd:
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return atMost(z.IOReadCloser()), nil
 	}
-	return io.NopCloser(r), nil
+	return atMost(io.NopCloser(r)), nil
 }
 
 func (f *archiveFiles) document(name string, into any) error {
 	data, ok := f.documents[name]
 	if !ok {
 		return fmt.Errorf("the archive has no %s", name)
+	}
+	if data == nil {
+		return excess("%s has more than %d bytes, or all documents have more than %d", name, maxDocument, maxDocuments)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -187,7 +227,7 @@ func (f *archiveFiles) fromIndex(arch string) (*savedImage, error) {
 	if err := f.document(ocispec.ImageIndexFile, &index); err != nil {
 		return nil, err
 	}
-	saved, err := f.find(index.Manifests, arch)
+	saved, err := f.find(index.Manifests, arch, map[string]bool{})
 	if err != nil {
 		return nil, err
 	}
@@ -199,19 +239,21 @@ func (f *archiveFiles) fromIndex(arch string) (*savedImage, error) {
 
 // find returns the image for arch behind one of the descriptors, which may be
 // those of indexes, or nil. Manifests that the archive lacks, as an engine that
-// pulled one platform only leaves them out, and attestations are passed over.
-func (f *archiveFiles) find(descriptors []ocispec.Descriptor, arch string) (*savedImage, error) {
+// pulled one platform only leaves them out, and attestations are passed over, as
+// is what was seen before.
+func (f *archiveFiles) find(descriptors []ocispec.Descriptor, arch string, seen map[string]bool) (*savedImage, error) {
 	for _, descriptor := range descriptors {
 		name := blobPath(descriptor.Digest)
-		if _, ok := f.documents[name]; !ok {
+		if _, ok := f.documents[name]; !ok || seen[name] {
 			continue
 		}
+		seen[name] = true
 		if isIndex(descriptor.MediaType) {
 			var index ocispec.Index
 			if err := f.document(name, &index); err != nil {
 				return nil, err
 			}
-			if saved, err := f.find(index.Manifests, arch); saved != nil || err != nil {
+			if saved, err := f.find(index.Manifests, arch, seen); saved != nil || err != nil {
 				return saved, err
 			}
 			continue
@@ -241,6 +283,9 @@ func (f *archiveFiles) find(descriptors []ocispec.Descriptor, arch string) (*sav
 func (f *archiveFiles) collect(saved *savedImage) error {
 	if got, want := len(saved.Paths), len(saved.Config.RootFS.DiffIDs); got != want {
 		return fmt.Errorf("the image has %d layers, its configuration names %d", got, want)
+	}
+	if len(saved.Paths) > maxLayers {
+		return tooManyLayers(len(saved.Paths))
 	}
 	for _, name := range saved.Paths {
 		for range len(f.links) { // a link may lead to a link

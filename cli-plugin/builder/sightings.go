@@ -59,7 +59,7 @@ func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blo
 // look goes through the sightings of one layer.
 func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.Digest, fits func(blob) bool) (*blob, error) {
 	for _, s := range sightings(id) {
-		l := blob{descriptor: s.Descriptor, diffID: id}
+		l := blob{descriptor: s.Descriptor, diffID: id, proven: true}
 		if !fits(l) {
 			continue
 		}
@@ -93,8 +93,9 @@ func (p *publisher) goesTo(registry name.Registry) bool {
 	return slices.ContainsFunc(p.repositories, func(r name.Repository) bool { return r.Registry == registry })
 }
 
-// sightingCache has the sightings of layers by their diff IDs.
-const sightingCache = "sightings"
+// sightingCache has the sightings of layers by their diff IDs. A folder
+// "sightings" is of versions that noted diff IDs which nobody had proven.
+const sightingCache = "proven-sightings"
 
 // sightings are those of a layer; without a cache there are none.
 func sightings(id digest.Digest) (known []sighting) {
@@ -104,9 +105,12 @@ func sightings(id digest.Digest) (known []sighting) {
 	return known
 }
 
-// noteSightings keeps where the layers of an image are now.
+// noteSightings keeps where the proven layers of an image are now.
 func noteSightings(layers []blob, repository name.Repository) {
 	for _, l := range layers {
+		if !l.proven {
+			continue
+		}
 		known := sightings(l.diffID)
 		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.descriptor.Digest })
 		if i < 0 {

@@ -52,6 +52,7 @@ func (s *spool) add(ctx context.Context, layer io.Reader, want Compression, must
 	return blob{
 		descriptor: ocispec.Descriptor{MediaType: form.mediaType(), Digest: packed.Digest(), Size: out.n},
 		diffID:     plain.Digest(),
+		proven:     true,
 		open:       func() (io.ReadCloser, error) { return os.Open(name) },
 	}, nil
 }

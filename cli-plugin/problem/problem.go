@@ -50,6 +50,7 @@ const (
 	NoLock         Code = "OH-029" // newer versions of what components pin cannot be found
 	Outdated       Code = "OH-030" // what components pin is not the newest
 	BadComponent   Code = "OH-031" // a component cannot be understood
+	TooLarge       Code = "OH-032" // an input is larger than what this program works with
 	Unforeseen     Code = "OH-099" // every other error
 )
 
