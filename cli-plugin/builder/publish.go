@@ -31,7 +31,7 @@ type Output struct {
 type publisher struct {
 	*Builder
 	spool        *spool
-	repositories []name.Repository      // that images go to
+	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
 	// proven. What else a registry says of a layer is no key to anything.
 	known   map[digest.Digest]blob

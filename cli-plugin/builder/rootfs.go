@@ -155,7 +155,8 @@ func (r *rootFS) ReadFile(name string) ([]byte, error) {
 	return content, nil
 }
 
-// maxListed is how many files a directory may have that is listed.
+// maxListed is how many files, and whiteouts, a directory may have that is
+// listed.
 const maxListed = 10_000
 
 // ReadDir implements setup.View.
@@ -173,6 +174,9 @@ func (r *rootFS) ReadDir(name string) ([]string, error) {
 		var hidden []string
 		for i := r.node(d).Child; i != 0; i = l.nodes.at(i).Next {
 			child := l.name(i)
+			if len(settled)+len(hidden) > maxListed {
+				return nil, fmt.Errorf("listing %s: %w", name, excess("it has more than %d files", maxListed))
+			}
 			if now, _ := l.child(d.node, child); now != i || settled[child] {
 				continue // replaced, or an upper layer has it
 			}
@@ -183,14 +187,15 @@ func (r *rootFS) ReadDir(name string) ([]string, error) {
 			case passage:
 				continue
 			case farlink:
-				if found, err := r.step(dirs, child); err != nil || len(found) == 0 {
+				found, err := r.step(dirs, child)
+				if err != nil {
+					return nil, fmt.Errorf("listing %s: %w", name, err)
+				}
+				if len(found) == 0 {
 					continue
 				}
 			}
 			names[child], settled[child] = true, true
-			if len(names) > maxListed {
-				return nil, fmt.Errorf("listing %s: %w", name, excess("it has more than %d files", maxListed))
-			}
 		}
 		if l.opaque(d.node) {
 			break

@@ -1,0 +1,270 @@
+package builder
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/zstd"
+)
+
+// headers is a tar stream of entries without content, made while it is read.
+// It keeps the largest size that the heap has meanwhile.
+type headers struct {
+	n       int
+	header  func(i int) *tar.Header
+	written int
+	rest    bytes.Buffer
+	heap    uint64
+}
+
+func (h *headers) Read(p []byte) (int, error) {
+	out := tar.NewWriter(&h.rest)
+	for h.rest.Len() < len(p) && h.written < h.n {
+		if err := out.WriteHeader(h.header(h.written)); err != nil {
+			return 0, err
+		}
+		if h.written++; h.written%10_000 == 0 {
+			h.heap = max(h.heap, heap())
+		}
+		if h.written == h.n {
+			if err := out.Close(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return h.rest.Read(p)
+}
+
+func heap() uint64 {
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	return now.HeapAlloc
+}
+
+const megabyte = 1 << 20
+
+func numbered(kind byte, format string) func(int) *tar.Header {
+	return func(i int) *tar.Header {
+		return &tar.Header{Typeflag: kind, Name: fmt.Sprintf(format, i), Mode: 0o755, Format: tar.FormatPAX}
+	}
+}
+
+// Whatever a layer says, reading it and planning over it takes a part of the
+// memory of a small machine, and ends.
+func TestHostileLayers(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(190 * megabyte))
+	for name, test := range map[string]struct {
+		n      int
+		header func(int) *tar.Header
+		want   string // in the error
+	}{
+		"folders": {500_000, numbered(tar.TypeDir, "a/%d/"), ""},
+		"sparse files": {1000, func(i int) *tar.Header {
+			return &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("etc/%d", i), PAXRecords: map[string]string{"GNU.sparse.realsize": "1048576", "GNU.sparse.name": "x"}, Format: tar.FormatPAX}
+		}, ""},
+		"long names":    {10, numbered(tar.TypeReg, strings.Repeat("a/", 250_000)+"%d"), "the path"},
+		"deep folders":  {10, numbered(tar.TypeReg, strings.Repeat("a/", maxDepth)+"%d"), "elements"},
+		"long elements": {10, numbered(tar.TypeReg, strings.Repeat("a", maxName)+"%d"), "the name"},
+		"long link": {1, func(int) *tar.Header {
+			return &tar.Header{Typeflag: tar.TypeSymlink, Name: "a", Linkname: strings.Repeat("a", maxPath+1), Format: tar.FormatPAX}
+		}, "a link to"},
+		"many long names": {20_000, numbered(tar.TypeDir, strings.Repeat(strings.Repeat("a", 250)+"%[1]d/", 15)), "the names of the files"},
+		"large PAX record": {1, func(int) *tar.Header {
+			return &tar.Header{Name: "a", PAXRecords: map[string]string{"X.y": strings.Repeat("a", 2*megabyte)}, Format: tar.FormatPAX}
+		}, "header field too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runtime.GC()
+			before := heap()
+			stream := &headers{n: test.n, header: test.header}
+			l, err := readLayer(stream, way{}.keep, newBudget())
+			if got := fmt.Sprint(err); !strings.Contains(got, test.want) || (err != nil) != (test.want != "") {
+				t.Errorf("%.200s", got)
+			}
+			if err == nil {
+				if _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
+					t.Error(err)
+				}
+			}
+			peak := max(stream.heap, heap())
+			t.Logf("%d MB before, %d MB at most", before/megabyte, peak/megabyte)
+			if peak > 200*megabyte {
+				t.Errorf("the heap had %d MB", peak/megabyte)
+			}
+			runtime.KeepAlive(l)
+		})
+	}
+}
+
+// Each limit is for the layers of a base together.
+func TestBudget(t *testing.T) {
+	for name, test := range map[string]struct {
+		left  func(*budget)
+		lines []string
+		want  string
+		kept  int
+	}{
+		"enough":  {func(b *budget) { b.entries.Store(4); b.names.Store(8); b.kept.Store(5) }, []string{"etc/a=12345", "etc/b="}, "", 2},
+		"entries": {func(b *budget) { b.entries.Store(2) }, []string{"etc/a=", "etc/b="}, "files", 0},
+		"names":   {func(b *budget) { b.names.Store(4) }, []string{"etc/a=", "etc/b="}, "names", 0},
+		"targets": {func(b *budget) { b.names.Store(4) }, []string{"a->12345"}, "names", 0},
+		"content": {func(b *budget) { b.kept.Store(4) }, []string{"etc/a=12345", "etc/b=1234", "etc/c=1"}, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			left := newBudget()
+			test.left(left)
+			kept := 0
+			var err error
+			for _, line := range test.lines {
+				var l *layer
+				if l, err = readLayer(bytes.NewReader(layerTar(t, line)), keepAll, left); err != nil {
+					break
+				}
+				kept += len(l.content)
+			}
+			var excess *excessError
+			if errors.As(err, &excess) != (test.want != "") || !strings.Contains(fmt.Sprint(err), test.want) {
+				t.Errorf("got %v", err)
+			}
+			if err == nil && kept != test.kept {
+				t.Errorf("the content of %d files is kept, want %d", kept, test.kept)
+			}
+		})
+	}
+}
+
+// An engine does not unpack a hard link to a folder; a plan over one would go
+// round.
+func TestHardLinkToFolder(t *testing.T) {
+	for _, lines := range [][][]string{
+		{{"etc/skel/", "etc/skel/x=>etc/skel"}},
+		{{"etc/skel/y=", "etc/skel/x=>etc/skel"}},
+		{{"etc/skel/", "etc/skel/x=>."}},
+		{{"etc/skel/"}, {"etc/skel/x=>etc/skel"}},
+	} {
+		var layers []*layer
+		var err error
+		for _, layer := range lines {
+			l, readErr := readLayer(bytes.NewReader(layerTar(t, layer...)), way{}.keep, newBudget())
+			layers, err = append(layers, l), errors.Join(err, readErr)
+		}
+		if err == nil {
+			_, err = setup.Plan(newRootFS(layers), setup.Options{})
+		}
+		var link *linkError
+		if !errors.As(err, &link) || !strings.Contains(err.Error(), "etc/skel/x") {
+			t.Errorf("%q: %v", lines, err)
+		}
+	}
+}
+
+// Dangling hard links over one another are followed once each.
+func TestHardLinksThroughLayers(t *testing.T) {
+	var layers []*layer
+	for range maxLayers {
+		l, err := readLayer(bytes.NewReader(layerTar(t, "etc/passwd=>etc/passwd")), way{}.keep, newBudget())
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers = append(layers, l)
+	}
+	if _, err := setup.Plan(newRootFS(layers), setup.Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecompress(t *testing.T) {
+	member := func(text string) []byte {
+		l, err := newOwnLayer([]byte(text), Gzip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.compressed
+	}
+	read := func(data []byte) (string, error) {
+		plain, err := decompress(data, bytes.NewReader(data))
+		if err != nil {
+			return "", err
+		}
+		got, err := io.ReadAll(plain)
+		return string(got), errors.Join(err, plain.Close())
+	}
+	if got, err := read(append(member("a"), member("b")...)); err != nil || got != "ab" {
+		t.Errorf("two members: %q %v", got, err)
+	}
+	if _, err := read(append(member("a"), "more"...)); err == nil {
+		t.Error("bytes behind the last member are passed over")
+	}
+	// A frame of nothing that wants a window of 512 MiB: magic, no content
+	// size, window descriptor, an empty last block.
+	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 1, 0, 0}); !errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		t.Errorf("a window of 512 MiB: %v", err)
+	}
+	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 1, 0, 0}); err != nil {
+		t.Errorf("a window of 128 MiB: %v", err)
+	}
+	plain := &bounded{io.NopCloser(strings.NewReader("12345")), 4}
+	var excess *excessError
+	if got, err := io.ReadAll(plain); !errors.As(err, &excess) || len(got) > 4 {
+		t.Errorf("more than there may be: %q %v", got, err)
+	}
+}
+
+// However many files lie behind links, the base is read twice.
+func TestReadingsOfBase(t *testing.T) {
+	forBothStores(t, func(t *testing.T, s *fakeStore) {
+		lines := []string{
+			"etc/skel->/usr/share/skel", "etc/passwd->/store/users", "etc/group=root:x:0:\n",
+			"store/real=root:x:0:0:root:/root:/bin/sh\n", "store/users=>store/real",
+		}
+		for i := range 50 {
+			lines = append(lines, fmt.Sprintf("usr/share/skel/%d=%d", i, i))
+		}
+		a := s.assembly(t, s.put(t, v1.ConfigFile{}, lines), plan.OrderAuto)
+		readings := 0
+		err := a.settle(func(w way) error {
+			readings++
+			_, err := attempt{a, w, chains{}, true}.run(t.Context())
+			return err
+		})
+		if err != nil || readings != 2 {
+			t.Errorf("%d readings: %v", readings, err)
+		}
+	})
+}
+
+func TestSettleEnds(t *testing.T) {
+	r := recipe{runtime: plan.Runtime{Base: "base:1", LayerOrder: plan.OrderAuto}}
+	var p *problem.Error
+	readings := 0
+	err := r.settle(func(way) error {
+		readings++
+		return fmt.Errorf("planning: %w", &notKeptError{map[string]bool{fmt.Sprint(readings): true}})
+	})
+	if !errors.As(err, &p) || p.Code != problem.TooLarge || readings != maxReadings {
+		t.Errorf("%d readings: %v", readings, err)
+	}
+	readings = 0
+	err = r.settle(func(way) error {
+		readings++
+		return &notKeptError{map[string]bool{"etc/passwd": true}} // as where it is sparse
+	})
+	if !errors.As(err, &p) || p.Code != problem.TooLarge || readings != 2 {
+		t.Errorf("%d readings of the same: %v", readings, err)
+	}
+	err = r.settle(func(way) error { return fmt.Errorf("the layer x: %w", excess("too many")) })
+	if !errors.As(err, &p) || p.Code != problem.TooLarge || !strings.Contains(err.Error(), "the layer x") || !strings.Contains(err.Error(), "base:1") {
+		t.Errorf("a layer that is too large: %v", err)
+	}
+}
