@@ -89,7 +89,7 @@ func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) 
 	}
 	info := image.InspectResponse{ID: id.String(), Os: "linux", Architecture: "amd64", Created: whole.Created.Format(time.RFC3339Nano)}
 	info.Config = &dockerspec.DockerOCIImageConfig{}
-	info.Config.Labels = whole.Config.Labels
+	info.Config.Labels, info.Config.Env = whole.Config.Labels, whole.Config.Env
 	for _, diffID := range whole.RootFS.DiffIDs {
 		info.RootFS.Layers = append(info.RootFS.Layers, diffID.String())
 	}
@@ -134,6 +134,9 @@ func (s *fakeStore) ImageSave(_ context.Context, ids []string, _ ...client.Image
 	img, ok := s.images[ids[0]]
 	if !ok {
 		return nil, cerrdefs.ErrNotFound
+	}
+	if layers, err := img.Layers(); err != nil || len(layers) == 0 {
+		return nil, errors.Join(err, errors.New("empty export - not implemented"))
 	}
 	var b bytes.Buffer
 	archive := tar.NewWriter(&b)
@@ -558,6 +561,37 @@ func TestScratch(t *testing.T) {
 		}
 		if got, want := len(s.infos[id].RootFS.Layers), len(depsLayers)+1; got != want {
 			t.Errorf("%d layers, want %d", got, want)
+		}
+	})
+}
+
+// Engines do not save an image without layers; what there is of it is in its
+// inspection.
+func TestBaseWithoutLayers(t *testing.T) {
+	forBothStores(t, func(t *testing.T, s *fakeStore) {
+		base := s.put(t, v1.ConfigFile{Config: v1.Config{Env: []string{"A=1"}, Labels: map[string]string{"own": "yes"}}})
+		a := s.assembly(t, base, plan.OrderAuto)
+		id, err := a.run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := s.infos[id]
+		if got, want := len(made.RootFS.Layers), len(depsLayers)+1; got != want || made.Config.Labels["own"] != "yes" || made.Config.Env[0] != "A=1" {
+			t.Errorf("%d layers, want %d: %+v", got, want, made.Config)
+		}
+		r := newTestRegistry(t)
+		_, whole := r.publication(t, s)
+		s.infos[r.host+"/lib/base:1"] = *base
+		results, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(t.Context(), whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pushed, err := r.image(t, results[1].References[0])
+		if err == nil {
+			err = validate.Image(pushed)
+		}
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

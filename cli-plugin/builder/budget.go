@@ -1,6 +1,8 @@
 package builder
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -62,6 +64,35 @@ func (b *budget) keep(size int64) bool {
 		return false
 	}
 	return true
+}
+
+// maxMembers is how many values an image's JSON document may have. In memory,
+// they can take many times what they take as text.
+const maxMembers = 100_000
+
+// decode reads a JSON document of an image.
+func decode(data []byte, into any) error {
+	if bytes.Count(data, []byte{','}) > maxMembers {
+		return excess("it holds more than %d values", maxMembers)
+	}
+	return json.Unmarshal(data, into)
+}
+
+// document is a JSON document that comes from elsewhere.
+type document struct {
+	io.ReadCloser
+	size, members int
+}
+
+// Read implements io.Reader.
+func (d *document) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	d.size += n
+	d.members += bytes.Count(p[:n], []byte{','})
+	if d.size > maxDocument || d.members > maxMembers {
+		return 0, excess("a document has more than %d bytes or %d values", maxDocument, maxMembers)
+	}
+	return n, err
 }
 
 func tooManyLayers(n int) error { return excess("it has %d layers, more than %d", n, maxLayers) }

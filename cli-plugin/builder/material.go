@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -62,13 +63,14 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, 
 		return nil, err
 	}
 	b.logf("looking for the %s %s in its registry", what, ref)
-	found, err := registries.describe(ctx, parsed)
+	var excess *excessError
+	found, err := registries.describe(ctx, parsed, documentPatience)
 	switch {
 	case err == nil:
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case b.Engine.absent != nil:
+	case b.Engine.absent != nil, errors.As(err, &excess):
 		return nil, pullProblem(thisMachine, what, ref, err)
 	}
 	b.logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)

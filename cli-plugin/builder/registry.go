@@ -3,11 +3,11 @@ package builder
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/cli/cli/config/configfile"
@@ -60,11 +60,11 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	asking := newWatchdog(ctx, registryPatience)
-	found, err := registries.describe(asking, parsed)
+	found, err := registries.describe(ctx, parsed, registryPatience)
 	var refused *transport.Error
+	var excess *excessError
 	switch {
-	case err == nil && asking.timer.Stop(): // its layers may be read later
+	case err == nil:
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -74,8 +74,11 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 		// Registries answer so about images that do not exist, too.
 		b.logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
 		return nil, nil
+	case errors.As(err, &excess):
+		b.logf("going on without %s: %v", ref, err)
+		return nil, nil
 	}
-	b.logf("going on without the registry %s: %v", host, asking.reason(err))
+	b.logf("going on without the registry %s: %v", host, err)
 	if b.silent == nil {
 		b.silent = map[string]bool{}
 	}
@@ -83,8 +86,24 @@ func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
 	return nil, nil
 }
 
-// describe asks the registry of ref for the image, which ctx has to outlive.
-func (c *registries) describe(ctx context.Context, ref name.Reference) (*registryImage, error) {
+// documentPatience is how long a registry may take for the documents of an image
+// that a build cannot do without.
+const documentPatience = 30 * time.Second
+
+// describe asks the registry of ref for the image, which has to be told within
+// limit. The image's layers may be read for as long as ctx lasts.
+func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*registryImage, error) {
+	asking := watch(ctx, limit, &lateError{limit})
+	found, err := c.documents(asking, ref)
+	if err == nil && asking.timer.Stop() {
+		return found, nil
+	}
+	err = asking.reason(err)
+	asking.stop()
+	return nil, err
+}
+
+func (c *registries) documents(ctx context.Context, ref name.Reference) (*registryImage, error) {
 	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -93,16 +112,22 @@ func (c *registries) describe(ctx context.Context, ref name.Reference) (*registr
 	if err != nil {
 		return nil, err
 	}
+	manifest, err := found.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	if size := manifest.Config.Size; size < 0 || size > maxDocument { // nothing limits one below 0
+		return nil, excess("its configuration has %d bytes, more than %d", size, maxDocument)
+	}
+	if n := len(manifest.Layers); n > maxLayers {
+		return nil, tooManyLayers(n)
+	}
 	r := &registryImage{repository: ref.Context()}
 	if r.rawConfig, err = found.RawConfigFile(); err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(r.rawConfig, &r.config); err != nil {
+	if err := decode(r.rawConfig, &r.config); err != nil {
 		return nil, fmt.Errorf("the configuration of %s: %w", ref, err)
-	}
-	manifest, err := found.Manifest()
-	if err != nil {
-		return nil, err
 	}
 	layers, err := found.Layers() // nothing is read yet
 	if err != nil {
@@ -195,10 +220,15 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 	if slices.Contains(t.insecure, request.URL.Host) {
 		next = t.lax
 	}
-	if t.meter == nil {
-		return next.RoundTrip(request)
+	trip := next.RoundTrip
+	if t.meter != nil {
+		trip = func(request *http.Request) (*http.Response, error) { return t.meter.roundTrip(next, request) }
 	}
-	return t.meter.roundTrip(next, request)
+	response, err := trip(request)
+	if err == nil && request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {
+		response.Body = &document{ReadCloser: response.Body}
+	}
+	return response, err
 }
 
 // keychain takes credentials from where docker login put them.

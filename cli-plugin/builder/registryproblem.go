@@ -33,6 +33,10 @@ func pullProblem(by caller, what, ref string, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	var excess *excessError
+	if errors.As(err, &excess) {
+		return problem.New(problem.TooLarge, fmt.Sprintf("the %s %s is larger than what this program works with", what, ref), err, "Use another image")
+	}
 	host := hostOf(ref)
 	code := pullFault(host, err)
 	var why, next string

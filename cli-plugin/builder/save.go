@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -193,7 +192,7 @@ func (f *archiveFiles) document(name string, into any) error {
 	if data == nil {
 		return excess("%s has more than %d bytes, or all documents have more than %d", name, maxDocument, maxDocuments)
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := decode(data, into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

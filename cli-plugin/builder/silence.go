@@ -12,8 +12,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
-// patience is how long a registry may say nothing. One that is slow says
-// something with every chunk.
+// patience is how long a registry may say nothing, or next to nothing.
 const patience = time.Minute
 
 // patienceVariable replaces patience, for example "5m".
@@ -39,17 +38,28 @@ type silentError struct{ limit time.Duration }
 
 func (e *silentError) Error() string { return fmt.Sprintf("nothing was heard of it for %s", e.limit) }
 
-// watchdog ends its context with a *silentError unless it is written to.
+// lateError ends what is not finished in time, whatever is heard of it.
+type lateError struct{ limit time.Duration }
+
+func (e *lateError) Error() string { return fmt.Sprintf("it did not end within %s", e.limit) }
+
+// watchdog ends its context with a reason unless it is written to.
 type watchdog struct {
 	context.Context
 	limit  time.Duration
 	timer  *time.Timer
 	cancel context.CancelCauseFunc
+	why    error
 }
 
+// newWatchdog ends its context with a *silentError.
 func newWatchdog(ctx context.Context, limit time.Duration) *watchdog {
+	return watch(ctx, limit, &silentError{limit})
+}
+
+func watch(ctx context.Context, limit time.Duration, why error) *watchdog {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &watchdog{ctx, limit, time.AfterFunc(limit, func() { cancel(&silentError{limit}) }), cancel}
+	return &watchdog{ctx, limit, time.AfterFunc(limit, func() { cancel(why) }), cancel, why}
 }
 
 // Write takes note of a sign of life.
@@ -71,11 +81,10 @@ func (w *watchdog) stop() {
 	w.cancel(nil)
 }
 
-// reason is why something ended with err: the silence, where there was one.
+// reason is why something ended with err: the watchdog's, where it was that one.
 func (w *watchdog) reason(err error) error {
-	var silent *silentError
-	if errors.As(context.Cause(w), &silent) {
-		return silent
+	if context.Cause(w) == w.why {
+		return w.why
 	}
 	return err
 }
@@ -106,7 +115,7 @@ func (p patient) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, answer.reason(err)
 	}
 	answer.rest()
-	response.Body = answerBody{response.Body, answer}
+	response.Body = &answerBody{ReadCloser: response.Body, answer: answer}
 	return response, nil
 }
 
@@ -143,22 +152,32 @@ func (b sentBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
+// slowest is the rate in bytes a second below which an answer counts as silence.
+const slowest = 1 << 10
+
 // answerBody comes from the other side.
 type answerBody struct {
 	io.ReadCloser
 	answer *watchdog
+	waited time.Duration // for the bytes that count
+	came   int64         // such bytes
 }
 
 // Read implements io.Reader.
-func (b answerBody) Read(p []byte) (int, error) {
-	b.answer.watch()
-	defer b.answer.rest()
+func (b *answerBody) Read(p []byte) (int, error) {
+	start := time.Now()
+	b.answer.timer.Reset(b.answer.limit - b.waited)
 	n, err := b.ReadCloser.Read(p)
+	b.answer.rest()
+	b.waited += time.Since(start)
+	if b.came += int64(n); float64(b.came) >= slowest*b.answer.limit.Seconds() {
+		b.waited, b.came = 0, 0
+	}
 	return n, b.answer.reason(err)
 }
 
 // Close implements io.Closer.
-func (b answerBody) Close() error {
+func (b *answerBody) Close() error {
 	defer b.answer.stop()
 	return b.ReadCloser.Close()
 }

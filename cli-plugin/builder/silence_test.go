@@ -122,10 +122,10 @@ func (f roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { re
 // Only the other side has to hurry.
 func TestPatient(t *testing.T) {
 	const limit = time.Second
-	slow := func(ctx context.Context, pause time.Duration) io.ReadCloser {
+	slow := func(ctx context.Context, text string, pause time.Duration) io.ReadCloser {
 		out, in := io.Pipe()
 		go func() {
-			for _, chunk := range []string{"a", "b", "c"} {
+			for chunk := range strings.SplitAfterSeq(text, ".") {
 				select {
 				case <-time.After(pause):
 				case <-ctx.Done():
@@ -138,22 +138,27 @@ func TestPatient(t *testing.T) {
 		}()
 		return out
 	}
+	second := strings.Repeat("a", slowest-1) + "." // as much as has to come in one
+	const quick = "a.b.c."
 	for name, test := range map[string]struct {
+		text                      string
 		send, start, answer, read time.Duration // pauses
 		silent                    bool
 	}{
-		"quick":       {},
-		"slow":        {0, limit / 2, limit / 2, 0, false},
-		"slow sender": {2 * limit, 0, 0, 0, false},
-		"slow reader": {0, 0, 0, 2 * limit, false},
-		"no answer":   {0, 2 * limit, 0, 0, true},
-		"no end":      {0, 0, 2 * limit, 0, true},
+		"quick":       {text: quick},
+		"slow":        {strings.Repeat(second, 4), 0, limit / 2, limit / 2, 0, false},
+		"slow sender": {quick, 2 * limit, 0, 0, 0, false},
+		"slow reader": {quick, 0, 0, 0, 2 * limit, false},
+		"no answer":   {quick, 0, 2 * limit, 0, 0, true},
+		"no end":      {quick, 0, 0, 2 * limit, 0, true},
+		"drops":       {strings.Repeat(".", 20), 0, 0, limit / 10, 0, true},
+		"few drops":   {strings.Repeat(".", 5), 0, 0, limit / 10, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx := t.Context()
 				other := roundTrip(func(request *http.Request) (*http.Response, error) {
-					if sent, err := io.ReadAll(request.Body); err != nil || string(sent) != "abc" {
+					if sent, err := io.ReadAll(request.Body); err != nil || string(sent) != quick {
 						t.Errorf("sent %q, %v", sent, err)
 					}
 					select {
@@ -161,9 +166,9 @@ func TestPatient(t *testing.T) {
 					case <-request.Context().Done():
 						return nil, request.Context().Err()
 					}
-					return &http.Response{Body: slow(request.Context(), test.answer)}, nil
+					return &http.Response{Body: slow(request.Context(), test.text, test.answer)}, nil
 				})
-				request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://h/", slow(ctx, test.send))
+				request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://h/", slow(ctx, quick, test.send))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -175,7 +180,7 @@ func TestPatient(t *testing.T) {
 					response.Body.Close()
 				}
 				var silent *silentError
-				if errors.As(err, &silent) != test.silent || !test.silent && (err != nil || string(got) != "abc") {
+				if errors.As(err, &silent) != test.silent || !test.silent && (err != nil || string(got) != test.text) {
 					t.Errorf("%q, %v", got, err)
 				}
 			})

@@ -1,0 +1,163 @@
+package builder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/opencontainers/go-digest"
+)
+
+// answering is a registry in which each repository has one image: what the
+// function writes of it.
+func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Request)) (*Builder, string) {
+	t.Helper()
+	r := newTestRegistry(t)
+	r.store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path != "/v2/" {
+			answer(w, request)
+		}
+	})
+	return publishing(NoEngine("amd64", errors.New("none")), Output{}), r.host + "/a/b:1"
+}
+
+func answerManifest(w http.ResponseWriter, manifest []byte) {
+	w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
+	_, _ = w.Write(manifest)
+}
+
+// A registry cannot say more of an image than fits, whatever it announces.
+func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
+	endless := func(w http.ResponseWriter, request *http.Request, with string) {
+		for request.Context().Err() == nil {
+			if _, err := io.WriteString(w, strings.Repeat(with, 1<<20/len(with))); err != nil {
+				return
+			}
+		}
+	}
+	config := func(size int64, body string) (v1.Manifest, string) {
+		return v1.Manifest{
+			SchemaVersion: 2, MediaType: types.OCIManifestSchema1,
+			Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Size: size, Digest: v1.Hash{Algorithm: "sha256", Hex: digest.FromString(body).Encoded()}},
+		}, body
+	}
+	for name, test := range map[string]struct {
+		manifest func() (v1.Manifest, string) // and the configuration; an empty one has no end
+		raw      string                       // with it, a manifest without end
+	}{
+		"configuration": {manifest: func() (v1.Manifest, string) { return config(1<<40, "") }},
+		"no size":       {manifest: func() (v1.Manifest, string) { return config(-1, "") }},
+		"manifest":      {raw: " "},
+		"descriptors":   {raw: "{},"},
+		"history": {manifest: func() (v1.Manifest, string) {
+			body := `{"history":[` + strings.Repeat("{},", 1<<20) + `{}]}`
+			return config(int64(len(body)), body)
+		}},
+		"layers": {manifest: func() (v1.Manifest, string) {
+			manifest, body := config(2, "{}")
+			manifest.Layers = make([]v1.Descriptor, maxLayers+1)
+			for i := range manifest.Layers {
+				manifest.Layers[i] = v1.Descriptor{MediaType: types.OCILayer, Size: 1, Digest: manifest.Config.Digest}
+			}
+			return manifest, body
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
+				if test.raw != "" {
+					w.Header().Set("Content-Type", string(types.OCIImageIndex))
+					_, _ = io.WriteString(w, `{"manifests":[`)
+					endless(w, request, test.raw)
+					return
+				}
+				manifest, body := test.manifest()
+				data, err := json.Marshal(manifest)
+				switch {
+				case err != nil:
+					t.Error(err)
+				case strings.Contains(request.URL.Path, "/manifests/"):
+					answerManifest(w, data)
+				case body == "":
+					endless(w, request, " ")
+				default:
+					_, _ = io.WriteString(w, body)
+				}
+			})
+			before := heap()
+			_, err := b.fetch(t.Context(), "base image", ref)
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != problem.TooLarge || !strings.Contains(err.Error(), ref) {
+				t.Errorf("it ends with %v", err)
+			}
+			if grown := int64(heap()) - int64(before); grown > 100*megabyte {
+				t.Errorf("the heap has grown by %d MB", grown/megabyte)
+			}
+			b.Log = &bytes.Buffer{}
+			if found, err := b.ask(t.Context(), ref); found != nil || err != nil || len(b.silent) > 0 {
+				t.Errorf("asked for it: %v, %v, silent are %v", found, err, b.silent)
+			}
+		})
+	}
+}
+
+// A registry that never ends a document does not hold the command, however
+// often it says something.
+func TestDocumentThatDoesNotEnd(t *testing.T) {
+	b, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
+		w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
+		for tick := time.NewTicker(time.Millisecond); request.Context().Err() == nil; <-tick.C {
+			_, _ = io.WriteString(w, " ")
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	registries, err := b.connectRegistries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := b.parse(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var late *lateError
+	if _, err := registries.describe(t.Context(), parsed, 100*time.Millisecond); !errors.As(err, &late) {
+		t.Errorf("it ends with %v", err)
+	}
+	var p *problem.Error
+	if err := pullProblem(thisMachine, "base image", ref, fmt.Errorf("reading: %w", late)); !errors.As(err, &p) || p.Code != problem.RegistryFailed {
+		t.Errorf("told as %v", err)
+	}
+}
+
+// An image without layers, under the name that an image is pushed to, is none
+// of ours.
+func TestPushOverImageWithoutLayers(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	push := Output{Push: true, Compression: Gzip}
+	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := r.image(t, whole.Runtimes[0].Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pushed.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, s, whole.Runtimes[0].Image, config.Config.Labels)
+	r.upload(t, s, whole.Runtimes[0].Image)
+	results, err := publishing(s.engine(), push).Build(t.Context(), whole)
+	if err != nil || results[1].Reused {
+		t.Errorf("%v: %+v", err, results)
+	}
+}
