@@ -66,15 +66,17 @@ func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	var added []mutate.Addendum
 	for _, lines := range layers {
 		data := layerTar(t, lines...)
 		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if img, err = mutate.Append(img, mutate.Addendum{Layer: l, History: v1.History{CreatedBy: "test"}}); err != nil {
-			t.Fatal(err)
-		}
+		added = append(added, mutate.Addendum{Layer: l, History: v1.History{CreatedBy: "test"}})
+	}
+	if img, err = mutate.Append(img, added...); err != nil {
+		t.Fatal(err)
 	}
 	id, err := img.ConfigName()
 	if s.containerd {

@@ -190,6 +190,10 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: r.References()}
+	deps, err := b.fitting(ctx, deps, base, r)
+	if err != nil {
+		return result, err
+	}
 	unlock, err := b.lock(ctx, r.Image)
 	if err != nil {
 		return result, err
@@ -272,7 +276,7 @@ func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 		}
 		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil, next)
 	}
-	return b.checkArch("base image", ref, found)
+	return errors.Join(b.checkArch("base image", ref, found), b.checkDepth(ref, found))
 }
 
 // make makes the image and, when it is whole, gives it its names.

@@ -288,12 +288,16 @@ func ShortID(id string) string {
 // next; not ok is a name that the user gave.
 func (img Stored) series(ref string) (series string, ok bool) {
 	at := strings.LastIndexByte(ref, ':')
+	form := ""
+	if img.Kind == payload.KindDeps && strings.HasSuffix(ref, flatSuffix) {
+		form, ref = flatSuffix, strings.TrimSuffix(ref, flatSuffix)
+	}
 	hash := img.DepsTag[strings.LastIndexByte(img.DepsTag, '_')+1:]
 	tag := ref[at+1:]
 	if at < 0 || hash == "" || !strings.HasPrefix(tag, "oh_") || !strings.HasSuffix(tag, "_"+hash) {
 		return "", false
 	}
-	return strings.Join([]string{img.Server, img.Components, img.Variant, strings.TrimSuffix(ref, hash)}, "\n"), true
+	return strings.Join([]string{img.Server, img.Components, img.Variant, strings.TrimSuffix(ref, hash) + form}, "\n"), true
 }
 
 // Remove takes away the names that the image has in the inventory, and with

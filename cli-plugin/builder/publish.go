@@ -70,7 +70,11 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 				return p.built(ctx, whole.Deps, deps, base, r)
 			}
 		}
-		result, err := publish(ctx, deps, bases[i], r)
+		fitting, err := p.fitting(ctx, whole.Deps, deps, bases[i], r)
+		if err != nil {
+			return results, err
+		}
+		result, err := publish(ctx, fitting, bases[i], r)
 		if err != nil {
 			return results, err
 		}
@@ -230,6 +234,13 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *material,
 
 // askDeps looks for the payload where images go, and in its own repository.
 func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) (*material, error) {
+	return p.askFor(ctx, d, form, func(found *image.InspectResponse) bool {
+		return len(depsDiffer(d)(labels(found), platform(found))) == 0
+	})
+}
+
+// askFor is askDeps for an image under the payload's names that is right.
+func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, right func(*image.InspectResponse) bool) (*material, error) {
 	var refs []string
 	for _, repository := range p.repositories {
 		refs = append(refs, repository.Name()+":"+form.payloadTag(d.Tag))
@@ -242,7 +253,7 @@ func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) 
 		if err != nil {
 			return nil, err
 		}
-		if found != nil && len(depsDiffer(d)(labels(&found.info), platform(&found.info))) == 0 {
+		if found != nil && right(&found.info) {
 			return found.material(ref), nil
 		}
 	}
@@ -278,6 +289,9 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 	}
 	for _, own := range made.own {
 		layers = append(layers, ownBlob(own))
+	}
+	if len(made.config.RootFS.DiffIDs) > maxStack { // the base has a claim to the payload's folder
+		return result, tooDeep(r.Base, baseInfo)
 	}
 	config, err := json.Marshal(made.config)
 	if err != nil {
