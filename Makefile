@@ -60,12 +60,13 @@ unit: helpers tools
 oracle:
 	$(GO) test -v -count=1 -timeout 20m ./integration/bundler/...
 
-# Every fuzz target, one after the other. A count ends a run
-# cleanly; a time may end it in the middle of an input, which go test reports as
-# a failure. For long runs: make fuzz FUZZTIME=10m
-fuzz:
-	for p in ./bundler ./oh-init/setup; do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s $$p || exit 1; done; done
+# Every fuzz target, one after the other. A count ends a run cleanly; a time may
+# end it in the middle of an input, which go test reports as a failure. For long
+# runs: make fuzz FUZZTIME=10m
+fuzz: helpers
+	for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		for f in $$($(GO) test -list '^Fuzz' ./$$package | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s ./$$package || exit 1; done; done
 
 # The live tests share one engine and its images: one package at a time. What
 # failed is printed once more at the end.

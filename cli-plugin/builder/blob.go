@@ -54,7 +54,9 @@ func (b blob) DiffID() (v1.Hash, error) { return v1.NewHash(b.diffID.String()) }
 func (b blob) Compressed() (io.ReadCloser, error) { return b.open() }
 
 // Uncompressed implements v1.Layer.
-func (b blob) Uncompressed() (io.ReadCloser, error) {
+func (b blob) Uncompressed() (io.ReadCloser, error) { return b.plain() }
+
+func (b blob) plain() (*plainLayer, error) {
 	raw, err := b.open()
 	if err != nil {
 		return nil, err
@@ -68,17 +70,18 @@ func (b blob) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return plainLayer{plain, raw}, nil
+	return &plainLayer{plain, raw, compressionOf(head)}, nil
 }
 
 // plainLayer closes what it decompresses as well.
 type plainLayer struct {
 	io.ReadCloser
-	raw io.Closer
+	raw  io.Closer
+	form Compression // that is undone
 }
 
 // Close implements io.Closer.
-func (p plainLayer) Close() error { return errors.Join(p.ReadCloser.Close(), p.raw.Close()) }
+func (p *plainLayer) Close() error { return errors.Join(p.ReadCloser.Close(), p.raw.Close()) }
 
 // Size implements v1.Layer.
 func (b blob) Size() (int64, error) { return b.descriptor.Size, nil }

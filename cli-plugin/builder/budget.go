@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -24,7 +25,10 @@ const (
 
 // budget is what may still be held of a base. It is shared by the layers that
 // are read at a time.
-type budget struct{ entries, names, kept atomic.Int64 }
+type budget struct {
+	entries, names, kept atomic.Int64
+	window               sync.Mutex // held while zstd is read, which may take maxWindow
+}
 
 func newBudget() *budget {
 	b := &budget{}

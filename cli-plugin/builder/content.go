@@ -65,11 +65,15 @@ func (b *blob) read(ctx context.Context, w way, left *budget) (*layer, error) {
 
 // fetch reads the layer where it is.
 func (b *blob) fetch(ctx context.Context, w way, left *budget) (_ *layer, id digest.Digest, err error) {
-	content, err := b.Uncompressed()
+	content, err := b.plain()
 	if err != nil {
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
+	if content.form == Zstd {
+		left.window.Lock()
+		defer left.window.Unlock()
+	}
 	whole := digest.Canonical.Digester()
 	l, err := readLayer(io.TeeReader(contextReader{ctx, content}, whole.Hash()), w.keep, left)
 	return l, whole.Digest(), err

@@ -54,7 +54,7 @@ func heap() uint64 {
 
 const megabyte = 1 << 20
 
-func numbered(kind byte, format string) func(int) *tar.Header {
+func header(kind byte, format string) func(int) *tar.Header {
 	return func(i int) *tar.Header {
 		return &tar.Header{Typeflag: kind, Name: fmt.Sprintf(format, i), Mode: 0o755, Format: tar.FormatPAX}
 	}
@@ -69,17 +69,17 @@ func TestHostileLayers(t *testing.T) {
 		header func(int) *tar.Header
 		want   string // in the error
 	}{
-		"folders": {500_000, numbered(tar.TypeDir, "a/%d/"), ""},
+		"folders": {500_000, header(tar.TypeDir, "a/%d/"), ""},
 		"sparse files": {1000, func(i int) *tar.Header {
 			return &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("etc/%d", i), PAXRecords: map[string]string{"GNU.sparse.realsize": "1048576", "GNU.sparse.name": "x"}, Format: tar.FormatPAX}
 		}, ""},
-		"long names":    {10, numbered(tar.TypeReg, strings.Repeat("a/", 250_000)+"%d"), "the path"},
-		"deep folders":  {10, numbered(tar.TypeReg, strings.Repeat("a/", maxDepth)+"%d"), "elements"},
-		"long elements": {10, numbered(tar.TypeReg, strings.Repeat("a", maxName)+"%d"), "the name"},
+		"long names":    {10, header(tar.TypeReg, strings.Repeat("a/", 250_000)+"%d"), "the path"},
+		"deep folders":  {10, header(tar.TypeReg, strings.Repeat("a/", maxDepth)+"%d"), "elements"},
+		"long elements": {10, header(tar.TypeReg, strings.Repeat("a", maxName)+"%d"), "the name"},
 		"long link": {1, func(int) *tar.Header {
 			return &tar.Header{Typeflag: tar.TypeSymlink, Name: "a", Linkname: strings.Repeat("a", maxPath+1), Format: tar.FormatPAX}
 		}, "a link to"},
-		"many long names": {20_000, numbered(tar.TypeDir, strings.Repeat(strings.Repeat("a", 250)+"%[1]d/", 15)), "the names of the files"},
+		"many long names": {20_000, header(tar.TypeDir, strings.Repeat(strings.Repeat("a", 250)+"%[1]d/", 15)), "the names of the files"},
 		"large PAX record": {1, func(int) *tar.Header {
 			return &tar.Header{Name: "a", PAXRecords: map[string]string{"X.y": strings.Repeat("a", 2*megabyte)}, Format: tar.FormatPAX}
 		}, "header field too long"},
@@ -93,7 +93,7 @@ func TestHostileLayers(t *testing.T) {
 				t.Errorf("%.200s", got)
 			}
 			if err == nil {
-				if _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
+				if _, _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -160,7 +160,7 @@ func TestHardLinkToFolder(t *testing.T) {
 			layers, err = append(layers, l), errors.Join(err, readErr)
 		}
 		if err == nil {
-			_, err = setup.Plan(newRootFS(layers), setup.Options{})
+			_, _, err = setup.Plan(newRootFS(layers), setup.Options{})
 		}
 		var link *linkError
 		if !errors.As(err, &link) || !strings.Contains(err.Error(), "etc/skel/x") {
@@ -179,7 +179,7 @@ func TestHardLinksThroughLayers(t *testing.T) {
 		}
 		layers = append(layers, l)
 	}
-	if _, err := setup.Plan(newRootFS(layers), setup.Options{}); err != nil {
+	if _, _, err := setup.Plan(newRootFS(layers), setup.Options{}); err != nil {
 		t.Error(err)
 	}
 }

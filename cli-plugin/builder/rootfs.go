@@ -157,7 +157,7 @@ func (r *rootFS) ReadFile(name string) ([]byte, error) {
 
 // maxListed is how many files, and whiteouts, a directory may have that is
 // listed.
-const maxListed = 10_000
+const maxListed = 100_000
 
 // ReadDir implements setup.View.
 func (r *rootFS) ReadDir(name string) ([]string, error) {

@@ -18,6 +18,14 @@ import (
 // "LINK=>HARD LINK". A file starting with .wh. is a whiteout.
 func layerTar(t *testing.T, lines ...string) []byte {
 	t.Helper()
+	data, err := tarOf(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func tarOf(lines ...string) ([]byte, error) {
 	var b bytes.Buffer
 	archive := tar.NewWriter(&b)
 	for _, line := range lines {
@@ -34,16 +42,36 @@ func layerTar(t *testing.T, lines ...string) []byte {
 		}
 		header.Size = int64(len(content))
 		if err := archive.WriteHeader(header); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if _, err := archive.Write([]byte(content)); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
+	err := archive.Close()
+	return b.Bytes(), err
+}
+
+// BenchmarkReadLayer is over a layer as large as that of a large distribution.
+func BenchmarkReadLayer(b *testing.B) {
+	var lines []string
+	for i := range 100_000 {
+		lines = append(lines, fmt.Sprintf("usr/lib/python3/dist-packages/package%d/module%d.py=", i/100, i))
 	}
-	return b.Bytes()
+	data, err := tarOf(lines...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l, err := readLayer(bytes.NewReader(data), way{}.keep, newBudget())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func stackOf(t *testing.T, keep keepFunc, layers ...[]string) *rootFS {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -112,10 +113,18 @@ func readSaved(stream io.Reader, how reading, arch string, oci bool) (*savedImag
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	from := files.fromManifest
 	if oci {
-		return files.fromIndex(arch)
+		from = func() (*savedImage, error) { return files.fromIndex(arch) }
 	}
-	return files.fromManifest()
+	saved, err := from()
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.Index(saved.layers, nil); how.keep != nil && i >= 0 {
+		return nil, fmt.Errorf("the archive has no layer %s", saved.Paths[i])
+	}
+	return saved, nil
 }
 
 func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how reading) error {
@@ -299,7 +308,11 @@ func (f *archiveFiles) collect(saved *savedImage) error {
 	return nil
 }
 
-func blobPath(d digest.Digest) string { return "blobs/" + d.Algorithm().String() + "/" + d.Encoded() }
+// blobPath is where a layout has a blob, also for what is only called a digest.
+func blobPath(d digest.Digest) string {
+	algorithm, encoded, _ := strings.Cut(d.String(), ":")
+	return path.Join("blobs", algorithm, encoded)
+}
 
 func isIndex(mediaType string) bool {
 	return mediaType == ocispec.MediaTypeImageIndex || mediaType == "application/vnd.docker.distribution.manifest.list.v2+json"

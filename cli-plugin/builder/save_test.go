@@ -49,6 +49,13 @@ func TestIndexesThatGoRound(t *testing.T) {
 	}
 }
 
+func TestArchiveWithoutLayer(t *testing.T) {
+	_, err := readSaved(archiveOf(t, "c.json", `{"rootfs":{"diff_ids":["sha256:1"]}}`, "manifest.json", `[{"Config":"c.json","Layers":["l/layer.tar"]}]`), reading{keep: keepAll}, "amd64", false)
+	if err == nil || !strings.Contains(err.Error(), "l/layer.tar") {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 // Documents that nobody asks for, as large attestations, are passed over; one
 // that is needed has to fit.
 func TestDocumentsOfArchiveThatAreTooLarge(t *testing.T) {
