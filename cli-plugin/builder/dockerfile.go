@@ -19,6 +19,12 @@ import (
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
 // the images deps and base, whatever their names mean in a registry by now.
 func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
+	if base != nil && len(base.RepoTags)+len(base.RepoDigests) == 0 {
+		// An engine removes an image with its last name, and the base gets one
+		// for a while.
+		return "", problem.New(problem.Usage, "the base "+r.Base+" has no name, and a Dockerfile has to name it", nil,
+			"Give it one with 'docker tag "+r.Base+" NAME', and name that with --base")
+	}
 	var secrets map[string]string
 	if r.ExtraDeps != "" {
 		var err error
@@ -76,7 +82,7 @@ func (e *Engine) reconfigure(ctx context.Context, from *image.InspectResponse, c
 	finish := writeDockerArchive
 	if e.containerd {
 		var err error
-		if layers.descriptors, err = e.descriptors(ctx, from.ID); err != nil {
+		if layers.descriptors, err = e.descriptors(ctx, from); err != nil {
 			return "", err
 		}
 		finish = writeLayout

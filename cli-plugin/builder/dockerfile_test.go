@@ -32,11 +32,23 @@ func dockerfileForm(t *testing.T, s *fakeStore, base *image.InspectResponse) (na
 	return s.named, said.String(), err
 }
 
+// A base without a name would go with the one that it gets for the build.
+func TestDockerfileFormOfNamelessBase(t *testing.T) {
+	s := newFakeStore(t, false)
+	base := s.put(t, v1.ConfigFile{}, baseLayers...)
+	named, _, err := dockerfileForm(t, s, base)
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.Usage || len(named) > 0 {
+		t.Errorf("%d images are named, %v", len(named), err)
+	}
+}
+
 // No instruction of a Dockerfile takes away volumes, triggers, labels and
 // variables, so the base that it starts from is without them.
 func TestDockerfileFormsBase(t *testing.T) {
 	forBothStores(t, func(t *testing.T, s *fakeStore) {
 		base := s.put(t, v1.ConfigFile{}, baseLayers...)
+		base.RepoTags = []string{"base:1"}
 		base.Config.Volumes = map[string]struct{}{"/data": {}, "/openhands": {}}
 		base.Config.Env = []string{"A=b", "SU_TO_USER=false"}
 		base.Config.OnBuild, base.Config.StopSignal = []string{"RUN false"}, "SIGQUIT"
@@ -67,6 +79,7 @@ func TestDockerfileFormsBase(t *testing.T) {
 func TestDockerfileFormOfPlainBase(t *testing.T) {
 	s := newFakeStore(t, false)
 	base := s.put(t, v1.ConfigFile{}, baseLayers...)
+	base.RepoTags = []string{"base:1"}
 	base.Config.Env = []string{"PATH=/bin"}
 	named, log, err := dockerfileForm(t, s, base)
 	if err != nil || len(named) != 2 || named[1].ID != base.ID || len(s.loads) > 0 || strings.Contains(log, "not taken over") {
@@ -77,6 +90,7 @@ func TestDockerfileFormOfPlainBase(t *testing.T) {
 func TestDockerfileFormRefused(t *testing.T) {
 	s := newFakeStore(t, false)
 	base := s.put(t, v1.ConfigFile{}, baseLayers...)
+	base.RepoTags = []string{"base:1"}
 	base.Config.Volumes = map[string]struct{}{"/etc": {}}
 	s.refuse = 1
 	_, _, err := dockerfileForm(t, s, base)

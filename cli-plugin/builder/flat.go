@@ -114,7 +114,7 @@ func (b *Builder) flatten(ctx context.Context, deps *image.InspectResponse, ref 
 	}
 	b.logf("the base has so many layers that the payload has to be one: making %s, once for this engine", ref)
 	_, err = b.withName(ctx, deps.ID, func(name string) (string, error) {
-		return b.bakeRuntime(ctx, flatDockerfile(name, deps), nil, []string{ref})
+		return "", b.bake(ctx, bakeTarget{dockerfile: flatDockerfile(name, deps), tags: []string{ref}, noCache: b.NoCache, fromEngine: true})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making one layer of the payload: %w", err)
