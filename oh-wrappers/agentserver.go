@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -23,10 +24,9 @@ var asInItsImage = []payload.Var{
 }
 
 // quiet turns off what packages of the server would fetch or report while they
-// start: a price list, extensions of the browser, the number of the newest
-// release, statistics.
+// start: extensions of the browser, the number of the newest release,
+// statistics.
 var quiet = []payload.Var{
-	{Name: "LITELLM_LOCAL_MODEL_COST_MAP", Value: "True"},
 	{Name: "BROWSER_USE_DISABLE_EXTENSIONS", Value: "true"},
 	{Name: "BROWSER_USE_VERSION_CHECK", Value: "false"},
 	{Name: "BROWSER_USE_CLOUD_SYNC", Value: "false"},
@@ -38,17 +38,16 @@ var quiet = []payload.Var{
 //
 //	oh-agent-server [OPTION...]
 //
-// Its terminals and what it starts in them have the environment that it has
-// itself, so that little of that is changed: -I keeps Python from the variables
-// and the modules that are meant for the user's own Python.
+// What it starts for the user, terminals above all, gets the user's environment
+// back: from tmux, and from payload.StartServer. -I keeps Python from variables
+// and modules that are meant for the user's own Python.
 func (c *call) agentServer() error {
 	accounts, err := readAccounts(c.root)
 	if err != nil {
 		return err
 	}
-	env := c.env
 	started := c.ids
-	if err := c.stepDown(accounts, cmp.Or(env.get(payload.UserVariable), payload.User), "", payload.Workspace); err != nil {
+	if err := c.stepDown(accounts, cmp.Or(c.env.get(payload.UserVariable), payload.User), "", payload.Workspace); err != nil {
 		return err
 	}
 	if c.ids != started {
@@ -56,18 +55,21 @@ func (c *call) agentServer() error {
 		if user.home, err = home.Find(c.root, user.home); err != nil {
 			return err
 		}
-		env.setUser(user)
+		c.env.setUser(user)
 	}
-	env.set("PATH", agentPrograms+":"+payload.Path(env.get("PATH")))
-	// The payload has one locale; in any other, tmux replaces characters.
-	if locale := env.locale(); locale != "C.UTF-8" && locale != "C.utf8" {
-		env.set("LC_ALL", "C.UTF-8")
+	ours := own()
+	for _, v := range asInItsImage {
+		ours = append(ours, payload.Var{Name: v.Name, Value: cmp.Or(c.env.get(v.Name), v.Value)})
 	}
-	for _, v := range slices.Concat(payload.Environ(), asInItsImage, quiet) {
-		env.setDefault(v.Name, v.Value)
+	for _, v := range quiet {
+		if chosen, err := strconv.ParseBool(c.env.get(v.Name)); err == nil {
+			v.Value = strconv.FormatBool(chosen)
+		}
+		ours = append(ours, v)
 	}
+	env := c.serverEnviron(ofAgentServer, ours, agentPrograms)
 	flags := []string{"-I"}
-	if env.get("PYTHONUNBUFFERED") != "" {
+	if c.env.get("PYTHONUNBUFFERED") != "" {
 		flags = append(flags, "-u")
 	}
 	python := filepath.Join(venvBin, "python")

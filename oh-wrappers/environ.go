@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -40,76 +41,140 @@ func (e *environ) setDefault(name, value string) {
 	}
 }
 
-// unset removes a variable, or with a pattern that ends in * every variable
-// whose name begins so.
-func (e *environ) unset(pattern string) {
-	kept := (*e)[:0]
-	for _, entry := range *e {
-		if name, _, _ := strings.Cut(entry, "="); !matches(pattern, name) {
-			kept = append(kept, entry)
-		}
-	}
-	*e = kept
-}
+// unset removes a variable, or every variable that a pattern matches.
+func (e *environ) unset(pattern string) { *e = e.without(pattern) }
 
+// matches reports whether a pattern means a name. A * at its end stands for any
+// end, one at its start for any start.
 func matches(pattern, name string) bool {
+	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasSuffix(name, suffix)
+	}
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(name, prefix)
 	}
 	return name == pattern
 }
 
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, name) })
+}
+
 // only returns the variables that match one of the patterns.
 func (e environ) only(patterns ...string) environ {
-	var kept environ
+	return slices.DeleteFunc(slices.Clone(e), func(entry string) bool { return !matchesAny(patterns, nameOf(entry)) })
+}
+
+// without returns the variables that match none of the patterns.
+func (e environ) without(patterns ...string) environ {
+	return slices.DeleteFunc(slices.Clone(e), func(entry string) bool { return matchesAny(patterns, nameOf(entry)) })
+}
+
+func nameOf(entry string) string {
+	name, _, _ := strings.Cut(entry, "=")
+	return name
+}
+
+// A server's environment holds the user's beside its own, under names that
+// nobody else's begin like. What stands behind the prefix is the user's name.
+const (
+	parked   = payload.Parked   // the value of a variable that the server is without
+	replaced = "_OPENHANDS_REPLACED_" // the value of one that the server has another for
+	extra    = "_OPENHANDS_EXTRA_"    // the user has no such variable
+	rest     = "_OPENHANDS_REST_"     // the end of a value that was too long for the longer name
+)
+
+// longest is what execve takes for one variable, its NUL included: Linux calls
+// it MAX_ARG_STRLEN.
+const longest = 128 << 10
+
+// aside splits a name under which something is put aside into the prefix and
+// the user's name. Of any other name the prefix is empty.
+func aside(name string) (prefix, original string) {
+	for _, prefix := range []string{parked, replaced, extra, rest} {
+		if original, ok := strings.CutPrefix(name, prefix); ok {
+			return prefix, original
+		}
+	}
+	return "", name
+}
+
+// putAside returns the entries that keep a value of the user's.
+func putAside(prefix, name, value string) environ {
+	entry := prefix + name + "=" + value
+	if len(entry) < longest {
+		return environ{entry}
+	}
+	if len(name) > longest/2 {
+		return environ{name + "=" + value} // a name that means nothing to any program
+	}
+	cut := longest - 1
+	return environ{entry[:cut], rest + name + "=" + entry[cut:]}
+}
+
+// replace sets a variable for the server and puts the user's aside.
+func (e *environ) replace(name, value string) {
+	i := e.index(name)
+	switch {
+	case i >= 0 && (*e)[i] == name+"="+value:
+		return
+	case e.index(replaced+name) >= 0, e.index(extra+name) >= 0:
+	case i >= 0:
+		e.unset(parked + name)
+		e.unset(rest + name)
+		*e = append(*e, putAside(replaced, name, e.get(name))...)
+	case e.index(parked+name) >= 0:
+		value := e.get(parked+name) + e.get(rest+name)
+		e.unset(parked + name)
+		e.unset(rest + name)
+		*e = append(*e, putAside(replaced, name, value)...)
+	default:
+		e.set(extra+name, "")
+	}
+	e.set(name, value)
+}
+
+// park takes away from the server what meant does not let through and puts it
+// aside. PATH stays.
+func (e environ) park(meant func(name, value string) bool) environ {
+	kept := make(environ, 0, len(e))
 	for _, entry := range e {
-		name, _, _ := strings.Cut(entry, "=")
-		for _, pattern := range patterns {
-			if matches(pattern, name) {
-				kept = append(kept, entry)
-				break
-			}
+		name, value, _ := strings.Cut(entry, "=")
+		if prefix, _ := aside(name); prefix != "" || name == "" || name == "PATH" || meant(name, value) {
+			kept = append(kept, entry)
+		} else if !matchesAny(secrets, name) { // no session has those
+			kept = append(kept, putAside(parked, name, value)...)
 		}
 	}
 	return kept
 }
 
-// parked is the prefix of the names under which the server's environment
-// keeps what the user's own variables were; nobody else's begin like that. An
-// empty value stands for one that was not set.
-const parked = payload.Parked
-
-// replace sets a variable for the server and parks the user's value of it; an
-// empty value removes it.
-func (e *environ) replace(name, value string) {
-	if e.get(name) == value {
-		return
-	}
-	if e.index(parked+name) < 0 {
-		e.set(parked+name, e.get(name))
-	}
-	if value == "" {
-		e.unset(name)
-		return
-	}
-	e.set(name, value)
+// isServer reports whether the environment is a server's, and not yet the
+// user's again: it always has a value of its own for something.
+func (e environ) isServer() bool {
+	return len(e.only(parked+"*", replaced+"*", extra+"*")) > 0
 }
 
-// forUser turns the server's environment back into the user's: what replace
-// parked is restored, and PATH is that of the image.
+// forUser turns the server's environment back into the user's: what was put
+// aside is as it was, and PATH is that of the image. A variable that the server
+// has come by since counts more than one that was parked.
 func (e environ) forUser() environ {
-	user := append(environ(nil), e...)
+	values := make(map[string]string, len(e))
 	for _, entry := range e {
 		name, value, _ := strings.Cut(entry, "=")
-		original, ok := strings.CutPrefix(name, parked)
-		if !ok {
-			continue
-		}
-		user.unset(name)
-		if value == "" {
-			user.unset(original)
-		} else {
-			user.set(original, value)
+		values[name] = value
+	}
+	has := func(name string) bool { _, ok := values[name]; return ok }
+	user := make(environ, 0, len(e))
+	for _, entry := range e {
+		name, value, _ := strings.Cut(entry, "=")
+		prefix, original := aside(name)
+		switch {
+		case prefix == "" && (has(replaced+name) || has(extra+name)):
+		case prefix == "":
+			user = append(user, entry)
+		case prefix == replaced, prefix == parked && !has(original):
+			user = append(user, original+"="+value+values[rest+original])
 		}
 	}
 	user.set("PATH", payload.Path(withoutVenv(e.get("PATH"))))
@@ -129,54 +194,20 @@ func withoutVenv(path string) string {
 	return strings.Join(kept, ":")
 }
 
-// harmful are variables with which a base means its own programs and would
-// break the server, or the programs of the base that the server calls.
-var harmful = []string{
-	"LD_*", "LOCPATH", "GCONV_PATH", // loader and C library
-	"PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONIOENCODING",
-	"NODE_OPTIONS", "NODE_PATH",
-	"BASH_ENV", "ENV",
-}
-
-// forServer returns the environment of a program of the server's virtual
-// environment. first are the folders that come before the image's PATH.
-//
-// PYTHONPATH is kept: the server itself hands its children one.
-func (e environ) forServer(first ...string) environ {
-	server := append(environ(nil), e...)
+// forServer returns the environment of a program of the payload's own: the
+// variables that are meant for it, and own, which decide whatever the user's
+// are. An empty value of own takes the variable away. All others of the user's
+// are put aside for the sessions. first are the folders that come before the
+// image's PATH.
+func (e environ) forServer(meant func(name, value string) bool, own []payload.Var, first ...string) environ {
+	server := slices.Clone(e)
 	server.set("PATH", strings.Join(append(first, payload.Path(withoutVenv(e.get("PATH")))), ":"))
-	server.replace("VIRTUAL_ENV", payload.Venv)
-	for _, entry := range e.only(harmful...) {
-		name, _, _ := strings.Cut(entry, "=")
-		server.replace(name, "")
-	}
-	// The package otherwise fetches a price list while it is imported.
-	server.replace("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-	for _, v := range payload.Environ() {
-		switch v.Name {
-		case "LANG", "LC_ALL":
-			// The payload has one locale. Any other would leave its
-			// programs with ASCII.
-			if effective := server.locale(); effective != "C.UTF-8" && effective != "C.utf8" {
-				server.replace("LANG", "C.UTF-8")
-				server.replace("LC_ALL", "C.UTF-8")
-			}
-		case "EDITOR", "VISUAL", "GIT_EDITOR":
-			server.setDefault(v.Name, v.Value)
-		default:
-			server.setDefault(v.Name, v.Value)
+	ours := map[string]bool{}
+	for _, v := range own {
+		if v.Value != "" {
 			server.replace(v.Name, v.Value)
+			ours[v.Name] = true
 		}
 	}
-	return server
-}
-
-// locale is the name that decides on the character set, as in setlocale(3).
-func (e environ) locale() string {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := e.get(name); value != "" {
-			return value
-		}
-	}
-	return ""
+	return server.park(func(name, value string) bool { return ours[name] || meant(name, value) })
 }

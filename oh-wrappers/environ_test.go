@@ -2,26 +2,71 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestForServer(t *testing.T) {
+// The user's environment comes back out of a server's as it was: variables
+// without a value, of odd names, of any bytes and of the greatest length.
+func TestForUser(t *testing.T) {
+	user := environ{
+		"PATH=" + payload.Path("/usr/bin:/opt/conda/bin"),
+		"EMPTY=", "PYTHONHOME=/usr", "PYTHONPATH=", "VIRTUAL_ENV=/opt/venv", "LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=",
+		"LINES=a\nb=c\n", "QUOTES='\"`$(x)", "BYTES=\xff\xfe", "BASH_FUNC_f%%=() {  echo; }", "a.b-c d\te=f", "HOME=/root", "OH_X=1",
+		"LONG=" + strings.Repeat("x", longest-len("LONG=")-1),
+		"VIRTUAL_ENV_=" + strings.Repeat("y", longest-len("VIRTUAL_ENV_=")-20),
+		strings.Repeat("N", longest-4) + "=x",
+	}
+	server := user.forServer(func(name, _ string) bool { return name == "HOME" || strings.HasPrefix(name, "OH_") },
+		inVenv(), venvBin, payload.CompatBin)
+	for _, entry := range server {
+		if len(entry) >= longest {
+			t.Errorf("%.60s... is longer than what execve takes", entry)
+		}
+	}
+	again := server.forServer(func(name, _ string) bool { return name == "HOME" }, inVenv(), venvBin, payload.CompatBin)
+	for _, e := range []environ{server, again} {
+		got := e.forUser()
+		slices.Sort(got)
+		want := slices.Sorted(slices.Values(user))
+		if diff := cmp.Diff([]string(want), []string(got)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// What a server adds for its children, or sets anew, they have.
+func TestForUserOfChildren(t *testing.T) {
+	server := environ{"PATH=/usr/bin", "GREETING=old"}.forServer(func(string, string) bool { return false }, inVenv(), venvBin)
+	server.set("GREETING", "new")
+	server.set("ADDED", "by the server")
+	user := server.forUser()
+	for name, want := range map[string]string{"GREETING": "new", "ADDED": "by the server"} {
+		if got := user.get(name); got != want {
+			t.Errorf("%s=%q, want %q", name, got, want)
+		}
+	}
+}
+
+// What a user runs in the payload's Python has the user's environment, without
+// what would keep it from working.
+func TestForTool(t *testing.T) {
 	base := environ{
 		"PATH=" + venvBin + ":/usr/bin:" + payload.CompatBin + ":/opt/conda/bin:" + payload.FallbackBin,
 		"PYTHONHOME=/usr", "PYTHONSTARTUP=/x.py", "PYTHONPATH=/app", "VIRTUAL_ENV=/opt/venv",
-		"LD_PRELOAD=/x.so", "LD_LIBRARY_PATH=/opt/lib", "NODE_OPTIONS=--bad", "BASH_ENV=/x.sh",
-		"LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "EDITOR=vi", "OH_USER_TOKEN=abc",
+		"LD_PRELOAD=/x.so", "LD_LIBRARY_PATH=/opt/lib", "NODE_OPTIONS=--bad", "BASH_ENV=/x.sh", "OPENSSL_CONF=/x.cnf",
+		"LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "EDITOR=vi", "TOKEN=abc",
 	}
 	before := slices.Clone(base)
-	server := base.forServer(venvBin, payload.CompatBin)
+	tool := base.forTool(venvBin)
 	if diff := cmp.Diff(before, base); diff != "" {
 		t.Errorf("the caller's environment was changed: %s", diff)
 	}
 	for name, want := range map[string]string{
-		"PATH":                         venvBin + ":" + payload.CompatBin + ":" + payload.Bin + ":/usr/bin:/opt/conda/bin:" + payload.FallbackBin,
+		"PATH":                         venvBin + ":" + payload.Bin + ":/usr/bin:/opt/conda/bin:" + payload.FallbackBin,
 		"VIRTUAL_ENV":                  payload.Venv,
 		"PYTHONHOME":                   "",
 		"PYTHONSTARTUP":                "",
@@ -29,6 +74,7 @@ func TestForServer(t *testing.T) {
 		"LD_LIBRARY_PATH":              "",
 		"NODE_OPTIONS":                 "",
 		"BASH_ENV":                     "",
+		"OPENSSL_CONF":                 "",
 		"PYTHONPATH":                   "/app",
 		"LANG":                         "C.UTF-8",
 		"LC_ALL":                       "C.UTF-8",
@@ -37,63 +83,19 @@ func TestForServer(t *testing.T) {
 		"MAMBA_ROOT_PREFIX":            payload.MicromambaRoot,
 		"LITELLM_LOCAL_MODEL_COST_MAP": "True",
 		"EDITOR":                       "vi",
-		"VISUAL":                       "code",
+		"TOKEN":                        "abc",
 	} {
-		if got := server.get(name); got != want {
+		if got := tool.get(name); got != want {
 			t.Errorf("%s=%q, want %q", name, got, want)
 		}
 	}
-	if again := server.forServer(venvBin, payload.CompatBin); !slices.Equal(again, server) {
-		t.Errorf("a second time changes it: %s", cmp.Diff(server, again))
-	}
-
-	user := server.forUser()
-	for name, want := range map[string]string{
-		"PATH":                         payload.Bin + ":/usr/bin:/opt/conda/bin:" + payload.FallbackBin,
-		"VIRTUAL_ENV":                  "/opt/venv",
-		"PYTHONHOME":                   "/usr",
-		"PYTHONSTARTUP":                "/x.py",
-		"LD_PRELOAD":                   "/x.so",
-		"LD_LIBRARY_PATH":              "/opt/lib",
-		"NODE_OPTIONS":                 "--bad",
-		"BASH_ENV":                     "/x.sh",
-		"PYTHONPATH":                   "/app",
-		"LANG":                         "de_DE.UTF-8",
-		"LC_ALL":                       "",
-		"LITELLM_LOCAL_MODEL_COST_MAP": "",
-		"PLAYWRIGHT_BROWSERS_PATH":     "/ms-playwright",
-		"OH_USER_TOKEN":                "abc",
-		"TOKEN":                        "",
-		"POETRY_VIRTUALENVS_PATH":      payload.Poetry,
-	} {
-		if got := user.get(name); got != want {
-			t.Errorf("the user's %s=%q, want %q", name, got, want)
-		}
-	}
-	if left := user.only(parked + "*"); len(left) > 0 {
-		t.Errorf("left over: %q", left)
+	if again := tool.forTool(venvBin); !slices.Equal(again, tool) {
+		t.Errorf("a second time changes it: %s", cmp.Diff(tool, again))
 	}
 }
 
-func TestForServerKeepsLocale(t *testing.T) {
-	for _, set := range []string{"LC_ALL=C.UTF-8", "LC_CTYPE=C.utf8", "LANG=C.UTF-8"} {
-		server := environ{set}.forServer(venvBin)
-		if parked := server.only(parked+"LANG", parked+"LC_*"); len(parked) > 0 {
-			t.Errorf("%s was replaced: %q", set, parked)
-		}
-	}
-}
-
-// What is as the server wants it leaves no trace.
-func TestForServerParksChangesOnly(t *testing.T) {
-	server := environ{"LC_ALL=C.UTF-8", "VIRTUAL_ENV=" + payload.Venv}.forServer(venvBin)
-	if got, want := server.only(parked+"*"), (environ{parked + "LITELLM_LOCAL_MODEL_COST_MAP="}); !slices.Equal(got, want) {
-		t.Errorf("parked %q, want %q", got, want)
-	}
-}
-
-func TestForServerWithoutPath(t *testing.T) {
-	if got, want := (environ{}).forServer(venvBin).get("PATH"), venvBin+":"+payload.Path(""); got != want {
+func TestForToolWithoutPath(t *testing.T) {
+	if got, want := (environ{}).forTool(venvBin).get("PATH"), venvBin+":"+payload.Path(""); got != want {
 		t.Errorf("PATH=%s, want %s", got, want)
 	}
 }

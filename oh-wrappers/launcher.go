@@ -85,8 +85,8 @@ func (c *call) launcher(name string) (*payload.Launcher, error) {
 // takes the one with the version in its name: it passes over a Python that is
 // a virtual environment's, and a link would lead it to a wrong prefix.
 func fallbackPython(name string) *payload.Launcher {
-	// They say where the base's own Python lies.
-	python := payload.Launcher{Path: venvBin + "/python", Unset: []string{"PYTHONHOME", "PYTHONPLATLIBDIR"}}
+	// They say where the base's own Python and the modules of its OpenSSL lie.
+	python := payload.Launcher{Path: venvBin + "/python", Unset: []string{"PYTHONHOME", "PYTHONPLATLIBDIR", "OPENSSL_*"}}
 	switch name {
 	case "python", "python3":
 		return &python
@@ -120,5 +120,5 @@ func (c *call) ensureHome() {
 func (c *call) virtualEnv(program string) error {
 	c.ensureHome()
 	file := venvBin + "/" + program
-	return c.start(file, append([]string{file}, c.args...), c.env.forServer(venvBin))
+	return c.start(file, append([]string{file}, c.args...), c.env.forTool(venvBin))
 }

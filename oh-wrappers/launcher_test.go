@@ -70,7 +70,7 @@ func TestLaunchForUser(t *testing.T) {
 		"/openhands/libexec/tool":           "probe",
 		payload.Launchers + "/oh-tool.json": `{"path": "/openhands/libexec/tool", "user": true, "unset": ["NODE_OPTIONS"]}`,
 	})
-	env := environ{"PATH=/usr/bin", "PYTHONHOME=/theirs", "NODE_OPTIONS=--broken", "LANG=C.UTF-8"}.forServer(venvBin, payload.CompatBin)
+	env := environ{"PATH=/usr/bin", "PYTHONHOME=/theirs", "NODE_OPTIONS=--broken", "LANG=C.UTF-8"}.forTool(venvBin)
 	o, err := inside(t, root, 1000, env, "", payload.Wrappers, "oh-tool")
 	must(t, err)
 	for name, want := range map[string]string{

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -114,8 +115,8 @@ func (c *call) micromambaRun(args []string) error {
 		return c.poetry(command[1:])
 	}
 	// Without Poetry it is the user's side that asks, for example for the
-	// kernel of a notebook: the server's account programs stay out of it.
-	return c.run(sooner(command), c.env.forServer(venvBin))
+	// gateway of notebooks: the server's account programs stay out of it.
+	return c.run(sooner(command), c.environOf(command))
 }
 
 // poetry answers for Poetry, which the payload does not contain:
@@ -146,7 +147,7 @@ func (c *call) poetry(args []string) error {
 }
 
 func (c *call) poetryRun(command []string) error {
-	env := c.env.forServer(venvBin, payload.CompatBin)
+	env := c.environOf(command, payload.CompatBin)
 	if isServer(command) {
 		var err error
 		if command, err = c.prepareServer(&env, c.fit(command)); err != nil {
@@ -154,4 +155,30 @@ func (c *call) poetryRun(command []string) error {
 		}
 	}
 	return c.run(sooner(command), env)
+}
+
+// environOf is the environment of a command in the virtual environment: of the
+// server, of the gateway to the kernels of notebooks, or of a tool of the
+// user's. first are folders that come behind the virtual environment's.
+func (c *call) environOf(command []string, first ...string) environ {
+	first = append([]string{venvBin}, first...)
+	own := append(inVenv(), payload.Var{Name: "PYTHONPATH", Value: ofPayload(c.env.get("PYTHONPATH"))})
+	switch {
+	case isServer(command):
+		return c.serverEnviron(ofActionExecutionServer, own, first...)
+	case isGateway(command):
+		return c.serverEnviron(nil, append(own, payload.Var{Name: "JUPYTER_NO_CONFIG", Value: "1"}), first...)
+	}
+	return c.env.forTool(first...)
+}
+
+// ofPayload returns those folders of a search path that lie in the payload.
+func ofPayload(searchPath string) string {
+	var kept []string
+	for folder := range strings.SplitSeq(searchPath, ":") {
+		if strings.HasPrefix(path.Clean(folder), payload.Prefix+"/") {
+			kept = append(kept, folder)
+		}
+	}
+	return strings.Join(kept, ":")
 }

@@ -224,6 +224,8 @@ func TestDefaultCommand(t *testing.T) {
 		{args: "3000", want: "3000 " + tail + "openhands --user-id 1000", user: "openhands"},
 		{env: environ{"port=31234"}, want: "31234 " + tail + "openhands --user-id 1000", user: "openhands"},
 		{env: environ{"port=31234", "OH_PORT=9000"}, want: "9000 " + tail + "openhands --user-id 1000", user: "openhands"},
+		// Kubernetes sets it for a service of the name oh.
+		{env: environ{"OH_PORT=tcp://10.0.0.1:80"}, want: "8000 " + tail + "openhands --user-id 1000", user: "openhands"},
 		{env: environ{"RUNTIME_USERNAME=guest"}, want: "8000 " + tail + "guest --user-id 405", user: "guest"},
 		{args: "--username root", want: "8000 " + tail + "root --user-id 0 --username root", user: "root"},
 		{args: "--no-enable-browser", want: "8000 " + tail + "openhands --user-id 1000 --no-enable-browser", user: "openhands"},

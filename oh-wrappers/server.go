@@ -115,18 +115,9 @@ func isServer(command []string) bool {
 }
 
 // prepareServer sees to what the server expects to find: its sources as the
-// working directory, an account's variables, a home, folders to write to.
-// Of PYTHONPATH the server gets only what lies in the payload; its children get
-// back the rest. It returns the command with the user whom sessions are for.
+// working directory, an account's variables, a home, folders to write to. It
+// returns the command with the user whom sessions are for.
 func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
-	var kept []string
-	for folder := range strings.SplitSeq(env.get("PYTHONPATH"), ":") {
-		if strings.HasPrefix(path.Clean(folder), payload.Prefix+"/") {
-			kept = append(kept, folder)
-		}
-	}
-	env.replace("PYTHONPATH", strings.Join(kept, ":"))
-
 	accounts, err := readAccounts(c.root)
 	if err != nil {
 		return nil, err

@@ -15,10 +15,11 @@ func sooner(command []string) []string {
 	if i == 0 {
 		return command
 	}
-	flags, rest := command[:i-1], command[i:]
+	// Of modules in its user's home a server knows nothing.
+	flags, rest := append(slices.Clone(command[:i-1]), "-s"), command[i:]
 	switch {
 	case slices.Equal(first(rest, 1), []string{agentModule}):
-		return slices.Concat(flags, []string{payload.StartServer}, rest)
+		return slices.Concat(flags, []string{payload.StartServer, "--for-user"}, rest)
 	case slices.Equal(first(rest, 1), []string{serverModule}):
 		started := []string{payload.StartServer}
 		// What it spawns is the environment of the browser.
@@ -26,10 +27,17 @@ func sooner(command []string) []string {
 			started = append(started, "--fork-server")
 		}
 		return slices.Concat(flags, started, rest)
-	case slices.Equal(first(rest, 2), []string{"jupyter", "kernelgateway"}):
+	case isGateway(command):
 		return slices.Concat(flags, []string{payload.StartServer, "kernel_gateway"}, rest[2:])
 	}
 	return command
+}
+
+// isGateway reports whether a command is the start of the gateway to the
+// kernels of notebooks.
+func isGateway(command []string) bool {
+	i := moduleIndex(command)
+	return i > 0 && slices.Equal(first(command[i:], 2), []string{"jupyter", "kernelgateway"})
 }
 
 func first(args []string, n int) []string { return args[:min(n, len(args))] }

@@ -9,17 +9,17 @@ import (
 
 func TestSooner(t *testing.T) {
 	for command, want := range map[string]string{
-		"python -u -m " + serverModule + " 8000 --user-id 1":      "python -u " + payload.StartServer + " --fork-server " + serverModule + " 8000 --user-id 1",
-		"python -m " + serverModule + " 8000 --no-enable-browser": "python " + payload.StartServer + " " + serverModule + " 8000 --no-enable-browser",
-		venvBin + "/python -m jupyter kernelgateway --port=1":     venvBin + "/python " + payload.StartServer + " kernel_gateway --port=1",
+		"python -u -m " + serverModule + " 8000 --user-id 1":      "python -u -s " + payload.StartServer + " --fork-server " + serverModule + " 8000 --user-id 1",
+		"python -m " + serverModule + " 8000 --no-enable-browser": "python -s " + payload.StartServer + " " + serverModule + " 8000 --no-enable-browser",
+		venvBin + "/python -m jupyter kernelgateway --port=1":     venvBin + "/python -s " + payload.StartServer + " kernel_gateway --port=1",
 		venvBin + "/python -m jupyter kernelspec list":            "",
-		"python -I -m " + agentModule + " --port 1":               "python -I " + payload.StartServer + " " + agentModule + " --port 1",
+		"python -I -m " + agentModule + " --port 1":               "python -I -s " + payload.StartServer + " --for-user " + agentModule + " --port 1",
 		"python -m pip install " + serverModule:                   "",
 		"python -c 1 -m":                                          "",
 		"python tool.py -m " + serverModule + " 8000":             "",
 		"python - -m " + agentModule:                              "",
 		"python -uc 1 -m " + agentModule:                          "",
-		"python -uB -W ignore -Xutf8 -m " + agentModule:           "python -uB -W ignore -Xutf8 " + payload.StartServer + " " + agentModule,
+		"python -uB -W ignore -Xutf8 -m " + agentModule:           "python -uB -W ignore -Xutf8 -s " + payload.StartServer + " --for-user " + agentModule,
 		"python -W -m " + agentModule:                             "",
 		"python -m":                                               "",
 		"python":                                                  "",

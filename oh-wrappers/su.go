@@ -109,17 +109,6 @@ func (c *call) su() error {
 	return c.start(shell, slices.Concat(argv, operands), env)
 }
 
-// tmux is the one that the server starts its shells in. They are the user's at
-// once where su does not stand between: SU_TO_USER is false. Whoever can reach
-// tmux can ask it for the environment that it was started with.
-func (c *call) tmux() error {
-	c.env.forget(secrets)
-	if !c.changesUser() {
-		c.env = c.env.forUser()
-	}
-	return c.launch()
-}
-
 // suAccount finds the user. Its own number names the caller as well, with the
 // group that the container runs in, and is all that names an ID without an
 // account.

@@ -1,4 +1,8 @@
 # For kernels only.
+import os
+import runpy
+import sys
+
 import ipykernel
 from ipykernel.kernelbase import Kernel
 
@@ -15,3 +19,13 @@ if (7,) <= ipykernel.version_info[:2] < (7, 4):
     from ipykernel.subshell_manager import SubshellManager
 
     SubshellManager._send_on_shell_channel = lambda self, message: Kernel.instance().shell_stream.send_multipart(message)
+
+# The gateway keeps from its own programs what the login of the user brought. The
+# notebook has it, but for what belongs to the payload's Python, which it runs in.
+environment = runpy.run_path("/openhands/libexec/environment.py")["of_user"](
+    os.environ, kept=("VIRTUAL_ENV", "PLAYWRIGHT_BROWSERS_PATH", "LITELLM_LOCAL_MODEL_COST_MAP")
+)
+for name in set(os.environ) - set(environment):
+    del os.environ[name]
+os.environ.update(environment)
+sys.path[1:1] = [folder for folder in os.environ.get("PYTHONPATH", "").split(":") if folder and folder not in sys.path]

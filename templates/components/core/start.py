@@ -1,4 +1,4 @@
-"""Starts a server of the payload: python start.py [--fork-server] MODULE [ARGUMENT...]
+"""Starts a server of the payload: python start.py [--fork-server|--for-user] MODULE [ARGUMENT...]
 
 Does what python -m MODULE does, in less time and with the server's secrets:
 
@@ -14,6 +14,9 @@ Does what python -m MODULE does, in less time and with the server's secrets:
   not carry them out again.
 
 None of that is needed: where something fails, the server starts without it.
+
+With --for-user, programs that the server starts have the user's environment
+instead of its own.
 """
 
 import ctypes
@@ -22,6 +25,7 @@ import importlib.util
 import os
 import runpy
 import socket
+import subprocess
 import sys
 import threading
 import types
@@ -119,10 +123,35 @@ def start_fork_server():
     context._concrete_contexts["spawn"] = context._concrete_contexts["forkserver"]
 
 
+def start_for_user():
+    """Has programs start in the user's environment.
+
+    All ways to start one end in Popen. The server's environment remains for the
+    programs whose answers it reads: git, searches, the browser, and tmux, which knows by
+    it that the server calls. An environment without anything that was put aside
+    is not a server's and stays as it is.
+    """
+    of_user = runpy.run_path(os.path.join(os.path.dirname(__file__), "environment.py"))["of_user"]
+    start = subprocess.Popen.__init__
+
+    def of_server(args):
+        program = os.fsdecode(args if isinstance(args, (str, bytes, os.PathLike)) else args[0])
+        return program.startswith("/openhands/browser/") or os.path.basename(program) in ("git", "grep", "rg", "tmux")
+
+    def __init__(self, args, *rest, shell=False, env=None, **named):
+        if shell or not of_server(args):
+            env = of_user(os.environ if env is None else env)
+        start(self, args, *rest, shell=shell, env=env, **named)
+
+    subprocess.Popen.__init__ = __init__
+
+
 def main():
     program, *arguments = sys.argv
-    forks = arguments[0] == "--fork-server"
-    module, *sys.argv[1:] = arguments[forks:]
+    option = arguments.pop(0) if arguments[0].startswith("--") else None
+    module, *sys.argv[1:] = arguments
+    if option == "--for-user":
+        start_for_user()
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd()
     try:
@@ -132,7 +161,7 @@ def main():
     try:
         postpone("rfc3987_syntax", "is_valid_syntax")
         run_imports(module)
-        if forks:
+        if option == "--fork-server":
             start_fork_server()
     except Exception as e:
         print(f"{program}: starting {module} takes longer than it should: {e!r}", file=sys.stderr)

@@ -1,0 +1,23 @@
+"""The user's environment inside a server's, where oh-wrappers has put it aside."""
+
+PARKED, REPLACED, EXTRA, REST = (f"_OPENHANDS_{kind}_" for kind in ("PARKED", "REPLACED", "EXTRA", "REST"))
+
+
+def of_user(server, kept=()):
+    """Returns the user's environment, PATH excepted.
+
+    Of the server's own variables it keeps those that are named. A variable that
+    the server has come by since counts more than one that was parked.
+    """
+    user = {}
+    for name, value in server.items():
+        if name.startswith(PARKED):
+            original = name.removeprefix(PARKED)
+            if original not in server:
+                user[original] = value + server.get(REST + original, "")
+        elif name.startswith(REPLACED):
+            original = name.removeprefix(REPLACED)
+            user[original] = server.get(original, "") if original in kept else value + server.get(REST + original, "")
+        elif name in kept or not (name.startswith((EXTRA, REST)) or REPLACED + name in server or EXTRA + name in server):
+            user[name] = value
+    return user
