@@ -79,14 +79,18 @@ func proxyAddress(value string) (string, error) {
 	return scheme + "://" + authority, nil
 }
 
-// validLiteral reports whether what stands in brackets is an IPv6 address.
+// dotted is what httpx takes for an IPv4 address; the dots of its expression
+// stand for any character.
+var dotted = regexp.MustCompile(`^[0-9]+.[0-9]+.[0-9]+.[0-9]+$`)
+
+// validLiteral reports whether what is written like an address is one.
 func validLiteral(name string) bool {
-	literal, ok := strings.CutPrefix(name, "[")
-	if !ok {
+	literal, six := strings.CutPrefix(name, "[")
+	if !six && !dotted.MatchString(name) {
 		return true
 	}
 	address, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
-	return err == nil && address.Is6()
+	return err == nil && address.Is6() == six
 }
 
 // loopback never lies behind a proxy.

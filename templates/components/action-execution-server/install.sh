@@ -10,6 +10,11 @@ ln -s "${venv##*/}" "${venv%3.13}3.12"
 without=
 [ ! -e "$RECIPE/lean.txt" ] || without=$RECIPE/lean.txt
 $python "$RECIPE/requirements.py" /openhands/code/poetry.lock $without >/tmp/requirements.txt
+# For SOCKS proxies; some releases' lock may have one of them.
+for package in pysocks socksio; do
+	grep -q "^$package==" /tmp/requirements.txt ||
+		sed -n "/^$package==/,/[^\\]\$/p" "$RECIPE/requirements.txt" >>/tmp/requirements.txt
+done
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
 	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
