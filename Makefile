@@ -15,7 +15,7 @@ FUZZTIME   ?= 20000x
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
@@ -86,6 +86,13 @@ matrix: install engine
 
 matrix-docs: live
 	cp $(ARTIFACTS)/matrix.md docs/matrix.md
+
+# The variables that the programs of the payloads know, for the test that none
+# of them steers a server.
+variables: deps
+	docker openhands deps build --server agent-server
+	$(GO) run ./integration/cmd/oh-variables $$(docker images --quiet --filter label=dev.openhands.kind=deps | sort -u) \
+		>oh-wrappers/testdata/variables.txt
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md

@@ -167,10 +167,14 @@ func (c *call) environOf(command []string, first ...string) environ {
 	case isServer(command):
 		return c.serverEnviron(ofActionExecutionServer, own, first...)
 	case isGateway(command):
-		return c.serverEnviron(nil, append(own, payload.Var{Name: "JUPYTER_NO_CONFIG", Value: "1"}), first...)
+		return c.serverEnviron(nil, append(own, ofJupyter...), first...)
 	}
 	return c.env.forTool(first...)
 }
+
+// ofJupyter has the gateway read no configuration, and find the payload's kernel
+// before one of the same name in the user's home.
+var ofJupyter = []payload.Var{{Name: "JUPYTER_NO_CONFIG", Value: "1"}, {Name: "JUPYTER_PREFER_ENV_PATH", Value: "1"}}
 
 // ofPayload returns those folders of a search path that lie in the payload.
 func ofPayload(searchPath string) string {
