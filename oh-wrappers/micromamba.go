@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -167,7 +168,11 @@ func (c *call) environOf(command []string, first ...string) environ {
 	case isServer(command):
 		return c.serverEnviron(ofActionExecutionServer, own, first...)
 	case isGateway(command):
-		return c.serverEnviron(nil, append(own, ofJupyter...), first...)
+		// The server, which has said the same, takes a line from the gateway for
+		// the news that it is ready.
+		silent := *c
+		silent.stderr = io.Discard
+		return silent.serverEnviron(nil, append(own, ofJupyter...), first...)
 	}
 	return c.env.forTool(first...)
 }

@@ -126,3 +126,20 @@ func TestServerEnvironForLoopback(t *testing.T) {
 		t.Errorf("without a proxy: %q", got)
 	}
 }
+
+// The server reads what the gateway writes, and takes it for ready by the first
+// line with the letters "at" in it.
+func TestGatewaySaysNothing(t *testing.T) {
+	root := newRoot(t, map[string]string{payload.Micromamba: "wrappers", venvBin + "/python": "probe"})
+	argv := []string{payload.Micromamba, "run", "-n", "openhands", venvBin + "/python", "-m", "jupyter", "kernelgateway"}
+	o, err := inside(t, root, 1000, environ{"PATH=/bin", "SSL_CERT_FILE=/missing", "ALL_PROXY=socks4://p:1", "PYTHONPATH=/app"}, "", argv[0], argv...)
+	must(t, err)
+	if o.Messages != "" {
+		t.Errorf("it says %q", o.Messages)
+	}
+	for name, want := range map[string]string{"SSL_CERT_FILE": "", "ALL_PROXY": "", "PYTHONPATH": "", "JUPYTER_NO_CONFIG": "1", "JUPYTER_PREFER_ENV_PATH": "1"} {
+		if got := o.Env.get(name); got != want {
+			t.Errorf("%s=%q, want %q", name, got, want)
+		}
+	}
+}

@@ -95,26 +95,55 @@ func readArchive(files *tar.Reader, found map[string]string) error {
 		if err != nil {
 			return err
 		}
-		expressions := expressionsOf(header.Name)
-		if header.Typeflag != tar.TypeReg || expressions == nil {
+		if header.Typeflag != tar.TypeReg {
 			continue
 		}
 		text, err := io.ReadAll(files)
 		if err != nil {
 			return err
 		}
-		if expressions[0] == known && !bytes.HasPrefix(text, []byte("\x7fELF")) {
-			continue
-		}
-		for _, expression := range expressions {
-			for _, match := range expression.FindAllSubmatch(text, -1) {
-				name := string(match[1])
-				if _, ok := found[name]; !ok {
-					found[name] = origin(header.Name)
-				}
+		for _, name := range names(header.Name, text) {
+			if _, ok := found[name]; !ok {
+				found[name] = origin(header.Name)
 			}
 		}
 	}
+}
+
+// names finds names in a file, by what its own name says it is.
+func names(file string, text []byte) (found []string) {
+	switch path.Ext(file) {
+	case ".py":
+		return inSource(text, python)
+	case ".js", ".mjs", ".cjs":
+		return inSource(text, javaScript)
+	}
+	if !bytes.HasPrefix(text, []byte("\x7fELF")) {
+		return nil
+	}
+	for word := range bytes.SplitSeq(text, []byte{0}) {
+		if len(word) < longest && known.Match(word) {
+			found = append(found, string(word))
+		}
+	}
+	return found
+}
+
+// longest is more than any name has, in bytes.
+const longest = 64
+
+func inSource(text []byte, expressions []*regexp.Regexp) (found []string) {
+	for line := range bytes.Lines(text) {
+		if !bytes.Contains(line, []byte("env")) && !bytes.Contains(line, []byte("ENV")) {
+			continue
+		}
+		for _, expression := range expressions {
+			for _, match := range expression.FindAllSubmatch(line, -1) {
+				found = append(found, string(match[1]))
+			}
+		}
+	}
+	return found
 }
 
 const name = `([A-Za-z_][A-Za-z0-9_]{2,60})`
@@ -126,32 +155,20 @@ var (
 		regexp.MustCompile(`["']` + name + `["']\s+(?:not\s+)?in\s+(?:os\.)?environ`),
 		regexp.MustCompile(`(?:envvar|env_var|env)\s*=\s*["']([A-Z][A-Z0-9_]{2,60})["']`),
 		// Constants that hold a name, and the environment under another one.
-		regexp.MustCompile(`(?m)^_?[A-Z_]*ENV[A-Z_]*(?:: [A-Za-z\[\]]+)? = ["']([A-Z][A-Z0-9_]{2,60})["']`),
+		regexp.MustCompile(`^_?[A-Z_]*ENV[A-Z_]*(?:: [A-Za-z\[\]]+)? = ["']([A-Z][A-Z0-9_]{2,60})["']`),
 		regexp.MustCompile(`\benv(?:ironment)?(?:\.get\(|\[)["']([A-Z][A-Z0-9_]{2,60})["']`),
 	}
 	javaScript = []*regexp.Regexp{regexp.MustCompile(`\benv\b(?:\.|\[["'])([A-Za-z_][A-Za-z0-9_]{2,60})`)}
 
 	// known are families of names that C, Rust and Go programs of the payload
-	// read: whole strings of a binary that begin so.
-	known  = regexp.MustCompile(`\x00((?:` + families + `)[A-Z0-9_]*)\x00`)
-	binary = []*regexp.Regexp{known}
+	// read: whole strings of a binary.
+	known = regexp.MustCompile(`^(?:` + families + `)[A-Z0-9_]*$`)
 )
 
 const families = `PYTHON|OPENSSL_|SSL_|SSLKEYLOG|CTLOG_|GLIBC_|MALLOC_|LD_|LOCPATH|NLSPATH|LANGUAGE|OUTPUT_CHARSET|GCONV_|RES_OPTIONS|` +
-	`HOSTALIASES|LOCALDOMAIN|RESOLV_|TZDIR|GETCONF_|POSIXLY_|NODE_|NODE$|UV_|TMUX|EVENT_|TERMINFO|TERMCAP|NCURSES_|ESCDELAY|` +
+	`HOSTALIASES|LOCALDOMAIN|RESOLV_|TZDIR|GETCONF_|POSIXLY_|NODE_|UV_|TMUX|EVENT_|TERMINFO|TERMCAP|NCURSES_|ESCDELAY|` +
 	`GIT_|SSH_|CURL_|RIPGREP_|GREP_|LESS|JQ_|INPUTRC|HISTFILE|BASH_|PROMPT_COMMAND|XDG_|FONTCONFIG_|FC_|G_|GIO_|GTK_|GSETTINGS_|DBUS_|` +
 	`NSS_|NSPR_|CHROME_|CHROMIUM_|GOOGLE_|VK_|LIBGL_|MESA_|EGL_|LIBVA_|ALSA_|PULSE_|KRB5|SQLITE_|TCL|MAGIC`
-
-// expressionsOf tells by a file's name what to look for in it.
-func expressionsOf(file string) []*regexp.Regexp {
-	switch path.Ext(file) {
-	case ".py":
-		return python
-	case ".js", ".mjs", ".cjs":
-		return javaScript
-	}
-	return binary
-}
 
 // origin names a package of Python or of Node.js, or the program itself.
 func origin(file string) string {
