@@ -77,11 +77,12 @@ func nameOf(entry string) string {
 
 // A server's environment holds the user's beside its own, under names that
 // nobody else's begin like. What stands behind the prefix is the user's name.
+// The first two have one length, so that one can become the other.
 const (
-	parked   = payload.Parked   // the value of a variable that the server is without
-	replaced = "_OPENHANDS_REPLACED_" // the value of one that the server has another for
-	extra    = "_OPENHANDS_EXTRA_"    // the user has no such variable
-	rest     = "_OPENHANDS_REST_"     // the end of a value that was too long for the longer name
+	parked = payload.Parked       // the value of a variable that the server is without
+	masked = "_OPENHANDS_MASKED_" // the value of one that the server has another for
+	extra  = "_OPENHANDS_EXTRA_"  // the user has no such variable
+	rest   = "_OPENHANDS_REST_"   // the end of a value that was too long for the longer name
 )
 
 // longest is what execve takes for one variable, its NUL included: Linux calls
@@ -91,7 +92,7 @@ const longest = 128 << 10
 // aside splits a name under which something is put aside into the prefix and
 // the user's name. Of any other name the prefix is empty.
 func aside(name string) (prefix, original string) {
-	for _, prefix := range []string{parked, replaced, extra, rest} {
+	for _, prefix := range []string{parked, masked, extra, rest} {
 		if original, ok := strings.CutPrefix(name, prefix); ok {
 			return prefix, original
 		}
@@ -118,16 +119,16 @@ func (e *environ) replace(name, value string) {
 	switch {
 	case i >= 0 && (*e)[i] == name+"="+value:
 		return
-	case e.index(replaced+name) >= 0, e.index(extra+name) >= 0:
+	case e.index(masked+name) >= 0, e.index(extra+name) >= 0:
 	case i >= 0:
 		e.unset(parked + name)
 		e.unset(rest + name)
-		*e = append(*e, putAside(replaced, name, e.get(name))...)
+		*e = append(*e, putAside(masked, name, e.get(name))...)
 	case e.index(parked+name) >= 0:
 		value := e.get(parked+name) + e.get(rest+name)
 		e.unset(parked + name)
 		e.unset(rest + name)
-		*e = append(*e, putAside(replaced, name, value)...)
+		*e = append(*e, putAside(masked, name, value)...)
 	default:
 		e.set(extra+name, "")
 	}
@@ -152,7 +153,7 @@ func (e environ) park(meant func(name, value string) bool) environ {
 // isServer reports whether the environment is a server's, and not yet the
 // user's again: it always has a value of its own for something.
 func (e environ) isServer() bool {
-	return len(e.only(parked+"*", replaced+"*", extra+"*")) > 0
+	return len(e.only(parked+"*", masked+"*", extra+"*")) > 0
 }
 
 // forUser turns the server's environment back into the user's: what was put
@@ -170,10 +171,10 @@ func (e environ) forUser() environ {
 		name, value, _ := strings.Cut(entry, "=")
 		prefix, original := aside(name)
 		switch {
-		case prefix == "" && (has(replaced+name) || has(extra+name)):
+		case prefix == "" && (has(masked+name) || has(extra+name)):
 		case prefix == "":
 			user = append(user, entry)
-		case prefix == replaced, prefix == parked && !has(original):
+		case prefix == masked, prefix == parked && !has(original):
 			user = append(user, original+"="+value+values[rest+original])
 		}
 	}

@@ -57,7 +57,7 @@ func TestTmuxOfAgentServer(t *testing.T) {
 		{"LITELLM_LOCAL_MODEL_COST_MAP", "True", nil},
 		{"TMUX_TMPDIR", "/servers", nil},
 		{parked + "FOO", "bar", nil},
-		{replaced + "LANG", "de_DE.UTF-8", nil},
+		{masked + "LANG", "de_DE.UTF-8", nil},
 		{parked + "TMUX_TMPDIR", "/theirs", nil},
 		{parked + "TERMINFO", "/theirs", []string{"TERMINFO", "/theirs"}},
 		{"FOO", "of the conversation", []string{"FOO", "of the conversation"}},

@@ -1,6 +1,6 @@
 """The user's environment inside a server's, where oh-wrappers has put it aside."""
 
-PARKED, REPLACED, EXTRA, REST = (f"_OPENHANDS_{kind}_" for kind in ("PARKED", "REPLACED", "EXTRA", "REST"))
+PARKED, MASKED, EXTRA, REST = (f"_OPENHANDS_{kind}_" for kind in ("PARKED", "MASKED", "EXTRA", "REST"))
 
 
 def of_user(server, kept=()):
@@ -15,9 +15,18 @@ def of_user(server, kept=()):
             original = name.removeprefix(PARKED)
             if original not in server:
                 user[original] = value + server.get(REST + original, "")
-        elif name.startswith(REPLACED):
-            original = name.removeprefix(REPLACED)
+        elif name.startswith(MASKED):
+            original = name.removeprefix(MASKED)
             user[original] = server.get(original, "") if original in kept else value + server.get(REST + original, "")
-        elif name in kept or not (name.startswith((EXTRA, REST)) or REPLACED + name in server or EXTRA + name in server):
+        elif name in kept or not (name.startswith((EXTRA, REST)) or MASKED + name in server or EXTRA + name in server):
             user[name] = value
     return user
+
+
+def keep_aside(server, before):
+    """Makes the variables that came since before the server's own."""
+    for name in set(server) - set(before):
+        if PARKED + name in server:
+            server[MASKED + name] = server.pop(PARKED + name)
+        else:
+            server[EXTRA + name] = ""

@@ -53,12 +53,15 @@ def postpone(package, function):
 def run_imports(module):
     """Executes the module under the name that it has in a child of multiprocessing.
 
-    All of it is kept, so that later collections need not look at it.
+    All of it is kept, so that later collections need not look at it. Variables
+    that imports set are for the server, not for its user's programs.
     """
     gc.disable()
+    before = dict(os.environ)
     try:
         runpy.run_module(module, run_name="__mp_main__", alter_sys=True)
     finally:
+        environment("keep_aside")(os.environ, before)
         gc.freeze()
         gc.enable()
 
@@ -123,6 +126,11 @@ def start_fork_server():
     context._concrete_contexts["spawn"] = context._concrete_contexts["forkserver"]
 
 
+def environment(function):
+    """Returns a function of environment.py, which lies beside this file."""
+    return runpy.run_path(os.path.join(os.path.dirname(__file__), "environment.py"))[function]
+
+
 def start_for_user():
     """Has programs start in the user's environment.
 
@@ -131,7 +139,7 @@ def start_for_user():
     it that the server calls. An environment without anything that was put aside
     is not a server's and stays as it is.
     """
-    of_user = runpy.run_path(os.path.join(os.path.dirname(__file__), "environment.py"))["of_user"]
+    of_user = environment("of_user")
     start = subprocess.Popen.__init__
 
     def of_server(args):
