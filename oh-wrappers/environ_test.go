@@ -74,7 +74,7 @@ func TestForTool(t *testing.T) {
 		"LD_LIBRARY_PATH":              "",
 		"NODE_OPTIONS":                 "",
 		"BASH_ENV":                     "",
-		"OPENSSL_CONF":                 "",
+		"OPENSSL_CONF":                 payload.Prefix + "/openssl.cnf",
 		"PYTHONPATH":                   "/app",
 		"LANG":                         "C.UTF-8",
 		"LC_ALL":                       "C.UTF-8",

@@ -59,12 +59,16 @@ var steering = []string{
 
 // own is what a program of the payload has whatever the user's environment
 // says. The package litellm would otherwise fetch a price list while it is
-// imported. Editors are for people alone.
+// imported. OpenSSL has no configuration where the payload's libcrypto looks for
+// it; Node.js, which has an OpenSSL of its own, would read that of the base, and
+// does not start with a bad one. Editors are for people alone.
 func own() []payload.Var {
 	vars := slices.DeleteFunc(payload.Environ(), func(v payload.Var) bool {
 		return slices.Contains([]string{"EDITOR", "VISUAL", "GIT_EDITOR"}, v.Name)
 	})
-	return append(vars, payload.Var{Name: "LITELLM_LOCAL_MODEL_COST_MAP", Value: "True"})
+	return append(vars,
+		payload.Var{Name: "LITELLM_LOCAL_MODEL_COST_MAP", Value: "True"},
+		payload.Var{Name: "OPENSSL_CONF", Value: payload.Prefix + "/openssl.cnf"})
 }
 
 // inVenv is what a program of the virtual environment has beside it.

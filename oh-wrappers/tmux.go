@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// ofTmux are the variables that tmux itself reads. Those of the panes it sets
-// anew, but for the last two.
-var ofTmux = []string{"TMUX*", "EVENT_*", "TERMINFO*", "TERMCAP"}
+// ofTmux are the variables that tmux itself reads, and its libraries.
+var ofTmux = []string{"TMUX*", "EVENT_*", "MALLOC_CONF", "TERMINFO*", "TERMCAP"}
 
 // tmux is the one that the servers keep their shells in. For them it reads no
 // configuration, and takes and gives text as UTF-8 whatever the locale. Called

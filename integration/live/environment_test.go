@@ -141,8 +141,9 @@ func TestEnvironment(t *testing.T) {
 func TestEnvironmentOfAgentServer(t *testing.T) {
 	const base = "debian:12"
 	image := build(t, overSite(t, base), "--server", "agent-server")
+	// Besides, the server has a folder for its sockets, which its terminals know.
 	// With the last one, no program of the base is run, only looked at.
-	variables := everyVariable(t, "TMUX", "TMUX_PANE", "TERM", "LD_TRACE_LOADED_OBJECTS")
+	variables := everyVariable(t, "TMUX", "TMUX_PANE", "TMUX_TMPDIR", "TERM", "LD_TRACE_LOADED_OBJECTS")
 	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 	variables["no_proxy"] += "," + gateway // where the model is
 	a := startAgent(t, image, "", append([]string{"--env", agentKey}, options(variables)...), "--host", "0.0.0.0", "--port", "8000")
