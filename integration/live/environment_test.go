@@ -32,7 +32,7 @@ func everyVariable(t *testing.T, without ...string) map[string]string {
 		variables[name] = "\"none\nof: [" + name
 	}
 	for _, name := range append(first(t, meantFile), without...) {
-		if strings.HasPrefix(variables[name], "\"none") {
+		if strings.HasPrefix(variables[name], "\"none") { // one of those, not of the values above
 			delete(variables, name)
 		}
 	}

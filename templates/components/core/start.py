@@ -135,9 +135,9 @@ def start_for_user():
     """Has programs start in the user's environment.
 
     All ways to start one end in Popen. The server's environment remains for the
-    programs whose answers it reads: git, searches, the browser, and tmux, which knows by
-    it that the server calls. An environment without anything that was put aside
-    is not a server's and stays as it is.
+    programs whose answers it reads: git, searches, the browser, and tmux, which
+    knows by it that the server calls. An environment without anything that was
+    put aside is not a server's and stays as it is.
     """
     of_user = environment("of_user")
     start = subprocess.Popen.__init__
@@ -148,7 +148,9 @@ def start_for_user():
 
     def __init__(self, args, *rest, shell=False, env=None, **named):
         if shell or not of_server(args):
-            env = of_user(os.environ if env is None else env)
+            if env is None:
+                env = {name: value for name, value in os.environ.items() if not secret(name)}
+            env = of_user(env)
         start(self, args, *rest, shell=shell, env=env, **named)
 
     subprocess.Popen.__init__ = __init__
