@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,9 @@ const (
 	variablesFile = "../../oh-wrappers/testdata/variables.txt"
 	meantFile     = "../../oh-wrappers/testdata/meant.txt"
 )
+
+// ofPanes are what tmux and the first shell set for a session.
+var ofPanes = []string{"COLUMNS", "LINES", "PWD", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE"}
 
 // everyVariable gives each variable that a program of the payload knows, and
 // that is not meant for it, a value that none of them takes.
@@ -32,7 +36,7 @@ func everyVariable(t *testing.T, without ...string) map[string]string {
 		variables[name] = "\"none\nof: [" + name
 	}
 	for _, name := range append(first(t, meantFile), without...) {
-		if strings.HasPrefix(variables[name], "\"none") { // one of those, not of the values above
+		if strings.HasPrefix(variables[name], "\"none") {
 			delete(variables, name)
 		}
 	}
@@ -123,8 +127,7 @@ func overSite(t *testing.T, base string) string {
 func TestEnvironment(t *testing.T) {
 	const base = "alpine:3.20"
 	image := build(t, overSite(t, base))
-	// tmux sets these for its shells.
-	variables := everyVariable(t, "TMUX", "TMUX_PANE")
+	variables := everyVariable(t, ofPanes...)
 	s := start(t, base, image, way{user: "openhands", command: asOpenHands("openhands", "1000"), options: options(variables)})
 	s.shell(t, "/openhands/fallback/bin/cat /proc/$$/environ > environ")
 	checkSession(t, s.container, "/workspace/environ", variables)
@@ -141,9 +144,9 @@ func TestEnvironment(t *testing.T) {
 func TestEnvironmentOfAgentServer(t *testing.T) {
 	const base = "debian:12"
 	image := build(t, overSite(t, base), "--server", "agent-server")
-	// Besides, the server has a folder for its sockets, which its terminals know.
-	// With the last one, no program of the base is run, only looked at.
-	variables := everyVariable(t, "TMUX", "TMUX_PANE", "TMUX_TMPDIR", "TERM", "LD_TRACE_LOADED_OBJECTS")
+	// The server has a folder for its sockets, which its terminals know. With
+	// LD_TRACE_LOADED_OBJECTS no program of the base is run, only looked at.
+	variables := everyVariable(t, slices.Concat(ofPanes, []string{"TMUX_TMPDIR", "LD_TRACE_LOADED_OBJECTS"})...)
 	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 	variables["no_proxy"] += "," + gateway // where the model is
 	a := startAgent(t, image, "", append([]string{"--env", agentKey}, options(variables)...), "--host", "0.0.0.0", "--port", "8000")
