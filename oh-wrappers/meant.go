@@ -67,6 +67,8 @@ func own() []payload.Var {
 		return slices.Contains([]string{"EDITOR", "VISUAL", "GIT_EDITOR"}, v.Name)
 	})
 	return append(vars,
+		// The payload has one locale; in any other, programs would be left with ASCII.
+		payload.Var{Name: "LC_ALL", Value: "C.UTF-8"},
 		payload.Var{Name: "LITELLM_LOCAL_MODEL_COST_MAP", Value: "True"},
 		payload.Var{Name: "OPENSSL_CONF", Value: payload.Prefix + "/openssl.cnf"})
 }
