@@ -85,5 +85,5 @@ const Parked = "_OPENHANDS_PARKED_"
 // who starts a container, never for a base. A name that ends in * stands for
 // all that begin so.
 func ServerVariables() []string {
-	return []string{"OH_*", "OPENHANDS_*", Parked + "*", "port", UserVariable, "SANDBOX_GROUP_ID", "SESSION_API_KEY", "SU_TO_USER"}
+	return []string{"OH_*", "OPENHANDS_*", "_OPENHANDS_*", "port", UserVariable, "SANDBOX_GROUP_ID", "SESSION_API_KEY", "SU_TO_USER"}
 }
