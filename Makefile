@@ -15,7 +15,7 @@ FUZZTIME   ?= 20000x
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
@@ -93,6 +93,12 @@ variables: deps
 	docker openhands deps build --server agent-server
 	$(GO) run ./integration/cmd/oh-variables $$(docker images --quiet --filter label=dev.openhands.kind=deps | sort -u) \
 		>oh-wrappers/testdata/variables.txt
+
+# How many cells of a notebook are answered with something else than what they
+# print: 600 of each kind on a busy machine.
+CELLS ?= 600
+cells: deps
+	OH_CELLS=$(CELLS) OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -timeout 30m -run '^TestCells$$' ./integration/live
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md

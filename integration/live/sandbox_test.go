@@ -164,26 +164,15 @@ func (s *sandbox) run(t *testing.T, command client.Command) client.CommandResult
 	return result
 }
 
-// silence is what the server says of a cell that printed nothing.
-const silence = "[Code executed successfully with no output]"
-
-// cell runs Python code in the server's notebook. The server stops listening
-// when the kernel reports the end of a cell, and now and then what the cell
-// printed comes after that: a silent cell is therefore run again.
+// cell runs Python code in the server's notebook and returns what it printed.
 func (s *sandbox) cell(t *testing.T, code string) string {
 	t.Helper()
-	var out string
-	for range 10 {
-		var err error
-		if out, err = s.RunCell(t.Context(), code); err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(out, "[Execution timed out") {
-			t.Fatalf("the kernel does not answer: %s\n%s", out, s.processes(t))
-		}
-		if out = strings.TrimSpace(out); out != silence {
-			break
-		}
+	out, err := s.RunCell(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	if strings.Contains(out, "[Execution timed out") {
+		t.Fatalf("the kernel does not answer: %s\n%s", out, s.processes(t))
+	}
+	return strings.TrimSpace(out)
 }

@@ -18,8 +18,9 @@ done
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
 	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
-mkdir -p $venv/etc/ipython
+mkdir -p $venv/etc/ipython $venv/etc/jupyter
 cp -L "$RECIPE"/ipython_*config.py $venv/etc/ipython/
+cp -L "$RECIPE"/jupyter_*config.py $venv/etc/jupyter/
 
 $venv/bin/python "$RECIPE/toplevel.py"
 
