@@ -127,6 +127,8 @@ func (c *call) dispatch() error {
 		return c.uv()
 	case "tmux":
 		return c.tmux()
+	case "oh-shell":
+		return c.ownShell()
 	case "code", "oh-code":
 		return c.code()
 	}

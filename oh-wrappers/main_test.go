@@ -72,13 +72,17 @@ type observation struct {
 }
 
 // observe is the program that tests put in the place of python, bash and so
-// on: it prints its observation.
+// on: it prints its observation. Asked for it, it is a bash.
 func observe() {
 	dir, _ := os.Getwd()
 	groups, _ := os.Getgroups()
 	stdin, _ := io.ReadAll(os.Stdin)
 	var core syscall.Rlimit
 	_ = syscall.Getrlimit(syscall.RLIMIT_CORE, &core)
+	if strings.Contains(string(stdin), "$BASH_VERSION") {
+		fmt.Println("\n5.2")
+		return
+	}
 	_ = json.NewEncoder(os.Stdout).Encode(observation{
 		PID: os.Getpid(), Args: os.Args, Env: os.Environ(), Dir: dir,
 		UID: os.Getuid(), EUID: os.Geteuid(), GID: os.Getgid(), Groups: groups, Stdin: string(stdin),

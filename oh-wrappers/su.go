@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -82,6 +77,7 @@ func (c *call) su() error {
 	if c.ids.euid == 0 && c.apart(user) {
 		return c.startApart(user, payload.CompatBin+"/su")
 	}
+	log := c.containerLog() // which only root can open
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}
@@ -92,21 +88,18 @@ func (c *call) su() error {
 	if err != nil {
 		return err
 	}
-	shell = c.bash(env, shell, user.shell, "/bin/bash")
-	if !preserve || login {
-		env.set("SHELL", shell)
-	}
-	argv := []string{filepath.Base(shell)}
 	if login {
-		argv[0] = "-" + argv[0]
 		// A home that cannot be entered leaves the shell where it is, as a
 		// login does.
 		_ = c.chdir(user.home)
 	}
+	use := shellUse{login: login, interactive: !hasCommand && isTerminal(), keepSHELL: preserve && !login}
+	s := c.bash(env, use, shell, user.shell, "/bin/bash")
+	c.report(log, s)
 	if hasCommand {
-		argv = append(argv, "-c", command)
+		s.argv = append(s.argv, "-c", command)
 	}
-	return c.start(shell, slices.Concat(argv, operands), env)
+	return c.start(s.path, slices.Concat(s.argv, operands), s.env)
 }
 
 // suAccount finds the user. Its own number names the caller as well, with the
@@ -130,32 +123,6 @@ func (c *call) suAccount(accounts *accounts, name string) (account, error) {
 	return account{}, usage("user %s does not exist", name)
 }
 
-// bash returns the first of the shells that is a bash and works in env, else
-// the payload's. A base may have a broken one, or break it through variables
-// of its own, as by LD_LIBRARY_PATH.
-func (c *call) bash(env environ, shells ...string) string {
-	env = slices.Clone(env)
-	env.unset("BASH_ENV") // read by scripts, not by the session
-	for _, shell := range shells {
-		if filepath.Base(shell) == "bash" && c.executable(shell) && answers(c.path(shell), env) {
-			return shell
-		}
-	}
-	return payload.FallbackBin + "/bash"
-}
-
-// shellLimit is how long a shell may take to say its version.
-const shellLimit = 10 * time.Second
-
-func answers(bash string, env environ) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
-	defer cancel()
-	probe := exec.CommandContext(ctx, bash, "--noprofile", "--norc", "-c", `echo "$BASH_VERSION"`)
-	probe.Env, probe.WaitDelay = env, time.Second
-	version, err := probe.Output()
-	return err == nil && len(bytes.TrimSpace(version)) > 0
-}
-
 func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 	env := c.env.forUser()
 	env.forget(secrets)
@@ -171,6 +138,7 @@ func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 		env.setDefault(v.Name, v.Value)
 	}
 	env.set("PATH", path)
+	env.unset("TMOUT") // ends a shell that nobody sits at
 	if !preserve {
 		env.setUser(user)
 	}
