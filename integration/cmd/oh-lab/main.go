@@ -60,6 +60,7 @@ func tools(ctx context.Context) error {
 		{"gcc", "build-essential"},                  // ELF files as fixtures
 		{"qemu-aarch64-static", "qemu-user-static"}, // the arm64 stub
 		{"pip", "python3-pip"},                      // OpenHands' sources
+		{"tmux", "tmux"},                            // where the server keeps its shells
 		{"strace", "strace"},                        // what a sealed program opens
 		{"chromium", "chromium"},                    // the editor in a browser
 	} {
