@@ -15,7 +15,7 @@ FUZZTIME   ?= 20000x
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
@@ -99,6 +99,15 @@ variables: deps
 CELLS ?= 600
 cells: deps
 	OH_CELLS=$(CELLS) OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -timeout 30m -run '^TestCells$$' ./integration/live
+
+# OpenHands' own tests of its runtime, from a checkout or a Git repository that
+# you name: make upstream-suite SOURCE=../OpenHands. BASES, USERS and TESTS choose.
+upstream-suite: install engine
+	@test -n "$(SOURCE)" || { echo 'name a folder with OpenHands'"'"' sources: make upstream-suite SOURCE=../OpenHands'; exit 2; }
+	$(LAB) bases $(filter-out scratch,$(or $(BASES),alpine:3.20 debian:trixie-slim))
+	docker openhands deps build
+	$(GO) run ./integration/upstream -source "$(SOURCE)" -folder $(ARTIFACTS)/upstream -o $(ARTIFACTS)/upstream.md \
+		$(if $(REF),-ref "$(REF)") $(if $(BASES),-bases "$(BASES)") $(if $(USERS),-users "$(USERS)") $(if $(TESTS),-tests "$(TESTS)")
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
