@@ -27,15 +27,18 @@ const (
 // keyName matches the arguments of send-keys that are no text.
 var keyName = regexp.MustCompile(`^(C-.|Enter|Tab|BSpace|Escape|Up|Down|Left|Right|Home|End|PPage|NPage)$`)
 
-// inStep carries out a call of tmux as libtmux writes it:
+// inStep are the commands of tmux that wait.
+var inStep = []string{"new-window", "send-keys", "clear-history"}
+
+// launchInStep carries out a call of tmux as libtmux writes it:
 //
-//	tmux [-LNAME] COMMAND [-t TARGET] [ARGUMENT...]
+//	tmux [OPTION...] COMMAND [-t TARGET] [ARGUMENT...]
 //
 // A new window is there when its shell reads what is typed, text is sent when
 // it is shown, and history is cleared when all that was typed has been read.
-func (c *call) inStep() error {
-	i := slices.IndexFunc(c.args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
-	if i < 0 || len(c.args) < i+2 {
+func (c *call) launchInStep() error {
+	i := slices.IndexFunc(c.args, func(arg string) bool { return slices.Contains(inStep, arg) })
+	if i < 0 || i == len(c.args)-1 {
 		return c.launch()
 	}
 	p := &pane{call: c, options: c.args[:i]}

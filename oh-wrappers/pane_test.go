@@ -21,8 +21,10 @@ func startTmux(t *testing.T) *tmuxServer {
 	must(t, err)
 	s := &tmuxServer{
 		root: newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/tmux"}`}),
-		env:  environ{"PATH=/usr/bin:/bin", "TERM=xterm", "HOME=" + t.TempDir(), "TMUX_TMPDIR=" + t.TempDir()},
+		env:  serverEnviron().only("PATH", "TERM", parked+"*"),
 	}
+	s.env.set("HOME", t.TempDir())
+	s.env.set("TMUX_TMPDIR", t.TempDir())
 	must(t, os.Symlink(program, s.root+"/tmux"))
 	s.call(t, "-f/dev/null", "new-session", "-d", "-x", "200", "-y", "50", "sleep 1000")
 	t.Cleanup(func() { s.call(t, "kill-server") })

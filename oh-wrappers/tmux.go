@@ -35,7 +35,7 @@ func (c *call) tmux() error {
 		}
 	}
 	c.args = slices.Concat([]string{"-u", "-f", os.DevNull}, c.args)
-	return c.inStep()
+	return c.launchInStep()
 }
 
 // ofAgentServer reports whether the caller is the agent server: its own folder
