@@ -88,7 +88,6 @@ type pane struct {
 	*call
 	options []string // that name tmux's server
 	target  string
-	tty     string // its terminal, once known
 }
 
 // paneState is what is known of a pane.
@@ -108,19 +107,20 @@ func (p *pane) wait(limit time.Duration, wanted func(paneState) bool) {
 	}
 }
 
-// state looks at the pane. What tmux tells is not older than what the terminal
-// does.
+// state looks at the pane, which tmux may not have any more.
 func (p *pane) state() (s paneState, ok bool) {
-	if p.tty == "" {
-		if p.tty, ok = p.tell("#{pane_tty}"); !ok {
-			return s, false
-		}
+	told, err := p.tmux(append(slices.Clone(p.options), "display-message", "-p", "-t", p.target,
+		"#{pane_tty} #{cursor_x},#{cursor_y},#{history_size}")...)
+	if err != nil {
+		return s, false
 	}
-	tty, err := os.OpenFile(p.tty, os.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	path, shown, _ := strings.Cut(strings.TrimSpace(told), " ")
+	tty, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return s, false
 	}
 	defer tty.Close()
+	s.shown = shown
 	err = control(tty, func(fd int) error {
 		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 		if err != nil {
@@ -130,17 +130,7 @@ func (p *pane) state() (s paneState, ok bool) {
 		s.unread, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
 		return err
 	})
-	if err != nil {
-		return s, false
-	}
-	s.shown, ok = p.tell("#{cursor_x},#{cursor_y},#{history_size}")
-	return s, ok
-}
-
-// tell returns what tmux tells of the pane, which it may not have any more.
-func (p *pane) tell(format string) (string, bool) {
-	told, err := p.tmux(append(slices.Clone(p.options), "display-message", "-p", "-t", p.target, format)...)
-	return strings.TrimSpace(told), err == nil
+	return s, err == nil
 }
 
 // tmux runs tmux and returns what it prints. An error of its own goes unsaid.

@@ -97,7 +97,7 @@ func (s suite) over(ctx context.Context, image, user string) ([]testCase, error)
 	if err := os.Remove(report); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := []string{"-q", "--timeout", "900", "-p", "no:cacheprovider", "--junitxml", report}
+	args := []string{"-v", "--timeout", "900", "-p", "no:cacheprovider", "--junitxml", report}
 	for _, test := range s.tests {
 		args = append(args, filepath.Join("tests", "runtime", test))
 	}
