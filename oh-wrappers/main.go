@@ -7,6 +7,7 @@
 //	micromamba                      the entry point that unmodified OpenHands calls
 //	su sudo useradd groupadd id chown tmux
 //	                                programs for the server alone
+//	oh-shell                        the bash of a window, see ownShell
 //	uv uvx                          the payload's, for the server's MCP servers
 //	oh-sudo                         sudo behind the setuid stub of the set-up layer
 //	code, oh-code                   the client of the editor whose terminal it is called in

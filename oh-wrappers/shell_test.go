@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // A bash starts with its start-up files where they leave it one that the server
@@ -98,5 +100,20 @@ func BenchmarkBash(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Where the server asks for /bin/bash itself, it gets the first that works, in
+// the environment as it is but for a limit on idle time.
+func TestOwnShell(t *testing.T) {
+	for name, script := range map[string]string{"/bin/bash": "echo; echo 5.2", payload.FallbackBin + "/bash": "exit 1"} {
+		root := newRoot(t, nil)
+		must(t, os.MkdirAll(root+"/bin", 0o755))
+		must(t, os.WriteFile(root+"/bin/bash", []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+		c, s, _ := newCall(root, environ{"HOME=/x", "TMOUT=900", "SHELL=/bin/zsh"}, payload.Wrappers, "oh-shell")
+		must(t, c.dispatch())
+		if s.path != name || !slices.Equal(s.argv, []string{"bash"}) || !slices.Equal(s.env, environ{"HOME=/x", "SHELL=/bin/zsh"}) {
+			t.Errorf("%s: starts %s %q with %q", script, s.path, s.argv, s.env)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // serverEnviron is what the server's children inherit.
 func serverEnviron() environ {
 	return environ{"PATH=/opt/go/bin:/bin", "TERM=tmux", "TOKEN=secret", "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "HOME=/root", "USER=root",
-		"VIRTUAL_ENV=/opt/venv", "https_proxy=http://proxy:3128", "TMUX_PANE=%1"}.forServer(func(name, _ string) bool { return matchesAny(anyServer, name) }, inVenv(), venvBin, payload.CompatBin)
+		"VIRTUAL_ENV=/opt/venv", "https_proxy=http://proxy:3128", "TMUX_PANE=%1", "TMOUT=900"}.forServer(func(name, _ string) bool { return matchesAny(anyServer, name) }, inVenv(), venvBin, payload.CompatBin)
 }
 
 func TestSu(t *testing.T) {
@@ -39,7 +39,7 @@ func TestSu(t *testing.T) {
 		{name: "session of the user", args: "openhands -", argv: []string{"bash", "-"}, dir: "/",
 			user: 1000, gid: 1000, groups: []int{27, 29, 1000},
 			env: map[string]string{"HOME": "/home/openhands", "USER": "openhands", "LOGNAME": "openhands", "SHELL": "/bin/bash",
-				"PATH": userPath, "TOKEN": "secret", "VIRTUAL_ENV": "/opt/venv", "FROM_FILE": "a b", "LITELLM_LOCAL_MODEL_COST_MAP": ""}},
+				"PATH": userPath, "TOKEN": "secret", "VIRTUAL_ENV": "/opt/venv", "FROM_FILE": "a b", "TMOUT": "", "LITELLM_LOCAL_MODEL_COST_MAP": ""}},
 		{name: "session of root", args: "root -", argv: []string{"bash", "-"}, dir: "/", groups: []int{0},
 			env: map[string]string{"HOME": "/root", "USER": "root", "PATH": userPath, "TOKEN": "secret"}},
 		{name: "kernel", args: "- openhands -s /bin/bash", argv: []string{"-bash"}, dir: "/home/openhands",
