@@ -5,62 +5,61 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudoterminal.
-type terminal struct{ master, slave *os.File }
+// pty is a terminal that this process types into.
+type pty struct{ master, slave *os.File }
 
-func newTerminal() (*terminal, error) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+// newPty makes a terminal that is wide enough for a line to stay in one.
+func newPty() (*pty, error) {
+	blocking, slave, err := openTerminal()
 	if err != nil {
 		return nil, fmt.Errorf("making a terminal: %w", err)
 	}
-	t := &terminal{master: master}
-	err = control(master, func(fd int) error {
-		if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-			return err
-		}
-		// Wide enough for a line to stay in one.
+	p := &pty{slave: slave}
+	err = control(blocking, func(fd int) error {
 		if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 500}); err != nil {
 			return err
 		}
-		number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		// Only a descriptor that does not block can be read for a limited time.
+		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
-		t.slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
-		return err
+		if err := unix.SetNonblock(own, true); err != nil {
+			return errors.Join(err, unix.Close(own))
+		}
+		p.master = os.NewFile(uintptr(own), blocking.Name())
+		return nil
 	})
-	if err != nil {
-		_ = master.Close()
-		return nil, fmt.Errorf("making a terminal: %w", err)
+	if err = errors.Join(err, blocking.Close()); err != nil {
+		return nil, fmt.Errorf("making a terminal: %w", errors.Join(err, slave.Close()))
 	}
-	return t, nil
+	return p, nil
 }
 
-func (t *terminal) close() {
-	_ = t.slave.Close()
-	_ = t.master.Close()
+func (p *pty) close() {
+	_ = p.slave.Close()
+	_ = p.master.Close()
 }
 
 // start starts a command in a session of its own that the terminal controls.
-func (t *terminal) start(command *exec.Cmd) error {
-	command.Stdin, command.Stdout, command.Stderr = t.slave, t.slave, t.slave
+func (p *pty) start(command *exec.Cmd) error {
+	command.Stdin, command.Stdout, command.Stderr = p.slave, p.slave, p.slave
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	return command.Start()
 }
 
 // read reads what is shown, or nothing where nothing is for some time.
-func (t *terminal) read(buffer []byte, patience time.Duration) (int, error) {
-	if err := t.master.SetReadDeadline(time.Now().Add(patience)); err != nil {
+func (p *pty) read(buffer []byte, patience time.Duration) (int, error) {
+	if err := p.master.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
-	n, err := t.master.Read(buffer)
+	n, err := p.master.Read(buffer)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil
 	}
@@ -68,8 +67,8 @@ func (t *terminal) read(buffer []byte, patience time.Duration) (int, error) {
 }
 
 // unread is how many bytes of what was typed no program has read.
-func (t *terminal) unread() (n int) {
-	_ = control(t.slave, func(fd int) (err error) {
+func (p *pty) unread() (n int) {
+	_ = control(p.slave, func(fd int) (err error) {
 		n, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
 		return err
 	})

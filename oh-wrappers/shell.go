@@ -18,8 +18,8 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// shell is how a session's bash is started.
-type shell struct {
+// sessionShell is how a session's bash is started.
+type sessionShell struct {
 	path   string
 	argv   []string // argv[0] and the options that come before arguments
 	env    environ
@@ -38,7 +38,7 @@ type shellUse struct {
 // and user: they may start another shell in its place, end it, or set it so that
 // nobody can drive it who types and reads as the server does. What can be set
 // back behind them is set back; else the shell does without them.
-func (c *call) bash(env environ, use shellUse, shells ...string) shell {
+func (c *call) bash(env environ, use shellUse, shells ...string) sessionShell {
 	own := payload.FallbackBin + "/bash"
 	shells = append(shells, own)
 	for i, path := range shells {
@@ -54,12 +54,12 @@ func (c *call) bash(env environ, use shellUse, shells ...string) shell {
 	return use.way(own, env, "")
 }
 
-func (u shellUse) way(path string, env environ, remark string, options ...string) shell {
+func (u shellUse) way(path string, env environ, remark string, options ...string) sessionShell {
 	name := filepath.Base(path)
 	if u.login {
 		name = "-" + name
 	}
-	return shell{path, append([]string{name}, options...), env, remark}
+	return sessionShell{path, append([]string{name}, options...), env, remark}
 }
 
 // setBack is what a shell runs behind its start-up files, before its first
@@ -68,8 +68,8 @@ func (u shellUse) way(path string, env environ, remark string, options ...string
 const setBack = `set +e; bind "set editing-mode emacs"; unset TMOUT INPUTRC PROMPT_COMMAND`
 
 // ways are those to start a bash, the best one first.
-func (u shellUse) ways(path string, env environ) iter.Seq[shell] {
-	return func(yield func(shell) bool) {
+func (u shellUse) ways(path string, env environ) iter.Seq[sessionShell] {
+	return func(yield func(sessionShell) bool) {
 		env := slices.Clone(env)
 		if !u.keepSHELL {
 			env.set("SHELL", path)
@@ -103,13 +103,13 @@ func (u shellUse) ways(path string, env environ) iter.Seq[shell] {
 const shellLimit = 10 * time.Second
 
 // works reports whether a shell does what it is told in this use.
-func (u shellUse) works(path string, s shell) bool {
+func (u shellUse) works(path string, s sessionShell) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
 	defer cancel()
 	probe := exec.CommandContext(ctx, path)
 	probe.Args, probe.Env, probe.WaitDelay = s.argv, slices.Clone(s.env), time.Second
 	if u.interactive {
-		if terminal, err := newTerminal(); err == nil {
+		if terminal, err := newPty(); err == nil {
 			defer terminal.close()
 			return terminal.answers(ctx, probe)
 		}
@@ -138,13 +138,13 @@ var typedAnswer = regexp.MustCompile(`(?s)<42bash>.*<3:0>`)
 
 // answers types into a shell, with the terminal as its own, and reports whether
 // it answers. A shell that has read everything and is silent then will not.
-func (t *terminal) answers(ctx context.Context, command *exec.Cmd) bool {
+func (p *pty) answers(ctx context.Context, command *exec.Cmd) bool {
 	const (
 		glance = 20 * time.Millisecond
 		silent = 2 * time.Second
 		kept   = 64 << 10 // bytes of what is shown
 	)
-	if err := t.start(command); err != nil {
+	if err := p.start(command); err != nil {
 		return false
 	}
 	ended := make(chan error, 1)
@@ -153,13 +153,13 @@ func (t *terminal) answers(ctx context.Context, command *exec.Cmd) bool {
 		_ = unix.Kill(-command.Process.Pid, unix.SIGKILL) // it leads a group of its own; it may have ended
 		<-ended
 	}()
-	if _, err := t.master.WriteString(typed); err != nil {
+	if _, err := p.master.WriteString(typed); err != nil {
 		return false
 	}
 	var shown []byte
 	last := time.Now()
 	for buffer := make([]byte, 4<<10); ctx.Err() == nil; {
-		n, err := t.read(buffer, glance)
+		n, err := p.read(buffer, glance)
 		if n > 0 {
 			shown = append(shown[max(0, len(shown)-kept):], buffer[:n]...)
 			last = time.Now()
@@ -177,7 +177,7 @@ func (t *terminal) answers(ctx context.Context, command *exec.Cmd) bool {
 			return false
 		default:
 		}
-		if t.unread() > 0 {
+		if p.unread() > 0 {
 			last = time.Now()
 		} else if time.Since(last) > silent {
 			return false
@@ -210,7 +210,7 @@ func (c *call) containerLog() io.Writer {
 
 // report says in one line what a shell does without. A log that cannot be
 // written to keeps nobody from working.
-func (c *call) report(log io.Writer, s shell) {
+func (c *call) report(log io.Writer, s sessionShell) {
 	if s.remark != "" {
 		_, _ = fmt.Fprintf(log, "%s: %s starts for %s %s; with them, a server could not work in it\n",
 			c.name, s.path, s.env.get("HOME"), s.remark)

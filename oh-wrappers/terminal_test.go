@@ -139,7 +139,7 @@ func (t *terminal) types(keys string) {
 func terminalRoot(t *testing.T) string {
 	return sudoRoot(t, map[string]string{
 		"/etc/sudoers": grant, payload.Sudo: "wrappers", payload.CompatBin + "/su": "wrappers",
-		"/bin/shell": "probe", "/bin/typist": "probe", "/bin/reader": "probe", "/bin/bash": "probe",
+		"/bin/shell": "probe", "/bin/typist": "probe", "/bin/reader": "probe", payload.FallbackBin + "/bash": "probe",
 	})
 }
 
