@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/gzip"
@@ -65,7 +66,7 @@ type Published struct {
 	Manifest []byte
 	Config   []byte
 	Blobs    map[digest.Digest][]byte // layers and the configuration
-	DiffIDs  []digest.Digest
+	Layers   []digest.Digest          // from the lowest up
 }
 
 // Publish encodes the image. The digests are those of what it is made of,
@@ -78,16 +79,19 @@ func (i *Image) Publish() (Published, error) {
 		p.Blobs[d] = data
 		return ocispec.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
 	}
+	var diffIDs []digest.Digest
 	for n, l := range i.Layers {
 		plain, packed, err := l.encode()
 		if err != nil {
 			return Published{}, fmt.Errorf("writing layer %d: %w", n, err)
 		}
-		p.DiffIDs = append(p.DiffIDs, digest.FromBytes(plain))
-		manifest.Layers = append(manifest.Layers, put(l.Compression.mediaType(), packed))
+		diffIDs = append(diffIDs, digest.FromBytes(plain))
+		descriptor := put(l.Compression.mediaType(), packed)
+		p.Layers = append(p.Layers, descriptor.Digest)
+		manifest.Layers = append(manifest.Layers, descriptor)
 	}
 	config := i.Config
-	config.RootFS.DiffIDs = p.DiffIDs
+	config.RootFS.DiffIDs = diffIDs
 	var err error
 	if p.Config, err = json.Marshal(config); err != nil {
 		return Published{}, fmt.Errorf("writing the configuration: %w", err)
@@ -180,4 +184,64 @@ func writeRecords(w *tar.Writer, stream *bytes.Buffer, records map[string]string
 	}
 	copy(header[checksum:], fmt.Sprintf("%06o\x00 ", sum))
 	return errors.Join(err, w.Flush())
+}
+
+// WriteDockerArchive writes the image as docker save does, with a name. Layers
+// are not compressed there.
+func (i *Image) WriteDockerArchive(w io.Writer, name string) error {
+	plain := *i
+	plain.Layers = slices.Clone(i.Layers)
+	for n := range plain.Layers {
+		plain.Layers[n].Compression = None
+	}
+	p, err := plain.Publish()
+	if err != nil {
+		return err
+	}
+	type item struct {
+		Config   string
+		RepoTags []string
+		Layers   []string
+	}
+	manifest := item{Config: "config.json", RepoTags: []string{name}}
+	archive := tar.NewWriter(w)
+	put := func(name string, data []byte) {
+		if err == nil {
+			err = archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))})
+		}
+		if err == nil {
+			_, err = archive.Write(data)
+		}
+	}
+	put(manifest.Config, p.Config)
+	for n, l := range p.Layers {
+		name := fmt.Sprintf("%d/layer.tar", n)
+		manifest.Layers = append(manifest.Layers, name)
+		put(name, p.Blobs[l])
+	}
+	index, indexErr := json.Marshal([]item{manifest})
+	put("manifest.json", index)
+	return errors.Join(err, indexErr, archive.Close())
+}
+
+// ReadLayer reads the uncompressed tar stream of a layer, as much of it as this
+// package writes.
+func ReadLayer(r io.Reader) (Layer, error) {
+	l := Layer{Compression: Gzip}
+	for archive := tar.NewReader(r); ; {
+		h, err := archive.Next()
+		if err == io.EOF {
+			return l, nil
+		}
+		if err != nil {
+			return Layer{}, err
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			return Layer{}, err
+		}
+		l.Entries = append(l.Entries, Entry{Header: tar.Header{
+			Typeflag: h.Typeflag, Name: h.Name, Linkname: h.Linkname, Mode: h.Mode, Uid: h.Uid, Gid: h.Gid, Devmajor: h.Devmajor, Devminor: h.Devminor,
+		}, Content: string(content)})
+	}
 }
