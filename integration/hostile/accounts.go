@@ -27,7 +27,7 @@ func appendTo(i *Image, name, text string) {
 	switch {
 	case !there:
 		e = file(resolved, "")
-	case e.Typeflag != tar.TypeReg:
+	case e.Typeflag != tar.TypeReg || e.Hole > 0:
 		return
 	}
 	e.Content += text
@@ -126,6 +126,9 @@ func homeMutations() []Mutation {
 		Mutation{"the home of openhands is a link to /etc/cron.d", func(_ *rand.Rand, i *Image) {
 			appendTo(i, "etc/passwd", "openhands:x:1000:1000::/home/openhands:/bin/bash\n")
 			above(i, link(home, "/etc/cron.d"))
+		}},
+		Mutation{"the workspace is somebody's and has a link for the project", func(r *rand.Rand, i *Image) {
+			above(i, dir("workspace", 0o775).by(somebody(r)), link("workspace/project", pick(r, []string{"/etc/cron.d/new", "/etc", "../home/openhands/x"})).by(1000, 1000))
 		}},
 		Mutation{"homes are in a folder that everybody can write to", func(_ *rand.Rand, i *Image) {
 			above(i, dir("home", 0o777))

@@ -40,7 +40,7 @@ func (l Layer) over(tree Tree) error {
 	if l.Damage != "" {
 		return fmt.Errorf("the stream is damaged: %s", l.Damage)
 	}
-	own, hidden := Tree{}, []string{}
+	own, told, hidden := Tree{}, map[string]bool{}, []string{}
 	for _, e := range l.Entries {
 		name, err := own.locate(clean(e.Name), false)
 		if err != nil {
@@ -73,6 +73,7 @@ func (l Layer) over(tree Tree) error {
 		}
 		e.Name = name
 		own.put(e)
+		told[name] = true
 	}
 	for _, name := range hidden {
 		parent, base := path.Split(name)
@@ -86,7 +87,9 @@ func (l Layer) over(tree Tree) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(own)) { // folders first
-		tree.put(own[name])
+		if told[name] || tree[name].Typeflag != tar.TypeDir {
+			tree.put(own[name])
+		}
 	}
 	return nil
 }

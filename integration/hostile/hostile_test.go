@@ -13,10 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -169,16 +167,28 @@ func trace(text string) string {
 // workers of the test.
 const workers = 2
 
+// quickFolder returns a folder in memory where there is one.
+func quickFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "hostile-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
 // judgeAll judges cases and calls report, one at a time.
 func judgeAll(t *testing.T, cases []Case, report func(*worker, Case, verdict)) {
 	queue := make(chan Case)
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	for n := range workers {
-		folder := filepath.Join(t.TempDir(), strconv.Itoa(n))
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
+	for range workers {
+		folder := quickFolder(t)
 		group.Go(func() {
 			w := &worker{folder: folder}
 			defer w.end()
@@ -236,7 +246,7 @@ func TestCases(t *testing.T) {
 }
 
 // maxShrunk failures of a run are shrunk.
-const maxShrunk = 10
+const maxShrunk = 40
 
 func hold(t *testing.T, all []Case) {
 	outcomes := map[string]int{}

@@ -112,8 +112,8 @@ func layerMutations() []Mutation {
 			hole.Hole = 1 << 40
 			i.add(hole)
 		}},
-		{"5,000 files lie below /etc", func(_ *rand.Rand, i *Image) {
-			for _, name := range numbered(0, 5000, "etc/many/f%d") {
+		{"1,000 files lie below /etc", func(_ *rand.Rand, i *Image) {
+			for _, name := range numbered(0, 1000, "etc/many/f%d") {
 				i.add(file(name, name))
 			}
 		}},

@@ -31,6 +31,12 @@ type outcome struct {
 // aliveLimit is how long a server may take to start on a busy machine.
 const aliveLimit = 4 * time.Minute
 
+// command is how OpenHands starts a server; a browser takes longest and has
+// nothing of the base.
+var command = strings.Fields("/openhands/micromamba/bin/micromamba run -n openhands poetry run" +
+	" python -u -m openhands.runtime.action_execution_server 8000 --working-dir /workspace" +
+	" --plugins agent_skills jupyter --username openhands --user-id 1000 --no-enable-browser")
+
 // code is that of an error of the plugin.
 var code = regexp.MustCompile(`OH-\d{3}: .*`)
 
@@ -55,7 +61,7 @@ func (e engine) try(ctx context.Context, image *hostile.Image, base, deps string
 		return outcome{fmt.Sprintf("no image: %s", told), told != "" && !strings.HasPrefix(told, "OH-099") && !strings.HasPrefix(told, "OH-011")}, ctx.Err()
 	}
 	built := time.Since(start)
-	container, err := e.Docker(ctx, "run", "--detach", "--env", "SESSION_API_KEY=key", made)
+	container, err := e.Docker(ctx, append([]string{"run", "--detach", "--env", "SESSION_API_KEY=key", "--entrypoint", "", "--workdir", "/openhands/code/", made}, command...)...)
 	if err != nil {
 		return outcome{"not started: " + lastLine([]byte(err.Error())), false}, ctx.Err()
 	}
