@@ -177,7 +177,7 @@ func homeOf(t Tree, name string) string {
 		return ""
 	}
 	for line := range strings.Lines(t[resolved].Content) {
-		if fields := strings.Split(strings.TrimRight(line, "\r\n"), ":"); fields[0] == name && len(fields) > 5 && strings.HasPrefix(fields[5], "/") {
+		if fields := strings.Split(strings.TrimRight(line, "\r\n"), ":"); fields[0] == name && len(fields) > 5 && fields[2] != "" && strings.HasPrefix(fields[5], "/") {
 			return strings.TrimPrefix(path.Clean(fields[5]), "/")
 		}
 	}

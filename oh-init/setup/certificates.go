@@ -23,6 +23,10 @@ func (s *stage) certificates() error {
 		if err != nil {
 			return err
 		}
+		if ok && !e.Mode.IsRegular() && bundle == certificateFile {
+			s.note("%s is left as it is: it is no regular file, so that programs of the payload trust no server", bundle)
+			return nil
+		}
 		if !ok || !e.Mode.IsRegular() || e.Size == 0 {
 			continue
 		}

@@ -105,10 +105,6 @@ func (d *Dir) apply(c Change) error {
 	return nil
 }
 
-// maxName is the size in bytes of the longest name of a file, see
-// path_resolution(7).
-const maxName = 255
-
 func (d *Dir) applyDir(name string, c Change) error {
 	if err := d.root.Mkdir(name, c.Mode.Perm()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

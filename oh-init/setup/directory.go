@@ -70,9 +70,19 @@ func (s *stage) workspace(folder string, user account) error {
 }
 
 // project makes payload.Project. What is in its place is the user's own, and
-// left alone.
+// left alone; so is a place outside of the workspace that a link leads to.
 func (s *stage) project(user account) error {
-	err := s.workspace(payload.Project, user)
+	workspace, _, _, err := s.resolve(payload.Workspace)
+	if err != nil {
+		return err
+	}
+	resolved, _, ok, err := s.resolve(payload.Project)
+	if err == nil && !ok && !below(resolved, workspace) {
+		err = obstacleError("it leads to %s, outside of the workspace", resolved)
+	}
+	if err == nil {
+		err = s.workspace(payload.Project, user)
+	}
 	var odd *obstacle
 	if errors.As(err, &odd) {
 		s.note("%s is left as it is: %v", payload.Project, odd)
@@ -111,6 +121,9 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 		return nil
 	case err != nil || dir == "/":
 		return err
+	case inPayload(dir):
+		s.note("the home of %s is left as it is: %s is the payload's", a.name, dir)
+		return nil
 	}
 	s = s.onBehalf(dir)
 	if !ok {

@@ -44,6 +44,9 @@ func (s *stage) copySkeleton(to string, owner account) error {
 		return nil
 	case err != nil || !ok || !e.Mode.IsDir():
 		return err
+	case from == "/" || below(to, from):
+		s.note("new homes get nothing of %s: it leads to %s, which they are in", skeleton, from)
+		return nil
 	}
 	found, whole, err := s.listSkeleton(from, to, owner)
 	if err != nil {
@@ -89,9 +92,12 @@ func (s *stage) listSkeleton(from, to string, owner account) (found []copied, wh
 		slices.Sort(names)
 		for _, name := range names {
 			source := path.Join(dir.from, name)
-			e, _, err := s.lstat(source)
+			e, ok, err := s.lstat(source)
 			if err != nil {
 				return nil, false, err
+			}
+			if !ok {
+				continue // the payload
 			}
 			c := copied{Change: Change{Path: path.Join(dir.to, name), Mode: e.Mode, UID: owner.uid, GID: owner.gid, Target: e.Target}}
 			switch e.Mode.Type() {

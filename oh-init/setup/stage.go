@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // stage is a root file system with changes laid over it.
@@ -61,10 +63,14 @@ func obstacleError(format string, args ...any) error {
 	return &obstacle{fmt.Sprintf(format, args...)}
 }
 
-// lstat describes a resolved path; ok tells whether there is one.
+// lstat describes a resolved path; ok tells whether there is one. The payload is
+// not seen: it is no part of the base, and not every view has it.
 func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 	if c, ok := s.staged[path]; ok {
 		return Entry{Mode: c.Mode, UID: c.UID, GID: c.GID, Size: int64(len(c.Content)), Target: c.Target}, true, nil
+	}
+	if inPayload(path) {
+		return Entry{}, false, nil
 	}
 	e, err = s.root.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,8 +82,15 @@ func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 	return e, true, nil
 }
 
-// maxLinks is the kernel's limit for one path, see path_resolution(7).
-const maxLinks = 40
+// inPayload reports whether a resolved path is the payload's.
+func inPayload(path string) bool { return path == payload.Prefix || below(path, payload.Prefix) }
+
+// The kernel's limits for one path, see path_resolution(7): how many links are
+// followed, and the size in bytes of the longest name in it.
+const (
+	maxLinks = 40
+	maxName  = 255
+)
 
 // resolve follows the links of name, inside the root. What does not exist, at
 // the end of name or behind a link, is part of the resolved path all the same.
@@ -96,6 +109,9 @@ func (s *stage) resolve(name string) (resolved string, e Entry, ok bool, err err
 		}
 		if ok && !e.Mode.IsDir() {
 			return "", Entry{}, false, obstacleError("%s: %s is no directory", name, resolved)
+		}
+		if len(element) > maxName {
+			return "", Entry{}, false, obstacleError("%.40s… has a name of %d bytes, more than the %d that a file's can have", name, len(element), maxName)
 		}
 		next := path.Join(resolved, element)
 		if e, ok, err = s.lstat(next); err != nil {
@@ -210,6 +226,9 @@ func (s *stage) write(name, content string, mode fs.FileMode, uid, gid int) erro
 		}
 		mode, uid, gid = e.Mode, e.UID, e.GID
 	}
+	if len(content) > MaxFile {
+		return obstacleError("%s has no room for what set-up adds: it would have %d bytes, more than the %d that set-up reads", name, len(content), MaxFile)
+	}
 	return s.put(Change{Path: resolved, Mode: mode, UID: uid, GID: gid, Content: []byte(content)})
 }
 
@@ -249,11 +268,14 @@ func (s *stage) put(c Change) error {
 	return nil
 }
 
-// guard is the last line of defence against links that lead elsewhere. On
-// behalf of a user nothing changes outside of that user's folder but for
+// guard is the last line of defence against links that lead elsewhere. Nothing
+// changes in the payload, over which the set-up layer lies. On behalf of a user nothing changes outside of that user's folder but for
 // directories of root's that lead there, and for root nothing is given to
 // anybody else.
 func (s *stage) guard(c Change) error {
+	if inPayload(c.Path) {
+		return obstacleError("a link leads set-up to %s, which is the payload's", c.Path)
+	}
 	if s.behalf != "" && (c.Path == s.behalf || below(c.Path, s.behalf)) {
 		return nil
 	}

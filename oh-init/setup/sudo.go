@@ -42,6 +42,11 @@ func (s *stage) sudo(user, searchPath, arch string) error {
 	if err != nil {
 		return err
 	}
+	if _, _, ok, err := s.resolve(payload.SudoStub); err != nil {
+		return err
+	} else if ok {
+		return obstacleError("%s is no program", payload.SudoStub)
+	}
 	return s.write(payload.SudoStub, string(stub), stubMode, 0, 0)
 }
 
