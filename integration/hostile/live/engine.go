@@ -29,7 +29,7 @@ type outcome struct {
 }
 
 // aliveLimit is how long a server may take to start on a busy machine.
-const aliveLimit = 4 * time.Minute
+const aliveLimit = 10 * time.Minute
 
 // command is how OpenHands starts a server; a browser takes longest and has
 // nothing of the base.
