@@ -15,7 +15,7 @@ FUZZTIME   ?= 20000x
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite bench quickstart engine bases deps notices clean
+.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
@@ -108,6 +108,10 @@ upstream-suite: install engine
 	docker openhands deps build
 	$(GO) run ./integration/upstream -source "$(SOURCE)" -folder $(ARTIFACTS)/upstream -o $(ARTIFACTS)/upstream.md \
 		$(if $(REF),-ref "$(REF)") $(if $(BASES),-bases "$(BASES)") $(if $(USERS),-users "$(USERS)") $(if $(TESTS),-tests "$(TESTS)")
+
+# Fifty hostile images in real engines, one of them with containerd's store.
+hostile: deps
+	$(GO) run ./integration/hostile/live -o docs/hostile.md
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
