@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -175,37 +174,11 @@ func read(archive []byte) (*made, error) {
 
 // entries reads a layer that is compressed by gzip.
 func entries(layer []byte) ([]Entry, error) {
-	plain, err := unpacked(layer)
-	if err != nil {
-		return nil, err
-	}
-	return untar(bytes.NewReader(plain))
-}
-
-func unpacked(layer []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(layer))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(z)
-}
-
-// clone returns a copy that can be changed.
-func (p Published) clone() Published {
-	p.Blobs = maps.Clone(p.Blobs)
-	return p
-}
-
-// describe puts data in the place of what a descriptor of the manifest names.
-func (p *Published) describe(which func(*ocispec.Manifest) *ocispec.Descriptor, data []byte) {
-	var m ocispec.Manifest
-	if err := json.Unmarshal(p.Manifest, &m); err != nil {
-		panic(err) // it was written here
-	}
-	d := which(&m)
-	d.Digest, d.Size = digest.FromBytes(data), int64(len(data))
-	p.Blobs[d.Digest] = data
-	p.Manifest, _ = json.Marshal(m) // what was read can be written
+	return untar(z)
 }
 
 // untar reads a tar stream.
