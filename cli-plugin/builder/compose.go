@@ -84,10 +84,14 @@ func (r recipe) settle(try func(way) error) error {
 		var conflict *conflictError
 		var missing *notKeptError
 		var excess *excessError
+		var damaged *damagedError
 		switch {
 		case errors.As(err, &excess):
 			return problem.New(problem.TooLarge, fmt.Sprintf("the base %s is larger than what set-up works with", r.runtime.Base), err,
 				"Use another base, or make one of it without what is named")
+		case errors.As(err, &damaged):
+			return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has a layer that no engine can unpack", r.runtime.Base), err,
+				"Make the base anew, or use another one")
 		case errors.As(err, &conflict) && r.runtime.LayerOrder == plan.OrderAuto && !w.baseFirst:
 			w.baseFirst = true
 		case errors.As(err, &conflict):

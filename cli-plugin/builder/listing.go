@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -33,6 +34,7 @@ type layer struct {
 	texts     texts
 	content   map[uint32][]byte // of nodes, where it was kept
 	whiteouts bool              // there are some
+	links     bool              // likewise, symbolic ones
 
 	// The nodes by parent and name: a hash table with open addressing.
 	table []uint32
@@ -79,8 +81,39 @@ func newLayer() *layer {
 // impliedMode is that of a directory that no entry describes.
 const impliedMode = fs.ModeDir | 0o755
 
+// damagedError says that a layer is none that an engine could unpack.
+type damagedError struct{ err error }
+
+func (e *damagedError) Error() string { return e.err.Error() }
+func (e *damagedError) Unwrap() error { return e.err }
+
+// arriving keeps the error that the reading of a layer ended with, so that
+// bytes which do not arrive are told from bytes that are no layer.
+type arriving struct {
+	from io.Reader
+	err  error
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.from.Read(p)
+	if err != nil && err != io.EOF {
+		a.err = err
+	}
+	return n, err
+}
+
 // readLayer reads a layer's uncompressed tar stream up to its end.
 func readLayer(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
+	in := &arriving{from: r}
+	l, err := readEntries(in, keep, left)
+	var excess *excessError
+	if err != nil && in.err == nil && !errors.As(err, &excess) {
+		err = &damagedError{err}
+	}
+	return l, err
+}
+
+func readEntries(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
 	l := newLayer()
 	archive := tar.NewReader(r)
 	for {
@@ -103,7 +136,7 @@ func readLayer(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
 }
 
 func (l *layer) read(header *tar.Header, body io.Reader, keep keepFunc, left *budget) error {
-	name, err := entryName(header.Name)
+	name, err := l.locate(header.Name)
 	if err != nil {
 		return err
 	}
@@ -115,7 +148,7 @@ func (l *layer) read(header *tar.Header, body io.Reader, keep keepFunc, left *bu
 	case header.Typeflag == tar.TypeDir:
 		n.Kind = dir
 	case header.Typeflag == tar.TypeSymlink:
-		n.Kind = symlink
+		n.Kind, l.links = symlink, true
 		n.Value, err = l.link(header.Linkname, left)
 	case header.Typeflag == tar.TypeLink:
 		return l.hardLink(name, header.Linkname, left)
@@ -165,6 +198,46 @@ func entryName(name string) (string, error) {
 	return name, nil
 }
 
+// maxLinks is the kernel's limit for one path, see path_resolution(7).
+const maxLinks = 40
+
+// locate returns where an entry of the layer is, as entryName does. The links
+// that the layer itself has on the way there are followed: it is unpacked alone,
+// before it is laid over others.
+func (l *layer) locate(name string) (string, error) {
+	whole, err := entryName(name)
+	if err != nil || !l.links {
+		return whole, err
+	}
+	resolved, rest := "", strings.Split(whole, "/")
+	for links := 0; len(rest) > 1; {
+		element := rest[0]
+		rest = rest[1:]
+		switch element {
+		case "", ".":
+			continue
+		case "..":
+			resolved = strings.TrimPrefix(path.Dir("/"+resolved), "/")
+			continue
+		}
+		next := path.Join(resolved, element)
+		i, ok := l.find(next)
+		if !ok || l.nodes.at(i).Kind != symlink {
+			resolved = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", fmt.Errorf("too many symbolic links on the way to %q", whole)
+		}
+		target := string(l.texts.at(uint32(l.nodes.at(i).Value)))
+		if path.IsAbs(target) {
+			resolved = ""
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return entryName(path.Join(resolved, rest[0]))
+}
+
 func cleanName(name string) string {
 	if name = strings.TrimPrefix(path.Clean("/"+name), "/"); name == "" {
 		return "."
@@ -181,7 +254,7 @@ func (l *layer) link(target string, left *budget) (uint64, error) {
 }
 
 func (l *layer) hardLink(name, target string, left *budget) error {
-	target, err := entryName(target)
+	target, err := l.locate(target)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,8 @@ func TestRootFS(t *testing.T) {
 		"whiteout, then again":       {[][]string{{"a/x=1"}, {"a/x/y=2", "a/.wh.x="}}, []string{"/a/", "/a/x/", "/a/x/y=2"}},
 		"opaque hides lower only":    {[][]string{{"a/x=1"}, {"a/y=2", "a/.wh..wh..opq="}}, []string{"/a/", "/a/y=2"}},
 		"opaque root":                {[][]string{{"a/x=1", "b=1"}, {".wh..wh..opq=", "c=3"}}, []string{"/c=3"}},
+		"a link and what is behind":  {[][]string{{"usr/etc/", "etc->usr/etc", "etc/a=1", "b=>etc/a"}}, []string{"/b=1", "/etc->usr/etc", "/usr/", "/usr/etc/", "/usr/etc/a=1"}},
+		"links and what is behind":   {[][]string{{"x/", "y->/x", "x/z->../w", "y/z/a=1", "y/.wh.b="}}, []string{"/w/", "/w/a=1", "/x/", "/x/z->../w", "/y->/x"}},
 		"directory replaces link":    {[][]string{{"usr/lib/", "lib->usr/lib"}, {"lib/x=1"}}, []string{"/lib/", "/lib/x=1", "/usr/", "/usr/lib/"}},
 		"link replaces directory":    {[][]string{{"lib/x=1"}, {"lib->usr/lib"}}, []string{"/lib->usr/lib"}},
 		"directory keeps its files":  {[][]string{{"a/", "a/x=1"}, {"a/"}}, []string{"/a/", "/a/x=1"}},
