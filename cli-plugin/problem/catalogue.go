@@ -45,7 +45,7 @@ func Catalogue() []Entry {
 			"A step of a build by buildx failed, be it one of the payload's, of a Dockerfile or the command of `--extra-deps`.",
 			"The step's output is above the error. `--progress plain` shows all steps."},
 		{BaseConflict, "Base in the way",
-			"The base has something where the payload has to be, is itself an image of OpenHands, or has in the place of a file or folder that set-up needs something else.",
+			"The base has something where the payload has to be, is itself an image of OpenHands, or has in the place of a file or folder that set-up needs something else, or a layer that no engine can unpack.",
 			"Use the image that it was made over, `--layer-order base-first`, or correct in a Dockerfile FROM it what is named."},
 		{ServerDied, "Server ended",
 			"The server in the container ended, most often before it answered.",
