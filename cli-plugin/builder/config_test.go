@@ -106,7 +106,7 @@ func TestInherited(t *testing.T) {
 		}},
 		"for another process": {
 			change: func(c *config) {
-				c.StopSignal, c.Healthcheck, c.ArgsEscaped = "SIGRTMIN+3", &dockerspec.HealthcheckConfig{Test: []string{"CMD", "true"}}, true
+				c.StopSignal, c.Healthcheck = "SIGRTMIN+3", &dockerspec.HealthcheckConfig{Test: []string{"CMD", "true"}}
 			},
 			tells: []string{"HEALTHCHECK, STOPSIGNAL SIGRTMIN+3 ("},
 		},

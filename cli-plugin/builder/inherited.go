@@ -32,7 +32,7 @@ func inherited(r plan.Runtime, base dockerspec.DockerOCIImageConfig) (kept docke
 		}
 	}
 
-	kept.StopSignal, kept.Healthcheck, kept.OnBuild, kept.ArgsEscaped = "", nil, nil, false
+	kept.StopSignal, kept.Healthcheck, kept.OnBuild = "", nil, nil
 	var process []string
 	if base.StopSignal != "" && base.StopSignal != stopSignal {
 		process = append(process, "STOPSIGNAL "+base.StopSignal)
