@@ -49,8 +49,8 @@ func (p process) config(labels map[string]string) *container.Config {
 		WorkingDir:   p.workingDir,
 		ExposedPorts: p.ports,
 		Labels:       labels,
-		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
-		StopSignal:   "SIGTERM",
+		Healthcheck:  &container.HealthConfig{Test: []string{noHealthcheck}},
+		StopSignal:   stopSignal,
 	}
 }
 
