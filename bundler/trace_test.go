@@ -170,10 +170,11 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		in, _, err := os.Pipe() // never ends
+		in, open, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer open.Close() // else the input may end when it is collected
 		ready, out, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)

@@ -138,7 +138,13 @@ func TestInstalledPackage(t *testing.T) {
 	dir := t.TempDir()
 	requirements := filepath.Join(t.TempDir(), "requirements.txt")
 	write(t, requirements, installed)
-	cmd := exec.CommandContext(t.Context(), "python3", "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", dir, "--no-compile",
+	// A program that stands for python3 may do more than run it, pyenv's for
+	// example, which then waits for others.
+	python, err := exec.CommandContext(t.Context(), "python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", dir, "--no-compile",
 		"--ignore-requires-python", "--python-version", "3.12", "--platform", "manylinux_2_35_x86_64", "--only-binary", ":all:", "--requirement", requirements)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("installing from the Python index: %v\n%s", err, out)
