@@ -171,8 +171,7 @@ func (a *agent) converse(t *testing.T, tool string, actions ...agentserver.Actio
 // network and returns its address.
 func serveToContainers(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
-	listener, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
+	listener, err := net.Listen("tcp", net.JoinHostPort(hostAddress(t), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

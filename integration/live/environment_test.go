@@ -147,7 +147,7 @@ func TestEnvironmentOfAgentServer(t *testing.T) {
 	// The server has a folder for its sockets, which its terminals know. With
 	// LD_TRACE_LOADED_OBJECTS no program of the base is run, only looked at.
 	variables := everyVariable(t, slices.Concat(ofPanes, []string{"TMUX_TMPDIR", "LD_TRACE_LOADED_OBJECTS"})...)
-	gateway := docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+	gateway := hostAddress(t)
 	variables["no_proxy"] += "," + gateway // where the model is
 	a := startAgent(t, image, "", append([]string{"--env", agentKey}, options(variables)...), "--host", "0.0.0.0", "--port", "8000")
 	if _, err := a.Bash(t.Context(), "cat /proc/$$/environ > /tmp/bash"); err != nil {

@@ -40,7 +40,7 @@ type forge struct {
 
 func newForge(t *testing.T) *forge {
 	t.Helper()
-	gateway := strings.TrimSpace(docker(t, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"))
+	gateway := hostAddress(t)
 	authority, certificate := certify(t, net.ParseIP(gateway))
 	listener, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
 	if err != nil {

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,21 @@ func docker(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// hostAddress is where containers of the default network reach this machine.
+// An engine that has made the network's bridge itself names no gateway of it.
+func hostAddress(t *testing.T) string {
+	t.Helper()
+	bridge, err := net.InterfaceByName(docker(t, "network", "inspect", "bridge", "--format", `{{index .Options "com.docker.network.bridge.name"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses, err := bridge.Addrs()
+	if err != nil || len(addresses) == 0 {
+		t.Fatalf("%v, %v", addresses, err)
+	}
+	return addresses[0].(*net.IPNet).IP.String()
 }
 
 // cleanup runs a docker command at the test's end, when its context is over.
