@@ -143,7 +143,9 @@ func (t Tree) locate(name string, last bool) (string, error) {
 func (t Tree) put(e Entry) {
 	for parent := path.Dir(e.Name); parent != "."; parent = path.Dir(parent) {
 		if t[parent].Typeflag != tar.TypeDir {
-			t[parent] = dir(parent, 0o755)
+			made := dir(parent, 0o755)
+			made.Name = parent
+			t[parent] = made
 		}
 	}
 	if e.Typeflag != tar.TypeDir && t[e.Name].Typeflag == tar.TypeDir {
