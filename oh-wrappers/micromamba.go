@@ -177,8 +177,8 @@ func (c *call) environOf(command []string, first ...string) environ {
 	return c.env.forTool(first...)
 }
 
-// ofJupyter has the gateway read no configuration, and find the payload's kernel
-// before one of the same name in the user's home.
+// ofJupyter has the gateway read no configuration but the one that it is given,
+// and find the payload's kernel before one of the same name in the user's home.
 var ofJupyter = []payload.Var{{Name: "JUPYTER_NO_CONFIG", Value: "1"}, {Name: "JUPYTER_PREFER_ENV_PATH", Value: "1"}}
 
 // ofPayload returns those folders of a search path that lie in the payload.

@@ -28,10 +28,13 @@ func sooner(command []string) []string {
 		}
 		return slices.Concat(flags, started, rest)
 	case isGateway(command):
-		return slices.Concat(flags, []string{payload.StartServer, "kernel_gateway"}, rest[2:])
+		return slices.Concat(flags, []string{payload.StartServer, "kernel_gateway", "--config=" + gatewayConfig}, rest[2:])
 	}
 	return command
 }
+
+// gatewayConfig is the one configuration that the gateway reads, see ofJupyter.
+const gatewayConfig = payload.Venv + "/etc/jupyter/jupyter_kernel_gateway_config.py"
 
 // isGateway reports whether a command is the start of the gateway to the
 // kernels of notebooks.

@@ -11,7 +11,7 @@ func TestSooner(t *testing.T) {
 	for command, want := range map[string]string{
 		"python -u -m " + serverModule + " 8000 --user-id 1":      "python -u -s " + payload.StartServer + " --fork-server " + serverModule + " 8000 --user-id 1",
 		"python -m " + serverModule + " 8000 --no-enable-browser": "python -s " + payload.StartServer + " " + serverModule + " 8000 --no-enable-browser",
-		venvBin + "/python -m jupyter kernelgateway --port=1":     venvBin + "/python -s " + payload.StartServer + " kernel_gateway --port=1",
+		venvBin + "/python -m jupyter kernelgateway --port=1":     venvBin + "/python -s " + payload.StartServer + " kernel_gateway --config=" + gatewayConfig + " --port=1",
 		venvBin + "/python -m jupyter kernelspec list":            "",
 		"python -I -m " + agentModule + " --port 1":               "python -I -s " + payload.StartServer + " --for-user " + agentModule + " --port 1",
 		"python -m pip install " + serverModule:                   "",
