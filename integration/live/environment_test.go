@@ -18,8 +18,8 @@ const (
 	meantFile     = "../../oh-wrappers/testdata/meant.txt"
 )
 
-// ofPanes are what tmux and the first shell set for a session.
-var ofPanes = []string{"COLUMNS", "LINES", "PWD", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE"}
+// ofPanes are what tmux, the first shell and the image set for a session.
+var ofPanes = []string{"PATH", "COLUMNS", "LINES", "PWD", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE"}
 
 // everyVariable gives each variable that a program of the payload knows, and
 // that is not meant for it, a value that none of them takes.

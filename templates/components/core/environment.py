@@ -24,9 +24,12 @@ def of_user(server, kept=()):
 
 
 def keep_aside(server, before):
-    """Makes the variables that came since before the server's own."""
-    for name in set(server) - set(before):
-        if PARKED + name in server:
-            server[MASKED + name] = server.pop(PARKED + name)
-        else:
-            server[EXTRA + name] = ""
+    """Makes the variables that came or changed since before the server's own."""
+    for name in list(server):
+        if name not in before:
+            if PARKED + name in server:
+                server[MASKED + name] = server.pop(PARKED + name)
+            else:
+                server[EXTRA + name] = ""
+        elif server[name] != before[name] and MASKED + name not in server and EXTRA + name not in server:
+            server[MASKED + name] = before[name]
