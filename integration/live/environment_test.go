@@ -22,7 +22,7 @@ const (
 var ofPanes = []string{"PATH", "COLUMNS", "LINES", "PWD", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "TMUX_PANE"}
 
 // ofBash are what a bash has values of its own for, whatever it was given.
-var ofBash = []string{"BASH_ARGV0", "BASH_COMMAND", "BASH_EXECUTION_STRING", "BASH_SUBSHELL", "BASH_VERSINFO", "BASH_VERSION", "PS1", "PS2"}
+var ofBash = []string{"BASH_ARGV0", "BASH_COMMAND", "BASH_EXECUTION_STRING", "BASH_FUNC_ls%%", "BASH_SUBSHELL", "BASH_VERSINFO", "BASH_VERSION", "PS1", "PS2"}
 
 // everyVariable gives each variable that a program of the payload knows, and
 // that is not meant for it, a value that none of them takes.
