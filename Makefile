@@ -10,7 +10,7 @@ GOTESTSUM  := gotest.tools/gotestsum@v1.13.0
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
-FUZZTIME   ?= 20000x
+FUZZTIME   ?= 4000x
 
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -71,7 +71,7 @@ fuzz: helpers
 # The live tests share one engine and its images: one package at a time. What
 # failed is printed once more at the end.
 live: deps
-	OH_ARTIFACTS=$(ARTIFACTS) $(GO) run $(GOTESTSUM) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 60m $(LIVE)
+	OH_ARTIFACTS=$(ARTIFACTS) $(GO) run $(GOTESTSUM) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
 
 test: unit oracle fuzz live
 

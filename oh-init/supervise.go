@@ -33,9 +33,12 @@ const (
 // its own and returns CMD's status.
 func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 	// The environment holds the server's secrets, and sessions can be of the
-	// same user. Execve undoes it for CMD.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return 1, fmt.Errorf("keeping other processes from reading this one: %w", err)
+	// same user. Execve undoes it for CMD. Root's is root's alone anyway, and su
+	// writes to the log that this process has open.
+	if os.Geteuid() != 0 {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return 1, fmt.Errorf("keeping other processes from reading this one: %w", err)
+		}
 	}
 	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor", stdout)
 	name := f.String("user", payload.User, "`name` of the account that the image was made for: its sessions are the server's, its home is made if a volume hides it")
