@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,7 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 	}
 	path := payload.SystemPath
 	if found.Config != nil {
-		for _, variable := range found.Config.Env {
-			if value, ok := strings.CutPrefix(variable, "PATH="); ok {
-				path = value
-			}
-		}
+		path = cmp.Or(searchPath(found.Config.Env), path)
 	}
 	err = b.Engine.stat(ctx, found.ID, func(exists func(string) (bool, error)) error {
 		for dir := range strings.SplitSeq(path, ":") {
