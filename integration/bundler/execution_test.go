@@ -104,7 +104,7 @@ const cAnswer = "42 49 7 7\n"
 // library, if it needs one, is lib/libanswer.so beside the folder of out.
 type toolchain struct {
 	name   string
-	needs  map[string]string // programs and the packages that have them
+	needs  map[string]string // programs and files, and the packages that have them
 	build  func(t *testing.T, work, out string) [][]string
 	source string // file name in work
 	text   string
@@ -127,7 +127,8 @@ func toolchains(goarch string) []toolchain {
 	gcc, cc, clang := map[string]string{"gcc": "gcc"}, "gcc", []string{"clang"}
 	if goarch == "arm64" {
 		cc, clang = "aarch64-linux-gnu-gcc", []string{"clang", "--target=aarch64-linux-gnu"}
-		gcc = map[string]string{cc: "gcc-aarch64-linux-gnu"}
+		// The compiler only recommends its C library.
+		gcc = map[string]string{cc: "gcc-aarch64-linux-gnu", "/usr/aarch64-linux-gnu/lib/crt1.o": "libc6-dev-arm64-cross"}
 	}
 	with := func(programs map[string]string) map[string]string {
 		maps.Copy(programs, gcc)

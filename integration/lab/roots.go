@@ -38,9 +38,14 @@ func ArchiveRoot(ctx context.Context, archives, ref, goarch string) (string, err
 	})
 }
 
-// EnsureProgram installs a Debian package where the program is missing.
+// EnsureProgram installs a Debian package where its program, or the file of it
+// that an absolute path names, is missing.
 func EnsureProgram(ctx context.Context, log io.Writer, program, pkg string) error {
-	if findProgram(program) {
+	if filepath.IsAbs(program) {
+		if _, err := os.Stat(program); err == nil {
+			return nil
+		}
+	} else if findProgram(program) {
 		return nil
 	}
 	return aptInstall(ctx, log, pkg)
