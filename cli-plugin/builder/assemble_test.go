@@ -723,3 +723,32 @@ func TestCancelledAssembly(t *testing.T) {
 		t.Errorf("%v after %d loads: it went on", err, len(s.loads))
 	}
 }
+
+// The bytes of assembled images, which go to engines that may have them: by
+// their digests an engine knows them again.
+func TestAssembledDigests(t *testing.T) {
+	want := map[string]string{
+		"false auto plain":                           "sha256:b1fba7fcb9bbac6642e5cc7e5f2eb7e4209f1778c116042c220503936d9b32b8",
+		"false base-first plain":                     "sha256:bec9bf9243ef0aeba9d7f6ff8c43c8105ab3c8b6fd8315773c44fe7461de185e",
+		"false auto with a payload of its own":       "sha256:9b256342de4573afda971ff43371058a336edf419122759c187aadc7beb14a4f",
+		"false base-first with a payload of its own": "sha256:9b256342de4573afda971ff43371058a336edf419122759c187aadc7beb14a4f",
+		"true auto plain":                            "sha256:f7c5f99bf387a8e21c0f31bc23d40c9220195d37570a2661abf66ec7525fccba",
+		"true base-first plain":                      "sha256:5720ea76bfd425f5e8b20b5f82facb156ce0b0731f432a553b8071b21e7118a5",
+		"true auto with a payload of its own":        "sha256:30dc913551c575fb4bb47118086ef749a1ec22c1ebdf5e086ac2e5dc74f0d249",
+		"true base-first with a payload of its own":  "sha256:30dc913551c575fb4bb47118086ef749a1ec22c1ebdf5e086ac2e5dc74f0d249",
+	}
+	forBothStores(t, func(t *testing.T, s *fakeStore) {
+		for _, order := range []plan.LayerOrder{plan.OrderAuto, plan.OrderBaseFirst} {
+			for name, layers := range map[string][][]string{"plain": baseLayers, "with a payload of its own": append(slices.Clone(baseLayers), []string{"openhands/", "openhands/x=y"})} {
+				base := s.put(t, v1.ConfigFile{Config: v1.Config{Env: []string{"A=1", "PATH=/x"}, Labels: map[string]string{"own": "yes"}}}, layers...)
+				id, err := s.assembly(t, base, order).run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if of := fmt.Sprint(s.containerd, " ", order, " ", name); id != want[of] {
+					t.Errorf("%s: %q", of, id)
+				}
+			}
+		}
+	})
+}

@@ -112,6 +112,7 @@ type Request struct {
 	UID    int // 0: the default
 	Sudo   bool
 	Server string
+	Order  string // of layers; empty: the default
 }
 
 // Request is drawn by the seed.

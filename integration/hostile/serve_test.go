@@ -5,6 +5,7 @@ package hostile
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -100,6 +101,8 @@ func (noCredentials) ConfigFile() *configfile.ConfigFile { return configfile.New
 
 // made is a runtime image.
 type made struct {
+	id     string // digest of its configuration
+	digest string // of its manifest
 	config dockerspec.DockerOCIImage
 	setup  []Entry // of the set-up layer
 	layers int
@@ -117,10 +120,10 @@ func (w *workshop) build(ctx context.Context, base Published, q Request) (*made,
 		Log: io.Discard, Progress: progressui.QuietMode,
 		Output: &builder.Output{File: "-", Stdout: &archive, Format: builder.FormatOCI, Compression: builder.Gzip},
 	}
-	_, err := b.Build(ctx, plan.Plan{
+	results, err := b.Build(ctx, plan.Plan{
 		Deps: plan.Deps{Image: host + "/team/runtime:" + payloadTag, Tag: payloadTag, Arch: "amd64"},
 		Runtimes: []plan.Runtime{{
-			Base: host + "/lib/base:1", Image: host + "/team/runtime:made", LayerOrder: plan.OrderAuto,
+			Base: host + "/lib/base:1", Image: host + "/team/runtime:made", LayerOrder: cmp.Or(plan.LayerOrder(q.Order), plan.OrderAuto),
 			User: q.User, UID: q.UID, Sudo: q.Sudo,
 			Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelServer: q.Server, payload.LabelDepsTag: payloadTag},
 		}},
@@ -128,7 +131,13 @@ func (w *workshop) build(ctx context.Context, base Published, q Request) (*made,
 	if err != nil {
 		return nil, err
 	}
-	return read(archive.Bytes())
+	m, err := read(archive.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	last := results[len(results)-1]
+	m.id, m.digest = last.ID, last.Digest
+	return m, nil
 }
 
 // read reads the one image of an OCI archive.
