@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -18,8 +17,8 @@ import (
 type assembly struct {
 	recipe
 	engine *Engine
-	deps   *image.InspectResponse
-	base   *image.InspectResponse // nil: scratch
+	deps   *Image
+	base   *Image // nil: scratch
 
 	announce func(id string) error // called before the engine can have the image
 }
@@ -39,9 +38,9 @@ func (a assembly) run(ctx context.Context) (string, error) {
 		if known, err = a.engine.chainsOver(ctx, a.base); err != nil {
 			return "", err
 		}
-		known.add(diffIDs(a.base))
+		known.add(a.base.DiffIDs())
 	}
-	known.add(diffIDs(a.deps))
+	known.add(a.deps.DiffIDs())
 	complete := false
 	var id string
 	err := a.settle(func(w way) (err error) {
@@ -109,8 +108,8 @@ func (e *Engine) holds(ctx context.Context, id string, stack []digest.Digest) er
 	if image == nil {
 		return &refusedError{fmt.Errorf("the engine does not have the image %s after loading it", id)}
 	}
-	if !slices.Equal(diffIDs(image), stack) {
-		return &refusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.RootFS.Layers), len(stack))}
+	if !slices.Equal(image.DiffIDs(), stack) {
+		return &refusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.DiffIDs()), len(stack))}
 	}
 	return nil
 }
@@ -139,9 +138,9 @@ func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*savedImage
 	if t.base == nil {
 		return &savedImage{}, nil
 	}
-	stack := diffIDs(t.base)
+	stack := t.base.DiffIDs()
 	if !t.baseFirst {
-		stack = append(diffIDs(t.deps), stack...)
+		stack = append(t.deps.DiffIDs(), stack...)
 	}
 	how := reading{keep: t.keep}
 	if t.complete || !t.engine.containerd && !t.known.has(stack) {

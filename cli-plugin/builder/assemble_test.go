@@ -59,7 +59,7 @@ func newFakeStore(t *testing.T, containerd bool) *fakeStore {
 func (s *fakeStore) engine() *Engine { return &Engine{api: s, arch: "amd64", containerd: s.containerd} }
 
 // put makes an image of layers, each as for layerTar, known to the store.
-func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) *image.InspectResponse {
+func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) *Image {
 	t.Helper()
 	config.OS, config.Architecture, config.RootFS.Type = "linux", "amd64", "layers"
 	img, err := mutate.ConfigFile(empty.Image, &config)
@@ -96,13 +96,14 @@ func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) 
 		info.RootFS.Layers = append(info.RootFS.Layers, diffID.String())
 	}
 	s.images[id.String()], s.infos[id.String()] = img, info
-	s.chains.add(diffIDs(&info))
+	described := imageOf(info.ID, &info)
+	s.chains.add(described.DiffIDs())
 	if s.containerd {
 		for name, data := range s.layoutFiles(t, img) {
 			s.blobs[name] = data
 		}
 	}
-	return &info
+	return described
 }
 
 func (s *fakeStore) layoutFiles(t *testing.T, img v1.Image) map[string][]byte {
@@ -364,7 +365,7 @@ func (s *fakeStore) ImageList(_ context.Context, o client.ImageListOptions) (cli
 		matches := true
 		for filter := range o.Filters["label"] {
 			name, value, _ := strings.Cut(filter, "=")
-			matches = matches && labels(&info)[name] == value
+			matches = matches && imageOf(id, &info).Labels()[name] == value
 		}
 		if matches {
 			result.Items = append(result.Items, image.Summary{ID: id})
@@ -384,7 +385,7 @@ var baseLayers = [][]string{
 	{"etc/motd=hello"}, // the same layer twice
 }
 
-func (s *fakeStore) assembly(t *testing.T, base *image.InspectResponse, order plan.LayerOrder) assembly {
+func (s *fakeStore) assembly(t *testing.T, base *Image, order plan.LayerOrder) assembly {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{payload.LabelKind: payload.KindDeps}}}, depsLayers...)
@@ -478,11 +479,11 @@ func TestCompleteArchive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var stack []string
+		var stack []digest.Digest
 		for _, id := range config.RootFS.DiffIDs {
-			stack = append(stack, id.String())
+			stack = append(stack, digest.Digest(id.String()))
 		}
-		if want := append(slices.Clone(a.deps.RootFS.Layers), base.RootFS.Layers...); len(stack) != len(want)+1 || !slices.Equal(stack[:len(want)], want) {
+		if want := append(slices.Clone(a.deps.DiffIDs()), base.DiffIDs()...); len(stack) != len(want)+1 || !slices.Equal(stack[:len(want)], want) {
 			t.Errorf("the layers are %v, want %v and one more", stack, want)
 		}
 		if len(config.History) != len(stack) {
@@ -583,7 +584,7 @@ func TestBaseWithoutLayers(t *testing.T) {
 		}
 		r := newTestRegistry(t)
 		_, whole := r.publication(t, s)
-		s.infos[r.host+"/lib/base:1"] = *base
+		s.infos[r.host+"/lib/base:1"] = s.infos[base.ID]
 		results, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(t.Context(), whole)
 		if err != nil {
 			t.Fatal(err)
@@ -634,9 +635,9 @@ func TestLayerOrder(t *testing.T) {
 				layers := s.infos[id].RootFS.Layers
 				for i, l := range layers {
 					switch {
-					case slices.Contains(a.deps.RootFS.Layers, l):
+					case slices.Contains(a.deps.DiffIDs(), digest.Digest(l)):
 						got.WriteByte('p')
-					case slices.Contains(base.RootFS.Layers, l):
+					case slices.Contains(base.DiffIDs(), digest.Digest(l)):
 						got.WriteByte('b')
 					case i == len(layers)-1:
 						got.WriteByte('s')

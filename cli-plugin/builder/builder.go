@@ -17,7 +17,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -60,7 +59,7 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
 		return results, problem.Classify(ctx, err)
 	}
 	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*image.InspectResponse, len(p.Runtimes))
+	bases := make([]*Image, len(p.Runtimes))
 	for i, r := range p.Runtimes {
 		base, err := b.base(ctx, r.Base)
 		if err != nil {
@@ -90,10 +89,10 @@ func (b *Builder) logf(format string, args ...any) {
 }
 
 // deps sees to the deps image.
-func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.InspectResponse, Result, error) {
+func (b *Builder) deps(ctx context.Context, d plan.Deps) (*Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{d.Image}}
-	var found *image.InspectResponse
+	var found *Image
 	var err error
 	if d.Given {
 		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
@@ -141,17 +140,17 @@ func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []str
 	}
 }
 
-func (b *Builder) checkArch(what, ref string, image *image.InspectResponse) error {
-	if image.Os == "linux" && image.Architecture == b.Engine.arch {
+func (b *Builder) checkArch(what, ref string, image *Image) error {
+	if image.Config.OS == "linux" && image.Config.Architecture == b.Engine.arch {
 		return nil
 	}
 	return problem.New(problem.Platform,
-		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, image.Os, image.Architecture, b.Engine.arch), nil,
+		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, image.Config.OS, image.Config.Architecture, b.Engine.arch), nil,
 		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.arch, ref))
 }
 
 // stage1 builds the deps image and checks what came out.
-func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectResponse, error) {
+func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*Image, error) {
 	if b.Offline {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
 			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
@@ -187,7 +186,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.InspectRespon
 }
 
 // runtime sees to one runtime image; base is nil for scratch.
-func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse, r plan.Runtime) (Result, error) {
+func (b *Builder) runtime(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: r.References()}
 	deps, err := b.fitting(ctx, deps, base, r)
@@ -216,7 +215,7 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.InspectResponse
 }
 
 // origin are the labels that say what an image was made from.
-func origin(deps, base *image.InspectResponse) map[string]string {
+func origin(deps, base *Image) map[string]string {
 	from := map[string]string{
 		payload.LabelDepsDigest:            deps.ID,
 		payload.LabelBaseDigest:            "",
@@ -224,39 +223,18 @@ func origin(deps, base *image.InspectResponse) map[string]string {
 	}
 	if base != nil {
 		from[payload.LabelBaseDigest] = base.ID
-		from[labelOCIBaseDigest] = distributionDigest(base)
+		from[labelOCIBaseDigest] = base.DistributionDigest()
 	}
 	for _, label := range []string{payload.LabelComponents, payload.LabelVariant, payload.LabelInputs} {
-		if value := labels(deps)[label]; value != "" {
+		if value := deps.Labels()[label]; value != "" {
 			from[label] = value
 		}
 	}
 	return from
 }
 
-// created is the time of the image over base, or else deps: never now, so that
-// the same inputs give the same image.
-func created(images ...*image.InspectResponse) time.Time {
-	for _, image := range images {
-		if image == nil {
-			continue
-		}
-		if created, err := time.Parse(time.RFC3339Nano, image.Created); err == nil && created.Year() > 1 {
-			return created.UTC().Truncate(time.Second)
-		}
-	}
-	return time.Unix(0, 0).UTC() // an image need not say when it was made
-}
-
-// distributionDigest is the digest that registries know the image by, or its
-// ID where it never was in one.
-func distributionDigest(image *image.InspectResponse) string {
-	ids := identities(image)
-	return ids[min(1, len(ids)-1)]
-}
-
 // base returns the base image from the engine or a registry; nil for scratch.
-func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse, error) {
+func (b *Builder) base(ctx context.Context, ref string) (*Image, error) {
 	if ref == plan.Scratch {
 		return nil, nil
 	}
@@ -268,9 +246,9 @@ func (b *Builder) base(ctx context.Context, ref string) (*image.InspectResponse,
 }
 
 // checkBase refuses what nothing can be built over.
-func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
-	if kind := labels(found)[payload.LabelKind]; kind != "" {
-		next := "Use the image that it was made over: " + labels(found)[payload.LabelBaseName]
+func (b *Builder) checkBase(ref string, found *Image) error {
+	if kind := found.Labels()[payload.LabelKind]; kind != "" {
+		next := "Use the image that it was made over: " + found.Labels()[payload.LabelBaseName]
 		if kind == payload.KindDeps {
 			next = "Name it with --deps-image, and with --base an image that shall get the payload, for example alpine:3.20"
 		}
@@ -280,7 +258,7 @@ func (b *Builder) checkBase(ref string, found *image.InspectResponse) error {
 }
 
 // make makes the image and, when it is whole, gives it its names.
-func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (_ string, err error) {
+func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *Image, origin map[string]string) (_ string, err error) {
 	b.tellWithout(r, base)
 	if r.ExtraDeps != "" {
 		if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
@@ -362,7 +340,7 @@ func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 		if err != nil {
 			return nil, err
 		}
-		return depsImage(ref, found.info), nil
+		return depsImage(ref, found), nil
 	}
 	found, err := b.get(ctx, "deps image", ref)
 	if err != nil {
@@ -371,7 +349,7 @@ func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 	return depsImage(ref, found), nil
 }
 
-func depsImage(ref string, found *image.InspectResponse) *plan.DepsImage {
-	all := labels(found)
+func depsImage(ref string, found *Image) *plan.DepsImage {
+	all := found.Labels()
 	return &plan.DepsImage{Ref: ref, Tag: all[payload.LabelDepsTag], Version: all[payload.LabelVersion], Server: all[payload.LabelServer]}
 }

@@ -23,10 +23,7 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 	if err != nil || found == nil { // nil: scratch
 		return has, problem.Classify(ctx, err)
 	}
-	path := payload.SystemPath
-	if found.Config != nil {
-		path = cmp.Or(searchPath(found.Config.Env), path)
-	}
+	path := cmp.Or(searchPath(found.Config.Config.Env), payload.SystemPath)
 	err = b.Engine.stat(ctx, found.ID, func(exists func(string) (bool, error)) error {
 		for dir := range strings.SplitSeq(path, ":") {
 			// A folder that is not there spares its programs.

@@ -14,7 +14,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -181,8 +180,8 @@ func conflict(base *savedImage) error {
 }
 
 // payloadStratum describes the layers of a payload, but not where they are.
-func (r recipe) payloadStratum(deps *image.InspectResponse) stratum {
-	return stratum{diffIDs: diffIDs(deps), origin: "docker openhands: payload " + r.runtime.Labels[payload.LabelDepsTag]}
+func (r recipe) payloadStratum(deps *Image) stratum {
+	return stratum{diffIDs: deps.DiffIDs(), origin: "docker openhands: payload " + r.runtime.Labels[payload.LabelDepsTag]}
 }
 
 // setup returns the set-up layer.

@@ -189,8 +189,8 @@ func TestInputsDiffer(t *testing.T) {
 		plan: plan.Runtime{Base: "n", ExtraDeps: "e", Labels: map[string]string{
 			payload.LabelPlatform: "linux/amd64", payload.LabelSetup: "s", payload.LabelUser: "openhands",
 		}},
-		deps: &image.InspectResponse{ID: "sha256:d"},
-		base: &image.InspectResponse{ID: "sha256:b", RepoDigests: []string{"n@sha256:registry"}},
+		deps: &Image{ID: "sha256:d"},
+		base: &Image{ID: "sha256:b", Digests: []string{"n@sha256:registry"}},
 	}
 	same := func() map[string]string {
 		return map[string]string{
@@ -235,15 +235,15 @@ func TestInputsDiffer(t *testing.T) {
 }
 
 func TestCreated(t *testing.T) {
-	at := func(text string) *image.InspectResponse { return &image.InspectResponse{Created: text} }
+	at := func(text string) *Image { return imageOf("", &image.InspectResponse{Created: text}) }
 	for name, test := range map[string]struct {
-		images []*image.InspectResponse
+		images []*Image
 		want   int64
 	}{
-		"the first":    {[]*image.InspectResponse{at("1970-01-01T00:00:05.9+00:00"), at("1970-01-01T00:00:07Z")}, 5},
-		"scratch":      {[]*image.InspectResponse{nil, at("1970-01-01T00:00:07Z")}, 7},
-		"not told":     {[]*image.InspectResponse{at(""), at("0001-01-01T00:00:00Z"), at("1970-01-01T01:00:07+01:00")}, 7},
-		"nowhere told": {[]*image.InspectResponse{at("")}, 0},
+		"the first":    {[]*Image{at("1970-01-01T00:00:05.9+00:00"), at("1970-01-01T00:00:07Z")}, 5},
+		"scratch":      {[]*Image{nil, at("1970-01-01T00:00:07Z")}, 7},
+		"not told":     {[]*Image{at(""), at("0001-01-01T00:00:00Z"), at("1970-01-01T01:00:07+01:00")}, 7},
+		"nowhere told": {[]*Image{at("")}, 0},
 	} {
 		if got := created(test.images...).Unix(); got != test.want {
 			t.Errorf("%s: got %d, want %d", name, got, test.want)

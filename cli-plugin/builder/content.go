@@ -19,22 +19,22 @@ const maxRead = 4
 // content reads of a base what set-up wants to know. What layers of a registry
 // say is kept in the user's cache folder, so that none is fetched twice; with
 // it goes their diff ID, which is proven for each image anew.
-func (p *publisher) content(ctx context.Context, base *material, w way) (*savedImage, error) {
+func (p *publisher) content(ctx context.Context, base *Image, w way) (*savedImage, error) {
 	if base == nil {
 		return &savedImage{}, nil
 	}
-	if base.remote == nil {
-		return p.Engine.save(ctx, base.info, reading{keep: w.keep})
+	if base.Repository == nil {
+		return p.Engine.save(ctx, base, reading{keep: w.keep})
 	}
-	layers := base.remote.layers
-	read := &savedImage{Config: base.remote.config, layers: make([]*layer, len(layers))}
+	layers := base.Layers
+	read := &savedImage{Config: base.Config, layers: make([]*layer, len(layers))}
 	left := newBudget()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRead)
 	for i := range layers {
 		group.Go(func() (err error) {
 			if read.layers[i], err = layers[i].read(ctx, w, left); err != nil {
-				err = fmt.Errorf("reading the layer %s of %s: %w", layers[i].descriptor.Digest, base.ref, err)
+				err = fmt.Errorf("reading the layer %s of %s: %w", layers[i].descriptor.Digest, base.Ref, err)
 			}
 			return err
 		})

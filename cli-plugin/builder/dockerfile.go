@@ -11,15 +11,14 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
 // the images deps and base, whatever their names mean in a registry by now.
-func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *image.InspectResponse, origin map[string]string) (string, error) {
-	if base != nil && len(base.RepoTags)+len(base.RepoDigests) == 0 {
+func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *Image, origin map[string]string) (string, error) {
+	if base != nil && len(base.Names)+len(base.Digests) == 0 {
 		// An engine removes an image with its last name, and the base gets one
 		// for a while.
 		return "", problem.New(problem.Usage, "the base "+r.Base+" has no name, and a Dockerfile has to name it", nil,
@@ -52,11 +51,8 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 // inheritable lets use have the base without the settings that an image does
 // not take over of it: volumes, triggers, variables and labels no instruction
 // of a Dockerfile takes away. The engine has all of its layers.
-func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.InspectResponse, use func(id string) (string, error)) (_ string, err error) {
-	if base.Config == nil {
-		return use(base.ID)
-	}
-	kept, without := inherited(r, *base.Config)
+func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *Image, use func(id string) (string, error)) (_ string, err error) {
+	kept, without := inherited(r, base.Config.Config)
 	if len(without) == 0 {
 		return use(base.ID)
 	}
@@ -77,8 +73,8 @@ func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.I
 
 // reconfigure makes an image of another one's layers with the given
 // configuration, announced before the engine can have it. It has no name.
-func (e *Engine) reconfigure(ctx context.Context, from *image.InspectResponse, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
-	layers := stratum{diffIDs: diffIDs(from), origin: "layer of " + from.ID}
+func (e *Engine) reconfigure(ctx context.Context, from *Image, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
+	layers := stratum{diffIDs: from.DiffIDs(), origin: "layer of " + from.ID}
 	finish := writeDockerArchive
 	if e.containerd {
 		var err error
@@ -91,7 +87,7 @@ func (e *Engine) reconfigure(ctx context.Context, from *image.InspectResponse, c
 		layers.paths = append(layers.paths, id.Encoded()+"/layer.tar") // never opened
 	}
 	made := composition{strata: []stratum{layers}}
-	made.config.OS, made.config.Architecture = from.Os, from.Architecture
+	made.config.OS, made.config.Architecture = from.Config.OS, from.Config.Architecture
 	made.config.Config = config
 	made.config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: layers.diffIDs}
 	made.config.History = layers.layerHistory(created(from))

@@ -20,7 +20,7 @@ import (
 
 // dockerfileForm has buildx build over base, and returns the images that were
 // given to it: the payload and the base.
-func dockerfileForm(t *testing.T, s *fakeStore, base *image.InspectResponse) (named []image.InspectResponse, log string, err error) {
+func dockerfileForm(t *testing.T, s *fakeStore, base *Image) (named []image.InspectResponse, log string, err error) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{}, depsLayers...)
@@ -48,11 +48,12 @@ func TestDockerfileFormOfNamelessBase(t *testing.T) {
 func TestDockerfileFormsBase(t *testing.T) {
 	forBothStores(t, func(t *testing.T, s *fakeStore) {
 		base := s.put(t, v1.ConfigFile{}, baseLayers...)
-		base.RepoTags = []string{"base:1"}
-		base.Config.Volumes = map[string]struct{}{"/data": {}, "/openhands": {}}
-		base.Config.Env = []string{"A=b", "SU_TO_USER=false"}
-		base.Config.OnBuild, base.Config.StopSignal = []string{"RUN false"}, "SIGQUIT"
-		base.Config.Labels, base.Config.Cmd = map[string]string{"own": "yes", leaseLabel: "a"}, []string{"sh"}
+		base.Names = []string{"base:1"}
+		config := &base.Config.Config
+		config.Volumes = map[string]struct{}{"/data": {}, "/openhands": {}}
+		config.Env = []string{"A=b", "SU_TO_USER=false"}
+		config.OnBuild, config.StopSignal = []string{"RUN false"}, "SIGQUIT"
+		config.Labels, config.Cmd = map[string]string{"own": "yes", leaseLabel: "a"}, []string{"sh"}
 		named, log, err := dockerfileForm(t, s, base)
 		if err != nil || len(named) != 2 {
 			t.Fatalf("%d images are named: %v", len(named), err)
@@ -62,8 +63,8 @@ func TestDockerfileFormsBase(t *testing.T) {
 		if diff := cmp.Diff(&want, named[1].Config); diff != "" {
 			t.Error(diff)
 		}
-		if !slices.Equal(named[1].RootFS.Layers, base.RootFS.Layers) {
-			t.Errorf("it is of the layers %v, not %v", named[1].RootFS.Layers, base.RootFS.Layers)
+		if !slices.Equal(imageOf("", &named[1]).DiffIDs(), base.DiffIDs()) {
+			t.Errorf("it is of the layers %v, not %v", named[1].RootFS.Layers, base.DiffIDs())
 		}
 		if _, left := s.infos[named[1].ID]; left {
 			t.Error("it is left in the engine")
@@ -79,8 +80,8 @@ func TestDockerfileFormsBase(t *testing.T) {
 func TestDockerfileFormOfPlainBase(t *testing.T) {
 	s := newFakeStore(t, false)
 	base := s.put(t, v1.ConfigFile{}, baseLayers...)
-	base.RepoTags = []string{"base:1"}
-	base.Config.Env = []string{"PATH=/bin"}
+	base.Names = []string{"base:1"}
+	base.Config.Config.Env = []string{"PATH=/bin"}
 	named, log, err := dockerfileForm(t, s, base)
 	if err != nil || len(named) != 2 || named[1].ID != base.ID || len(s.loads) > 0 || strings.Contains(log, "not taken over") {
 		t.Errorf("%+v, %d loads, %v\n%s", named, len(s.loads), err, log)
@@ -90,8 +91,9 @@ func TestDockerfileFormOfPlainBase(t *testing.T) {
 func TestDockerfileFormRefused(t *testing.T) {
 	s := newFakeStore(t, false)
 	base := s.put(t, v1.ConfigFile{}, baseLayers...)
-	base.RepoTags = []string{"base:1"}
-	base.Config.Volumes = map[string]struct{}{"/etc": {}}
+	base.Names = []string{"base:1"}
+	config := &base.Config.Config
+	config.Volumes = map[string]struct{}{"/etc": {}}
 	s.refuse = 1
 	_, _, err := dockerfileForm(t, s, base)
 	var p *problem.Error

@@ -84,7 +84,7 @@ func architecture(machine string) string {
 }
 
 // inspect returns the image ref, or nil where the engine has none.
-func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectResponse, error) {
+func (e *Engine) inspect(ctx context.Context, ref string) (*Image, error) {
 	if e.absent != nil {
 		return nil, nil
 	}
@@ -95,7 +95,23 @@ func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectRespons
 	if err != nil {
 		return nil, fmt.Errorf("inspecting image %s: %w", ref, err)
 	}
-	return &result.InspectResponse, nil
+	return imageOf(ref, &result.InspectResponse), nil
+}
+
+// imageOf is the image as an engine describes it.
+func imageOf(ref string, info *image.InspectResponse) *Image {
+	i := &Image{Ref: ref, ID: info.ID, Names: info.RepoTags, Digests: info.RepoDigests, Size: info.Size, Tagged: info.Metadata.LastTagTime}
+	i.Config.OS, i.Config.Architecture, i.Config.Variant, i.Config.Author = info.Os, info.Architecture, info.Variant, info.Author
+	if created, err := time.Parse(time.RFC3339Nano, info.Created); err == nil {
+		i.Config.Created = &created
+	}
+	if info.Config != nil {
+		i.Config.Config = *info.Config
+	}
+	for _, layer := range info.RootFS.Layers {
+		i.Config.RootFS.DiffIDs = append(i.Config.RootFS.DiffIDs, digest.Digest(layer))
+	}
+	return i
 }
 
 // removeNameless removes the image id unless it has a name, also when ctx is
@@ -103,7 +119,7 @@ func (e *Engine) inspect(ctx context.Context, ref string) (*image.InspectRespons
 func (e *Engine) removeNameless(ctx context.Context, id string) error {
 	ctx = context.WithoutCancel(ctx)
 	image, err := e.inspect(ctx, id)
-	if err != nil || image == nil || len(image.RepoTags) > 0 {
+	if err != nil || image == nil || len(image.Names) > 0 {
 		return err
 	}
 	if _, err := e.api.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
@@ -112,18 +128,10 @@ func (e *Engine) removeNameless(ctx context.Context, id string) error {
 	return nil
 }
 
-// labels returns the labels of an image, never nil.
-func labels(image *image.InspectResponse) map[string]string {
-	if image == nil || image.Config == nil || image.Config.Labels == nil {
-		return map[string]string{}
-	}
-	return image.Config.Labels
-}
-
 // manifest checks that image keeps the payload's contract and returns what it
 // says of itself.
-func (e *Engine) manifest(ctx context.Context, ref string, image *image.InspectResponse) (payload.Manifest, error) {
-	if kind := labels(image)[payload.LabelKind]; kind != payload.KindDeps {
+func (e *Engine) manifest(ctx context.Context, ref string, image *Image) (payload.Manifest, error) {
+	if kind := image.Labels()[payload.LabelKind]; kind != payload.KindDeps {
 		return payload.Manifest{}, notDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
 	manifest, err := e.readManifest(ctx, image.ID)
@@ -145,15 +153,6 @@ func (e *Engine) readManifest(ctx context.Context, id string) (payload.Manifest,
 		err = fmt.Errorf("%w: %w", errNoDocument, err)
 	}
 	return manifest, err
-}
-
-// diffIDs returns the uncompressed digests of an image's layers, lowest first.
-func diffIDs(image *image.InspectResponse) []digest.Digest {
-	ids := make([]digest.Digest, len(image.RootFS.Layers))
-	for i, layer := range image.RootFS.Layers {
-		ids[i] = digest.Digest(layer)
-	}
-	return ids
 }
 
 // chains is a set of layer stacks, each named by its diff IDs from the lowest.
@@ -178,7 +177,7 @@ func (c chains) has(layers []digest.Digest) bool { return len(layers) == 0 || c[
 
 // chainsOver returns the layer stacks of the runtime images over base that the
 // engine has.
-func (e *Engine) chainsOver(ctx context.Context, base *image.InspectResponse) (chains, error) {
+func (e *Engine) chainsOver(ctx context.Context, base *Image) (chains, error) {
 	known := chains{}
 	list, err := e.api.ImageList(ctx, client.ImageListOptions{
 		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime, payload.LabelBaseDigest+"="+base.ID),
@@ -192,7 +191,7 @@ func (e *Engine) chainsOver(ctx context.Context, base *image.InspectResponse) (c
 			return nil, err
 		}
 		if image != nil { // else removed since
-			known.add(diffIDs(image))
+			known.add(image.DiffIDs())
 		}
 	}
 	return known, nil

@@ -13,55 +13,32 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/pkg/stdcopy"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
-// Image is what is known of an image at a glance.
-type Image struct {
-	ID     string
-	Size   int64 // bytes, unpacked
-	Labels map[string]string
-	Names  []string
-}
-
 // Find describes the image ref, pulled where the engine lacks it.
-func (b *Builder) Find(ctx context.Context, ref string) (Image, error) {
-	found, err := b.find(ctx, ref)
-	if err != nil {
-		return Image{}, problem.Classify(ctx, err)
-	}
-	return describe(found), nil
+func (b *Builder) Find(ctx context.Context, ref string) (*Image, error) {
+	found, err := b.get(ctx, "image", ref)
+	return found, problem.Classify(ctx, err)
 }
 
 // Local describes the image ref, nil where the engine lacks it.
 func (b *Builder) Local(ctx context.Context, ref string) (*Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
-	if err != nil || found == nil {
-		return nil, problem.Classify(ctx, err)
-	}
-	described := describe(found)
-	return &described, nil
-}
-
-func describe(found *image.InspectResponse) Image {
-	return Image{ID: found.ID, Size: found.Size, Labels: labels(found), Names: found.RepoTags}
-}
-
-func (b *Builder) find(ctx context.Context, ref string) (*image.InspectResponse, error) {
-	return b.get(ctx, "image", ref)
+	return found, problem.Classify(ctx, err)
 }
 
 // Examine gathers what can be known about an image without running anything
 // of it: its payload is read, as it lies there, by this program.
 func (b *Builder) Examine(ctx context.Context, ref string) (verify.Facts, string, error) {
-	found, err := b.find(ctx, ref)
+	found, err := b.get(ctx, "image", ref)
 	if err != nil {
 		return verify.Facts{}, "", problem.Classify(ctx, err)
 	}
-	facts := verify.Facts{Architecture: found.Architecture, Labels: labels(found), Layers: found.RootFS.Layers, Paths: map[string]bool{}}
-	if found.Config != nil {
-		facts.Env, facts.Entrypoint, facts.WorkingDir = found.Config.Env, found.Config.Entrypoint, found.Config.WorkingDir
+	config := found.Config.Config
+	facts := verify.Facts{
+		Architecture: found.Config.Architecture, Labels: found.Labels(), Layers: found.DiffIDs(), Paths: map[string]bool{},
+		Env: config.Env, Entrypoint: config.Entrypoint, WorkingDir: config.WorkingDir,
 	}
 	if id := facts.Labels[payload.LabelDepsDigest]; id != "" {
 		deps, err := b.Engine.inspect(ctx, id)
@@ -69,7 +46,7 @@ func (b *Builder) Examine(ctx context.Context, ref string) (verify.Facts, string
 			return facts, "", problem.Classify(ctx, err)
 		}
 		if deps != nil {
-			facts.DepsLayers = deps.RootFS.Layers
+			facts.DepsLayers = deps.DiffIDs()
 		}
 	}
 	if facts.Labels[payload.LabelKind] == "" {
@@ -120,7 +97,7 @@ const AnyUser = "12345:0"
 
 // StartAnyUser starts the image's own command as AnyUser.
 func (b *Builder) StartAnyUser(ctx context.Context, ref string) (*Server, error) {
-	found, err := b.find(ctx, ref)
+	found, err := b.get(ctx, "image", ref)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
 )
 
 // maxStack is how many layers an image may have in an engine with a graph
@@ -33,7 +32,7 @@ const (
 )
 
 // fitOf tells how the payload fits in.
-func fitOf(deps, base *image.InspectResponse, r plan.Runtime) fit {
+func fitOf(deps, base *Image, r plan.Runtime) fit {
 	others := 1 // that of set-up
 	if r.ExtraDeps != "" {
 		others++
@@ -42,10 +41,10 @@ func fitOf(deps, base *image.InspectResponse, r plan.Runtime) fit {
 		others++ // the marker that hides
 	}
 	if base != nil {
-		others += len(base.RootFS.Layers)
+		others += len(base.DiffIDs())
 	}
 	switch {
-	case others+len(deps.RootFS.Layers) <= maxStack:
+	case others+len(deps.DiffIDs()) <= maxStack:
 		return ordinary
 	case others+1 <= maxStack:
 		return flat
@@ -54,8 +53,8 @@ func fitOf(deps, base *image.InspectResponse, r plan.Runtime) fit {
 }
 
 // checkDepth refuses a base over which nothing has room.
-func (b *Builder) checkDepth(ref string, base *image.InspectResponse) error {
-	if b.deep() || len(base.RootFS.Layers)+2 <= maxStack {
+func (b *Builder) checkDepth(ref string, base *Image) error {
+	if b.deep() || len(base.DiffIDs())+2 <= maxStack {
 		return nil
 	}
 	return tooDeep(ref, base)
@@ -64,14 +63,14 @@ func (b *Builder) checkDepth(ref string, base *image.InspectResponse) error {
 // deep reports whether images go to an engine that takes any number of layers.
 func (b *Builder) deep() bool { return b.Output == nil && b.Engine.containerd }
 
-func tooDeep(ref string, base *image.InspectResponse) error {
-	return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has %d layers, and no image of more than %d runs in every engine", ref, len(base.RootFS.Layers), maxStack), nil,
+func tooDeep(ref string, base *Image) error {
+	return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has %d layers, and no image of more than %d runs in every engine", ref, len(base.DiffIDs()), maxStack), nil,
 		"Make one layer of them: build 'FROM scratch' with 'COPY --from="+ref+" / /' and the settings that you need, or pipe 'docker export' of a container into 'docker import'")
 }
 
 // fitting returns the payload for a runtime image in the engine: deps itself, or
 // its flat form.
-func (b *Builder) fitting(ctx context.Context, deps, base *image.InspectResponse, r plan.Runtime) (*image.InspectResponse, error) {
+func (b *Builder) fitting(ctx context.Context, deps, base *Image, r plan.Runtime) (*Image, error) {
 	how := fitOf(deps, base, r)
 	switch {
 	case how == ordinary, b.deep():
@@ -89,8 +88,8 @@ func (b *Builder) fitting(ctx context.Context, deps, base *image.InspectResponse
 }
 
 // flatTag is the tag of the payload's flat form.
-func flatTag(deps *image.InspectResponse) string {
-	tag := labels(deps)[payload.LabelDepsTag]
+func flatTag(deps *Image) string {
+	tag := deps.Labels()[payload.LabelDepsTag]
 	if tag == "" {
 		tag = "oh_deps_" + ShortID(deps.ID)
 	}
@@ -98,7 +97,7 @@ func flatTag(deps *image.InspectResponse) string {
 }
 
 // flatten makes the flat form of the payload deps, unless the engine has it.
-func (b *Builder) flatten(ctx context.Context, deps *image.InspectResponse, ref string) (*image.InspectResponse, error) {
+func (b *Builder) flatten(ctx context.Context, deps *Image, ref string) (*Image, error) {
 	unlock, err := b.lock(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -108,7 +107,7 @@ func (b *Builder) flatten(ctx context.Context, deps *image.InspectResponse, ref 
 	if err != nil {
 		return nil, err
 	}
-	if found != nil && slices.Contains(identities(deps), labels(found)[payload.LabelDepsDigest]) && platform(found) == platform(deps) {
+	if found != nil && slices.Contains(deps.Identities(), found.Labels()[payload.LabelDepsDigest]) && found.Platform() == deps.Platform() {
 		b.logf("the payload in one layer, %s, is there already", ref)
 		return found, nil
 	}
@@ -128,7 +127,7 @@ func (b *Builder) flatten(ctx context.Context, deps *image.InspectResponse, ref 
 
 // flatDockerfile copies all of the payload, which has the given name. The
 // labels are the payload's, and say which one it is.
-func flatDockerfile(name string, deps *image.InspectResponse) string {
+func flatDockerfile(name string, deps *Image) string {
 	text := "FROM scratch\nCOPY --from=" + name + " / /\n"
 	add := func(label, value string) {
 		quoted, _ := json.Marshal(value) // strings always encode
@@ -137,7 +136,7 @@ func flatDockerfile(name string, deps *image.InspectResponse) string {
 	for _, label := range []string{
 		payload.LabelVersion, payload.LabelServer, payload.LabelComponents, payload.LabelVariant, payload.LabelKind, payload.LabelDepsTag, payload.LabelInputs,
 	} {
-		if value, ok := labels(deps)[label]; ok {
+		if value, ok := deps.Labels()[label]; ok {
 			add(label, value)
 		}
 	}
@@ -148,21 +147,21 @@ func flatDockerfile(name string, deps *image.InspectResponse) string {
 // fitting returns the payload for an image that is published, which no engine
 // with a graph driver can refuse. Its flat form comes from where images go, or
 // the engine makes it; a push puts it beside the ordinary one.
-func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *material, r plan.Runtime) (*material, error) {
-	if base == nil || fitOf(deps.info, base.info, r) == ordinary {
+func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *Image, r plan.Runtime) (*Image, error) {
+	if base == nil || fitOf(deps, base, r) == ordinary {
 		return deps, nil
 	}
-	if fitOf(deps.info, base.info, r) == none {
-		return nil, tooDeep(r.Base, base.info)
+	if fitOf(deps, base, r) == none {
+		return nil, tooDeep(r.Base, base)
 	}
 	flattened := d
-	flattened.Tag = flatTag(deps.info)
+	flattened.Tag = flatTag(deps)
 	if named, err := reference.ParseNormalizedNamed(r.Image); err == nil {
 		flattened.Image = reference.FamiliarName(named) + ":" + flattened.Tag
 	}
-	same := func(have *image.InspectResponse) bool {
-		return labels(have)[payload.LabelKind] == payload.KindDeps && platform(have) == platform(deps.info) && len(have.RootFS.Layers) == 1 &&
-			labels(have)[payload.LabelDepsTag] != "" && labels(have)[payload.LabelDepsTag] == labels(deps.info)[payload.LabelDepsTag]
+	same := func(have *Image) bool {
+		return have.Labels()[payload.LabelKind] == payload.KindDeps && have.Platform() == deps.Platform() && len(have.DiffIDs()) == 1 &&
+			have.Labels()[payload.LabelDepsTag] != "" && have.Labels()[payload.LabelDepsTag] == deps.Labels()[payload.LabelDepsTag]
 	}
 	if !p.ForceRebuild && p.Pull != PullNever {
 		found, err := p.askFor(ctx, flattened, p.Output.Compression, same)
@@ -182,7 +181,7 @@ func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *materi
 	if err != nil {
 		return nil, err
 	}
-	one := &material{ref: flattened.Image, info: made}
+	one := made
 	if p.Output.Push {
 		err = p.keepDeps(ctx, one, &Result{References: p.depsNames(d, flattened.Tag, false)})
 	}

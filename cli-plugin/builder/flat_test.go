@@ -49,7 +49,7 @@ func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Pla
 	name := r.host + "/team/runtime:" + testTag + flatSuffix
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: all}}, slices.Concat(depsLayers...))
 	engine := s.engine()
-	engine.api = flattening{worker{fakeStore: s}, name, *info}
+	engine.api = flattening{worker{fakeStore: s}, name, s.infos[info.ID]}
 	builds := filepath.Join(t.TempDir(), "builds")
 	return whole, engine, newStandIn(t, "cat Dockerfile >>"+builds), builds
 }
@@ -145,7 +145,7 @@ func TestPublishTooDeep(t *testing.T) {
 }
 
 func TestFlatDockerfile(t *testing.T) {
-	deps := &image.InspectResponse{ID: "sha256:1"}
+	deps := &Image{ID: "sha256:1"}
 	s := newFakeStore(t, false)
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{
 		payload.LabelKind: payload.KindDeps, payload.LabelInputs: `A="$B" \`, "other\nRUN": "x",

@@ -162,8 +162,8 @@ func FuzzRegistryDocument(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(found.layers) != len(found.config.RootFS.DiffIDs) || len(found.layers) > maxLayers || len(found.rawConfig) > maxDocument {
-			t.Errorf("%d layers, %d diff IDs, %d bytes", len(found.layers), len(found.config.RootFS.DiffIDs), len(found.rawConfig))
+		if len(found.Layers) != len(found.Config.RootFS.DiffIDs) || len(found.Layers) > maxLayers || len(found.RawConfig) > maxDocument {
+			t.Errorf("%d layers, %d diff IDs, %d bytes", len(found.Layers), len(found.Config.RootFS.DiffIDs), len(found.RawConfig))
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
 )
 
 // What runtime images say of their main process.
@@ -98,11 +97,11 @@ func coversOurs(r plan.Runtime, volume string) bool {
 }
 
 // tellWithout says which settings of its base an image is without.
-func (b *Builder) tellWithout(r plan.Runtime, base *image.InspectResponse) {
-	if base == nil || base.Config == nil {
+func (b *Builder) tellWithout(r plan.Runtime, base *Image) {
+	if base == nil {
 		return
 	}
-	_, without := inherited(r, *base.Config)
+	_, without := inherited(r, base.Config.Config)
 	for _, line := range without {
 		b.logf("not taken over of the base %s: %s", r.Base, line)
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/opencontainers/go-digest"
 )
 
 // Details are what is known of one image of ours.
@@ -43,7 +45,10 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
-	d := &Details{Platform: platform(found), Created: found.Created, Labels: labels(found), Inputs: map[string]string{}, Packages: []string{}}
+	d := &Details{Platform: found.Platform(), Labels: found.Labels(), Inputs: map[string]string{}, Packages: []string{}}
+	if created := found.Config.Created; created != nil {
+		d.Created = created.Format(time.RFC3339Nano)
+	}
 	for _, img := range inv.Images {
 		if img.ID == found.ID {
 			d.Stored = img
@@ -57,7 +62,7 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 			d.Inputs[name] = value
 		}
 	}
-	if d.Layers, err = e.layers(ctx, inv, d.ID, found.RootFS.Layers); err != nil {
+	if d.Layers, err = e.layers(ctx, inv, d.ID, found.DiffIDs()); err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
 	d.Manifest, err = e.readManifest(ctx, d.ID)
@@ -76,7 +81,7 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 }
 
 // layers pairs the image's layers with their history.
-func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs []string) ([]Layer, error) {
+func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs []digest.Digest) ([]Layer, error) {
 	history, err := e.api.ImageHistory(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of %s: %w", id, err)
@@ -84,7 +89,7 @@ func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs 
 	steps := layerSteps(history.Items, len(diffIDs))
 	layers := make([]Layer, len(diffIDs))
 	for i, diffID := range diffIDs {
-		layers[i] = Layer{DiffID: diffID, Images: len(inv.users[inv.stack[id][i]])}
+		layers[i] = Layer{DiffID: diffID.String(), Images: len(inv.users[inv.stack[id][i]])}
 		if i < len(steps) {
 			layers[i].CreatedBy, layers[i].Size = steps[i].CreatedBy, steps[i].Size
 		}

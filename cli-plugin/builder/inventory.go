@@ -68,7 +68,7 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 		if found == nil { // removed since
 			continue
 		}
-		stack := stackNames(diffIDs(found))
+		stack := stackNames(found.DiffIDs())
 		inv.stack[found.ID] = stack
 		for _, layer := range stack {
 			inv.users[layer] = append(inv.users[layer], found.ID)
@@ -93,8 +93,8 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 
 // ours describes an image of ours and notes the sizes of its layers; it is nil
 // for any other image.
-func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack []string, sizes map[string]int64) (*Stored, error) {
-	all := labels(found)
+func (e *Engine) ours(ctx context.Context, found *Image, stack []string, sizes map[string]int64) (*Stored, error) {
+	all := found.Labels()
 	kind := all[payload.LabelKind]
 	if kind != payload.KindDeps && kind != payload.KindRuntime {
 		return nil, nil
@@ -107,15 +107,15 @@ func (e *Engine) ours(ctx context.Context, found *image.InspectResponse, stack [
 		return nil, fmt.Errorf("reading the history of %s: %w", found.ID, err)
 	}
 	img := &Stored{
-		ID: found.ID, References: slices.Sorted(slices.Values(found.RepoTags)), Kind: kind, Version: all[payload.LabelVersion],
+		ID: found.ID, References: slices.Sorted(slices.Values(found.Names)), Kind: kind, Version: all[payload.LabelVersion],
 		Server: all[payload.LabelServer], Components: all[payload.LabelComponents], Variant: all[payload.LabelVariant], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
-		Tagged: found.Metadata.LastTagTime, SharesWith: []string{},
+		Tagged: found.Tagged, SharesWith: []string{},
 	}
 	if img.References == nil {
 		img.References = []string{}
 	}
-	if img.Tagged.IsZero() {
-		img.Tagged, _ = time.Parse(time.RFC3339Nano, found.Created) // an image need not say when it was made
+	if created := found.Config.Created; img.Tagged.IsZero() && created != nil { // an image need not say when it was made
+		img.Tagged = *created
 	}
 	img.Derived = len(history.Items) == 0 || !lastOfBuild(history.Items[0].CreatedBy, all)
 	for i, step := range layerSteps(history.Items, len(stack)) {

@@ -15,14 +15,14 @@ import (
 // registry has are left there; the others are compressed and kept in files.
 // With must, all have the compression that is asked for; without it, the image
 // is a base that was read for set-up before.
-func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob, error) {
+func (p *publisher) layers(ctx context.Context, m *Image, must bool) ([]blob, error) {
 	fits := func(l blob) bool { return !must || l.compression() == p.Output.Compression }
-	ids := diffIDs(m.info)
-	if m.remote != nil && !must {
-		return m.remote.layers, nil
+	ids := m.DiffIDs()
+	if m.Repository != nil && !must {
+		return m.Layers, nil
 	}
-	if m.remote != nil {
-		p.know(m.remote.layers, fits)
+	if m.Repository != nil {
+		p.know(m.Layers, fits)
 	}
 	lacking := func() (missing []digest.Digest) {
 		for _, id := range ids {
@@ -40,13 +40,13 @@ func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob,
 		p.know(seen, fits)
 	}
 	if missing := lacking(); len(missing) > 0 {
-		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.ref, p.Output.Compression)
+		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)
 		if err := p.compress(ctx, m, must, missing); err != nil {
 			return nil, err
 		}
 	}
 	if missing := lacking(); len(missing) > 0 {
-		return nil, fmt.Errorf("the image %s lacks the layer %s that it names", m.ref, missing[0])
+		return nil, fmt.Errorf("the image %s lacks the layer %s that it names", m.Ref, missing[0])
 	}
 	all := make([]blob, len(ids))
 	for i, id := range ids {
@@ -57,7 +57,7 @@ func (p *publisher) layers(ctx context.Context, m *material, must bool) ([]blob,
 
 // compress brings the missing layers of an image into files. What an engine
 // has comes in one stream, so all of them pass.
-func (p *publisher) compress(ctx context.Context, m *material, must bool, missing []digest.Digest) error {
+func (p *publisher) compress(ctx context.Context, m *Image, must bool, missing []digest.Digest) error {
 	wanted := map[digest.Digest]bool{}
 	for _, id := range missing {
 		wanted[id] = true
@@ -69,34 +69,34 @@ func (p *publisher) compress(ctx context.Context, m *material, must bool, missin
 		}
 		return l.diffID, err
 	}
-	if m.remote == nil {
-		saved, err := p.Engine.save(ctx, m.info, reading{spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
+	if m.Repository == nil {
+		saved, err := p.Engine.save(ctx, m, reading{spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
-			p.configs[m.info.ID] = saved.rawConfig
+			p.configs[m.ID] = saved.rawConfig
 		}
 		return err
 	}
-	for _, l := range m.remote.layers {
+	for _, l := range m.Layers {
 		if !wanted[l.diffID] {
 			continue
 		}
 		content, err := l.open()
 		if err != nil {
-			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.ref, err)
+			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.Ref, err)
 		}
 		id, err := keep(content)
 		if err = errors.Join(err, content.Close()); err == nil {
 			err = l.prove(id)
 		}
 		if err != nil {
-			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.ref, err)
+			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.Ref, err)
 		}
 	}
 	return nil
 }
 
 // whole is an image as it is, its configuration unchanged.
-func (p *publisher) whole(ctx context.Context, m *material, must bool) (artifact, error) {
+func (p *publisher) whole(ctx context.Context, m *Image, must bool) (artifact, error) {
 	layers, err := p.layers(ctx, m, must)
 	if err != nil {
 		return artifact{}, err
@@ -107,21 +107,21 @@ func (p *publisher) whole(ctx context.Context, m *material, must bool) (artifact
 	}
 	var platform ocispec.Platform
 	if err := json.Unmarshal(config, &platform); err != nil {
-		return artifact{}, fmt.Errorf("the configuration of %s: %w", m.ref, err)
+		return artifact{}, fmt.Errorf("the configuration of %s: %w", m.Ref, err)
 	}
 	return newArtifact(config, platform, layers)
 }
 
 // config is an image's configuration. An engine tells it only in the stream of
 // the whole image.
-func (p *publisher) config(ctx context.Context, m *material) ([]byte, error) {
-	if m.remote != nil {
-		return m.remote.rawConfig, nil
+func (p *publisher) config(ctx context.Context, m *Image) ([]byte, error) {
+	if m.Repository != nil {
+		return m.RawConfig, nil
 	}
-	if config, ok := p.configs[m.info.ID]; ok {
+	if config, ok := p.configs[m.ID]; ok {
 		return config, nil
 	}
-	saved, err := p.Engine.save(ctx, m.info, reading{})
+	saved, err := p.Engine.save(ctx, m, reading{})
 	if err != nil {
 		return nil, err
 	}

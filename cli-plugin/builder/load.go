@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -46,7 +45,7 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) error {
 // descriptors returns the compressed layers of an image in containerd's store.
 // The engine tells them only in the whole stream of the image; they are kept
 // by image ID, which is a digest over them, in the user's cache folder.
-func (e *Engine) descriptors(ctx context.Context, info *image.InspectResponse) ([]ocispec.Descriptor, error) {
+func (e *Engine) descriptors(ctx context.Context, info *Image) ([]ocispec.Descriptor, error) {
 	var descriptors []ocispec.Descriptor
 	if recall(descriptorCache, info.ID, &descriptors) {
 		return descriptors, nil

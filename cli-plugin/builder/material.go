@@ -7,28 +7,17 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
 )
-
-// material is an image that something is published from, without loading it
-// into the engine.
-type material struct {
-	ref    string
-	info   *image.InspectResponse
-	remote *registryImage // nil: it is the engine's
-}
-
-func (r *registryImage) material(ref string) *material { return &material{ref, &r.info, r} }
 
 // obtain finds the image ref, which is not ours to make. Of an image that a
 // push finds in the engine and in its registry, the registry's is the better
 // one: no layer of it has to be moved within that registry.
-func (b *Builder) obtain(ctx context.Context, what, ref string) (*material, error) {
+func (b *Builder) obtain(ctx context.Context, what, ref string) (*Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	var offered *registryImage
+	var offered *Image
 	switch {
 	case b.Pull == PullNever:
 	case found == nil:
@@ -40,20 +29,20 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*material, erro
 			return nil, err
 		}
 	}
-	if offered != nil && (found == nil || b.Pull == PullAlways || offered.held(found)) {
-		return offered.material(ref), b.checkArch(what, ref, &offered.info)
+	if offered != nil && (found == nil || b.Pull == PullAlways || offered.Same(found)) {
+		return offered, b.checkArch(what, ref, offered)
 	}
 	if found == nil {
 		if found, err = b.pull(ctx, what, ref); err != nil {
 			return nil, err
 		}
 	}
-	return &material{ref: ref, info: found}, b.checkArch(what, ref, found)
+	return found, b.checkArch(what, ref, found)
 }
 
 // fetch finds an image that b cannot do without in its registry. It is nil
 // where only the engine can be asked for it.
-func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, error) {
+func (b *Builder) fetch(ctx context.Context, what, ref string) (*Image, error) {
 	parsed, err := b.parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
@@ -78,13 +67,13 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*registryImage, 
 }
 
 // checkDeps refuses an image that was named as payload and is none.
-func (b *Builder) checkDeps(ctx context.Context, m *material) error {
-	if m.remote == nil {
-		_, err := b.Engine.manifest(ctx, m.ref, m.info)
+func (b *Builder) checkDeps(ctx context.Context, m *Image) error {
+	if m.Repository == nil {
+		_, err := b.Engine.manifest(ctx, m.Ref, m)
 		return err
 	}
-	if kind := labels(m.info)[payload.LabelKind]; kind != payload.KindDeps {
-		return notDeps(m.ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+	if kind := m.Labels()[payload.LabelKind]; kind != payload.KindDeps {
+		return notDeps(m.Ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -52,7 +51,7 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 		return nil, err
 	}
 	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*material, len(whole.Runtimes))
+	bases := make([]*Image, len(whole.Runtimes))
 	for i, r := range whole.Runtimes {
 		if bases[i], err = p.base(ctx, r.Base); err != nil {
 			return nil, err
@@ -66,7 +65,7 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 	for i, r := range whole.Runtimes {
 		publish := p.runtime
 		if madeInEngine(r) {
-			publish = func(ctx context.Context, deps, base *material, r plan.Runtime) (Result, error) {
+			publish = func(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
 				return p.built(ctx, whole.Deps, deps, base, r)
 			}
 		}
@@ -116,7 +115,7 @@ func (p *publisher) findRepositories(whole plan.Plan) error {
 }
 
 // base finds a base; nil for scratch.
-func (p *publisher) base(ctx context.Context, ref string) (*material, error) {
+func (p *publisher) base(ctx context.Context, ref string) (*Image, error) {
 	if ref == plan.Scratch {
 		return nil, nil
 	}
@@ -124,7 +123,7 @@ func (p *publisher) base(ctx context.Context, ref string) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	return found, p.checkBase(ref, found.info)
+	return found, p.checkBase(ref, found)
 }
 
 // know takes layers up that are not known yet, or not in a form that fits.
@@ -138,18 +137,18 @@ func (p *publisher) know(layers []blob, fits func(blob) bool) {
 
 // deps sees to the payload. With a push, it gets its tag in the first
 // repository of each registry, so that the next image finds it there.
-func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*material, Result, error) {
+func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
 	deps, made, err := p.findDeps(ctx, whole.Deps)
 	if err != nil {
 		return nil, result, err
 	}
-	result.ID, result.Reused = deps.info.ID, !made
-	if deps.remote != nil {
-		result.ID = deps.remote.id()
+	result.ID, result.Reused = deps.ID, !made
+	if deps.Repository != nil {
+		result.ID = deps.ConfigDigest()
 	}
-	switch alone, tag := len(whole.Runtimes) == 0, labels(deps.info)[payload.LabelDepsTag]; {
+	switch alone, tag := len(whole.Runtimes) == 0, deps.Labels()[payload.LabelDepsTag]; {
 	case !alone && (!p.Output.Push || tag == ""):
 		// An archive has it in its images; without a label it has no tag.
 	case p.Output.Push:
@@ -183,17 +182,17 @@ func (p *publisher) depsNames(d plan.Deps, tag string, alone bool) []string {
 }
 
 // keepDeps pushes the payload under those names that it does not have.
-func (p *publisher) keepDeps(ctx context.Context, deps *material, result *Result) error {
+func (p *publisher) keepDeps(ctx context.Context, deps *Image, result *Result) error {
 	var missing []string
 	for _, ref := range result.References {
-		if deps.remote != nil && deps.ref == ref {
-			result.Digest = deps.info.ID
+		if deps.Repository != nil && deps.Ref == ref {
+			result.Digest = deps.ID
 			continue
 		}
 		missing = append(missing, ref)
 	}
 	if len(missing) == 0 {
-		p.logf("the payload %s is there already", deps.ref)
+		p.logf("the payload %s is there already", deps.Ref)
 		return nil
 	}
 	image, err := p.whole(ctx, deps, true)
@@ -206,7 +205,7 @@ func (p *publisher) keepDeps(ctx context.Context, deps *material, result *Result
 
 // findDeps finds the payload, or has it made: for a push in the registries
 // that it goes to, else in the engine, else where it is compressed otherwise.
-func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *material, made bool, err error) {
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *Image, made bool, err error) {
 	if d.Given {
 		if found, err = p.obtain(ctx, "deps image", d.Image); err == nil {
 			err = p.checkDeps(ctx, found)
@@ -217,7 +216,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *material,
 	if err != nil {
 		return nil, false, err
 	}
-	fits := here != nil && len(depsDiffer(d)(labels(here), platform(here))) == 0
+	fits := here != nil && len(depsDiffer(d)(here.Labels(), here.Platform())) == 0
 	if !p.ForceRebuild && p.Pull != PullNever {
 		for _, form := range p.Output.Compression.first() {
 			if fits && (form != p.Output.Compression || !p.Output.Push) {
@@ -229,18 +228,18 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *material,
 		}
 	}
 	info, result, err := p.Builder.deps(ctx, d)
-	return &material{ref: d.Image, info: info}, !result.Reused, err
+	return info, !result.Reused, err
 }
 
 // askDeps looks for the payload where images go, and in its own repository.
-func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) (*material, error) {
-	return p.askFor(ctx, d, form, func(found *image.InspectResponse) bool {
-		return len(depsDiffer(d)(labels(found), platform(found))) == 0
+func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) (*Image, error) {
+	return p.askFor(ctx, d, form, func(found *Image) bool {
+		return len(depsDiffer(d)(found.Labels(), found.Platform())) == 0
 	})
 }
 
 // askFor is askDeps for an image under the payload's names that is right.
-func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, right func(*image.InspectResponse) bool) (*material, error) {
+func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, right func(*Image) bool) (*Image, error) {
 	var refs []string
 	for _, repository := range p.repositories {
 		refs = append(refs, repository.Name()+":"+form.payloadTag(d.Tag))
@@ -253,26 +252,22 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, r
 		if err != nil {
 			return nil, err
 		}
-		if found != nil && right(&found.info) {
-			return found.material(ref), nil
+		if found != nil && right(found) {
+			return found, nil
 		}
 	}
 	return nil, nil
 }
 
 // runtime assembles one runtime image; base is nil for scratch.
-func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Runtime) (Result, error) {
+func (p *publisher) runtime(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: publishedNames(r)}
-	var baseInfo *image.InspectResponse
-	if base != nil {
-		baseInfo = base.info
-	}
-	if reused, err := p.published(ctx, inputs{r, deps.info, baseInfo}, &result); reused || err != nil {
+	if reused, err := p.published(ctx, inputs{r, deps, base}, &result); reused || err != nil {
 		return result, err
 	}
-	p.tellWithout(r, baseInfo)
-	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps.info, baseInfo), arch: p.Engine.arch, created: created(baseInfo, deps.info), logf: p.logf}, deps.info)
+	p.tellWithout(r, base)
+	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps, base), arch: p.Engine.arch, created: created(base, deps), logf: p.logf}, deps)
 	if err != nil {
 		return result, err
 	}
@@ -291,7 +286,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 		layers = append(layers, ownBlob(own))
 	}
 	if len(made.config.RootFS.DiffIDs) > maxStack { // the base has a claim to the payload's folder
-		return result, tooDeep(r.Base, baseInfo)
+		return result, tooDeep(r.Base, base)
 	}
 	config, err := json.Marshal(made.config)
 	if err != nil {
@@ -307,7 +302,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *material, r plan.Ru
 }
 
 // compose puts the image together, and reads of the base what that needs.
-func (p *publisher) compose(ctx context.Context, base *material, r recipe, deps *image.InspectResponse) (made composition, err error) {
+func (p *publisher) compose(ctx context.Context, base *Image, r recipe, deps *Image) (made composition, err error) {
 	err = r.settle(func(w way) error {
 		content, err := p.content(ctx, base, w)
 		if err == nil {
@@ -338,16 +333,16 @@ func madeInEngine(r plan.Runtime) bool { return r.ExtraDeps != "" || r.Assemble 
 
 // depsHere is the payload d as the engine has it, brought from where it was
 // found if need be.
-func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *material) (*image.InspectResponse, error) {
-	if found.remote == nil {
-		return found.info, nil
+func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *Image) (*Image, error) {
+	if found.Repository == nil {
+		return found, nil
 	}
 	here, err := p.Engine.inspect(ctx, d.Image)
 	if err != nil {
 		return nil, err
 	}
-	if here == nil && found.ref != d.Image { // else it is found by its name
-		pulled, err := p.take(ctx, "deps image", found.ref, found.remote, depsDiffer(d))
+	if here == nil && found.Ref != d.Image { // else it is found by its name
+		pulled, err := p.take(ctx, "deps image", found.Ref, found, depsDiffer(d))
 		if err == nil && pulled != nil {
 			err = p.tag(ctx, pulled.ID, []string{d.Image})
 		}
@@ -360,9 +355,9 @@ func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *material) 
 }
 
 // built publishes an image that an engine has to make.
-func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *material, r plan.Runtime) (Result, error) {
+func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
-	var here *image.InspectResponse
+	var here *Image
 	deps, err := p.depsHere(ctx, d, found)
 	if err == nil && base != nil {
 		here, err = p.Builder.base(ctx, r.Base)
@@ -384,7 +379,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *materia
 	if err != nil {
 		return result, err
 	}
-	image, err := p.whole(ctx, &material{ref: r.Image, info: info}, false)
+	image, err := p.whole(ctx, info, false)
 	if err != nil {
 		return result, err
 	}

@@ -97,7 +97,7 @@ const testTag = "oh_deps_v1.6.0_aaaaaaaaaaaaaaaa"
 func (r *testRegistry) put(t *testing.T, s *fakeStore, ref string, labels map[string]string, layers ...[]string) {
 	t.Helper()
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, layers...)
-	s.infos[ref] = *info
+	s.infos[ref] = s.infos[info.ID]
 }
 
 func (r *testRegistry) upload(t *testing.T, s *fakeStore, ref string) {
@@ -313,7 +313,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		whole.Deps.Image = "localhost:1/none/runtime:" + testTag
 		image := &whole.Runtimes[0]
 		image.ExtraDeps = "true"
-		s.infos[image.Image] = *s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
+		s.infos[image.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 		engine := s.engine()
 		engine.api = worker{s, map[string]string{there: "kept"}}
 		b := publishing(engine, Output{Push: true, Compression: Gzip})
@@ -353,7 +353,7 @@ func TestForcedPush(t *testing.T) {
 			second.Image += "-second"
 			whole.Runtimes = []plan.Runtime{first, second}
 			for _, image := range whole.Runtimes {
-				s.infos[image.Image] = *s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
+				s.infos[image.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 			}
 			engine := s.engine()
 			engine.api = worker{fakeStore: s}

@@ -9,21 +9,20 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/jsonmessage"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // pull gets an image from its registry through the engine.
-func (b *Builder) pull(ctx context.Context, what, ref string) (*image.InspectResponse, error) {
+func (b *Builder) pull(ctx context.Context, what, ref string) (*Image, error) {
 	limit, err := pullPatience()
 	if err != nil {
 		return nil, err
 	}
 	pulling := newWatchdog(ctx, limit)
 	defer pulling.stop()
-	fail := func(err error) (*image.InspectResponse, error) {
+	fail := func(err error) (*Image, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -92,11 +92,11 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 		if err != nil || found == nil {
 			return false, err
 		}
-		if changed := in.differs(labels(&found.info), platform(&found.info)); len(changed) > 0 ||
-			topCompression(found.layers) != p.Output.Compression || i > 0 && found.info.ID != result.Digest {
+		if changed := in.differs(found.Labels(), found.Platform()); len(changed) > 0 ||
+			topCompression(found.Layers) != p.Output.Compression || i > 0 && found.ID != result.Digest {
 			return false, nil
 		}
-		result.ID, result.Digest = found.id(), found.info.ID
+		result.ID, result.Digest = found.ConfigDigest(), found.ID
 	}
 	result.Reused = true
 	p.logf("image %s is there already", result.References[0])

@@ -16,8 +16,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -26,28 +24,10 @@ import (
 // the build can do without.
 const registryPatience = 4 * time.Second
 
-// registryImage is an image of a registry, of the engine's platform.
-type registryImage struct {
-	info       image.InspectResponse // as of an engine that has pulled it; its ID is the manifest's digest
-	config     dockerspec.DockerOCIImage
-	rawConfig  []byte // as its digest is over
-	layers     []blob // lowest first
-	repository name.Repository
-}
-
-// id is the image's ID in an engine with a graph driver.
-func (r *registryImage) id() string { return digest.FromBytes(r.rawConfig).String() }
-
-// held tells whether the image of an engine is this one.
-func (r *registryImage) held(image *image.InspectResponse) bool {
-	known := identities(&r.info)
-	return slices.ContainsFunc(identities(image), func(id string) bool { return slices.Contains(known, id) })
-}
-
 // ask asks the registry of ref for an image that b can do without. It is nil
 // where there is none, and where the registry does not answer: that one is not
 // asked again by b.
-func (b *Builder) ask(ctx context.Context, ref string) (*registryImage, error) {
+func (b *Builder) ask(ctx context.Context, ref string) (*Image, error) {
 	parsed, err := b.parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
@@ -92,7 +72,7 @@ const documentPatience = 30 * time.Second
 
 // describe asks the registry of ref for the image, which has to be told within
 // limit. The image's layers may be read for as long as ctx lasts.
-func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*registryImage, error) {
+func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*Image, error) {
 	asking := watch(ctx, limit, &lateError{limit})
 	found, err := c.documents(asking, ref)
 	if err == nil && asking.timer.Stop() {
@@ -103,7 +83,7 @@ func (c *registries) describe(ctx context.Context, ref name.Reference, limit tim
 	return nil, err
 }
 
-func (c *registries) documents(ctx context.Context, ref name.Reference) (*registryImage, error) {
+func (c *registries) documents(ctx context.Context, ref name.Reference) (*Image, error) {
 	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -122,41 +102,36 @@ func (c *registries) documents(ctx context.Context, ref name.Reference) (*regist
 	if n := len(manifest.Layers); n > maxLayers {
 		return nil, tooManyLayers(n)
 	}
-	r := &registryImage{repository: ref.Context()}
-	if r.rawConfig, err = found.RawConfigFile(); err != nil {
+	repository := ref.Context()
+	r := &Image{Ref: ref.String(), Repository: &repository}
+	if r.RawConfig, err = found.RawConfigFile(); err != nil {
 		return nil, err
 	}
-	if err := decode(r.rawConfig, &r.config); err != nil {
+	if err := decode(r.RawConfig, &r.Config); err != nil {
 		return nil, fmt.Errorf("the configuration of %s: %w", ref, err)
 	}
 	layers, err := found.Layers() // nothing is read yet
 	if err != nil {
 		return nil, err
 	}
-	ids := r.config.RootFS.DiffIDs
+	ids := r.Config.RootFS.DiffIDs
 	if len(layers) != len(ids) {
 		return nil, fmt.Errorf("%s has %d layers, its configuration names %d", ref, len(layers), len(ids))
 	}
 	for i, l := range layers {
 		d := manifest.Layers[i]
-		r.layers = append(r.layers, blob{
+		r.Layers = append(r.Layers, blob{
 			descriptor: ocispec.Descriptor{MediaType: ociLayerType(string(d.MediaType)), Digest: digest.Digest(d.Digest.String()), Size: d.Size},
-			diffID:     ids[i], open: l.Compressed, in: &r.repository,
+			diffID:     ids[i], open: l.Compressed, in: r.Repository,
 		})
 	}
 	id, err := found.Digest()
 	if err != nil {
 		return nil, err
 	}
-	r.info = image.InspectResponse{ID: id.String(), Os: r.config.OS, Architecture: r.config.Architecture, Config: &r.config.Config}
-	if r.config.Created != nil {
-		r.info.Created = r.config.Created.Format(time.RFC3339Nano)
-	}
-	for _, id := range ids {
-		r.info.RootFS.Layers = append(r.info.RootFS.Layers, id.String())
-	}
+	r.ID = id.String()
 	for _, d := range []v1.Hash{descriptor.Digest, id, manifest.Config.Digest} {
-		r.info.RepoDigests = append(r.info.RepoDigests, r.repository.Name()+"@"+d.String())
+		r.Digests = append(r.Digests, repository.Name()+"@"+d.String())
 	}
 	return r, nil
 }

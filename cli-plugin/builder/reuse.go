@@ -10,7 +10,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
 )
 
 // PullPolicy says when registries are asked for images.
@@ -25,7 +24,7 @@ const (
 
 // reuse returns the image ref of the engine, or else the one of its registry,
 // where differs finds nothing against it, and nil where it is to be made.
-func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.InspectResponse, error) {
+func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*Image, error) {
 	if b.ForceRebuild {
 		return nil, nil
 	}
@@ -35,7 +34,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	}
 	var changed []string
 	if found != nil {
-		changed = differs(labels(found), platform(found))
+		changed = differs(found.Labels(), found.Platform())
 	}
 	fits := found != nil && len(changed) == 0
 	if b.Pull == PullAlways || b.Pull != PullNever && !fits {
@@ -43,7 +42,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 		if err != nil {
 			return nil, err
 		}
-		if offered != nil && !(fits && offered.held(found)) {
+		if offered != nil && !(fits && offered.Same(found)) {
 			pulled, err := b.take(ctx, what, ref, offered, differs)
 			if pulled != nil || err != nil {
 				return pulled, err
@@ -62,8 +61,8 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 
 // take pulls what a registry offers if it is what is wanted. It returns nil
 // where it is not, and where it cannot be pulled.
-func (b *Builder) take(ctx context.Context, what, ref string, offered *registryImage, differs func(map[string]string, string) []string) (*image.InspectResponse, error) {
-	if changed := differs(labels(&offered.info), platform(&offered.info)); len(changed) > 0 {
+func (b *Builder) take(ctx context.Context, what, ref string, offered *Image, differs func(map[string]string, string) []string) (*Image, error) {
+	if changed := differs(offered.Labels(), offered.Platform()); len(changed) > 0 {
 		b.logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
 		return nil, nil
 	}
@@ -75,7 +74,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *registryI
 		b.logf("going on without %s: %v", ref, problem.Cause(err))
 		return nil, nil
 	}
-	if len(differs(labels(pulled), platform(pulled))) > 0 { // it changed since
+	if len(differs(pulled.Labels(), pulled.Platform())) > 0 { // it changed since
 		return nil, nil
 	}
 	return pulled, nil
@@ -83,7 +82,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *registryI
 
 // get returns the image ref, which is not ours to make, from the engine or its
 // registry.
-func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResponse, error) {
+func (b *Builder) get(ctx context.Context, what, ref string) (*Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -95,7 +94,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResp
 		return found, nil
 	}
 	offered, err := b.ask(ctx, ref)
-	if err != nil || offered == nil || offered.held(found) {
+	if err != nil || offered == nil || offered.Same(found) {
 		return found, err
 	}
 	pulled, err := b.pull(ctx, what, ref)
@@ -106,24 +105,10 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.InspectResp
 	return pulled, err
 }
 
-// platform is that of an image, as in --platform.
-func platform(image *image.InspectResponse) string { return image.Os + "/" + image.Architecture }
-
-// identities are the digests by which engines and registries know the image.
-func identities(image *image.InspectResponse) []string {
-	ids := []string{image.ID}
-	for _, ref := range image.RepoDigests {
-		if _, digest, ok := strings.Cut(ref, "@"); ok {
-			ids = append(ids, digest)
-		}
-	}
-	return ids
-}
-
 // inputs are what a runtime image is made from.
 type inputs struct {
 	plan       plan.Runtime
-	deps, base *image.InspectResponse // base is nil for scratch
+	deps, base *Image // base is nil for scratch
 }
 
 // differs names what an image with these labels was made from and is another
@@ -141,7 +126,7 @@ func (in inputs) differs(have map[string]string, platform string) []string {
 	if want := in.plan.Labels[payload.LabelPlatform]; platform != want {
 		add("platform", platform, want)
 	}
-	if had := have[payload.LabelDepsDigest]; !slices.Contains(identities(in.deps), had) {
+	if had := have[payload.LabelDepsDigest]; !slices.Contains(in.deps.Identities(), had) {
 		add("payload", abbreviated(had), abbreviated(in.deps.ID))
 	}
 	had, hadName := have[payload.LabelBaseDigest], have[payload.LabelBaseName]
@@ -150,7 +135,7 @@ func (in inputs) differs(have map[string]string, platform string) []string {
 		add("base reference", hadName, want)
 	case in.base == nil && had != "":
 		add("base", abbreviated(had), "")
-	case in.base != nil && !slices.Contains(identities(in.base), had) && !slices.Contains(identities(in.base), have[labelOCIBaseDigest]):
+	case in.base != nil && !slices.Contains(in.base.Identities(), had) && !slices.Contains(in.base.Identities(), have[labelOCIBaseDigest]):
 		add("base", abbreviated(had), abbreviated(in.base.ID))
 	}
 	return append(changed, in.setupDiffers(have)...)

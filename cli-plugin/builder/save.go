@@ -14,7 +14,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -39,9 +38,9 @@ type reading struct {
 
 // save streams an image from the engine and reads it once. An image without
 // layers, which engines do not save, is what its inspection says.
-func (e *Engine) save(ctx context.Context, info *image.InspectResponse, how reading) (*savedImage, error) {
-	if len(info.RootFS.Layers) == 0 {
-		return inspected(info), nil
+func (e *Engine) save(ctx context.Context, info *Image, how reading) (*savedImage, error) {
+	if len(info.DiffIDs()) == 0 {
+		return &savedImage{Config: info.Config}, nil
 	}
 	stream, err := e.api.ImageSave(ctx, []string{info.ID})
 	if err != nil {
@@ -53,16 +52,6 @@ func (e *Engine) save(ctx context.Context, info *image.InspectResponse, how read
 		return nil, fmt.Errorf("reading the saved image %s: %w", info.ID, err)
 	}
 	return saved, nil
-}
-
-func inspected(info *image.InspectResponse) *savedImage {
-	saved := &savedImage{}
-	saved.Config.OS, saved.Config.Architecture, saved.Config.Variant = info.Os, info.Architecture, info.Variant
-	saved.Config.Author = info.Author
-	if info.Config != nil {
-		saved.Config.Config = *info.Config
-	}
-	return saved
 }
 
 const (

@@ -21,7 +21,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
@@ -69,7 +68,7 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 			return nil, err
 		}
 	}
-	kind := labels(found)[payload.LabelKind]
+	kind := found.Labels()[payload.LabelKind]
 	traditional = traditional && kind == ""
 	if kind != payload.KindRuntime && !traditional {
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
@@ -77,14 +76,14 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 	server := serverOf(found)
 	started := process{image: found.ID, cmd: listen(server)}
 	if traditional || server.Name == payload.ActionExecutionServer {
-		started = asOpenHands(found.ID, imageUser(labels(found)))
+		started = asOpenHands(found.ID, imageUser(found.Labels()))
 	}
 	return b.launch(ctx, image, server, started, port)
 }
 
 // serverOf is the profile of an image.
-func serverOf(image *image.InspectResponse) payload.Server {
-	return payload.ServerNamed(labels(image)[payload.LabelServer])
+func serverOf(image *Image) payload.Server {
+	return payload.ServerNamed(image.Labels()[payload.LabelServer])
 }
 
 // listen is what is put behind the image's entry point: OpenHands' clients say

@@ -15,7 +15,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -143,7 +142,7 @@ func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Deci
 	if err != nil {
 		return err
 	}
-	differs := record.Differs(labels(used), used.Os+"/"+used.Architecture)
+	differs := record.Differs(used.Labels(), used.Platform())
 	if len(differs) == 0 {
 		return nil
 	}
@@ -164,7 +163,7 @@ func (b *Builder) record(ctx context.Context, t Traditional) (traditional.Record
 	}
 	base, err := b.Engine.inspect(ctx, t.Base)
 	if base != nil {
-		r.BaseDigest = distributionDigest(base)
+		r.BaseDigest = base.DistributionDigest()
 	}
 	return r, err
 }
@@ -215,7 +214,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 // buildTraditional runs buildx in the engine itself: another builder would not
 // see the images that only the engine has. The selected builder stays
 // selected. The build gives all references at its end, or none.
-func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *image.InspectResponse, err error) {
+func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *Image, err error) {
 	native := t.Platform == "" || t.Platform == "linux/"+b.Engine.arch
 	if p.Start == traditional.FromScratch && native {
 		if err := b.fetchBase(ctx, t.Base); err != nil {

@@ -189,10 +189,10 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		if err != nil {
 			return err
 		}
-		if kind := old.Labels[payload.LabelKind]; kind != "" {
+		if kind := old.Labels()[payload.LabelKind]; kind != "" {
 			return problem.New(problem.NotMigrated, fmt.Sprintf("%s is an image of two stages already", m.image), nil, "There is nothing to do; 'docker openhands verify --live' checks it")
 		}
-		r.oldImage = &old
+		r.oldImage = old
 		var base string
 		if base, r.version = baseOf(old); len(m.runtimes.bases) == 0 && base != "" {
 			m.runtimes.bases, r.BaseFrom = []string{base}, "tag of "+m.image
@@ -221,7 +221,7 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		if err != nil {
 			return err
 		}
-		components = strings.Split(deps.Labels[payload.LabelComponents], ",")
+		components = strings.Split(deps.Labels()[payload.LabelComponents], ",")
 	}
 	image := p.Runtimes[0].Image
 	if len(m.runtimes.tags) > 0 {
@@ -277,7 +277,7 @@ func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migr
 }
 
 // baseOf tells from an image's names what it was built over.
-func baseOf(image builder.Image) (base, version string) {
+func baseOf(image *builder.Image) (base, version string) {
 	for _, name := range image.Names {
 		tag := name[strings.LastIndexByte(name, ':')+1:]
 		if found, v, ok := migrate.BaseOfTag(tag); ok {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-openhands/docker-openhands/bundler"
 )
 
@@ -71,8 +73,8 @@ type Facts struct {
 	Env          []string
 	Entrypoint   []string
 	WorkingDir   string
-	Layers       []string // uncompressed digests, lowest first
-	DepsLayers   []string // of the deps image that it was made of; nil: the engine lacks it
+	Layers       []digest.Digest // uncompressed digests, lowest first
+	DepsLayers   []digest.Digest // of the deps image that it was made of; nil: the engine lacks it
 
 	Paths    map[string]bool // those of Paths(Manifest) that are there
 	Manifest []byte          // nil: there is none

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -32,8 +34,8 @@ func sound(t *testing.T, change func(*Facts)) Facts {
 		Env:        []string{"PATH=" + payload.Path("/bin")},
 		Entrypoint: []string{payload.Init, "--"},
 		WorkingDir: payload.Workspace,
-		Layers:     []string{"deps 1", "deps 2", "base", "set-up"},
-		DepsLayers: []string{"deps 1", "deps 2"},
+		Layers:     []digest.Digest{"deps 1", "deps 2", "base", "set-up"},
+		DepsLayers: []digest.Digest{"deps 1", "deps 2"},
 		Manifest:   text,
 		Seal:       &bundler.VerifyReport{Objects: 7},
 	}
@@ -63,9 +65,9 @@ func TestStatic(t *testing.T) {
 	}{
 		{"nothing", func(*Facts) {}, "", "", ""},
 		{"PATH with more", func(f *Facts) { f.Env[0] = "PATH=/a:" + payload.Path("/bin") + ":/b" }, "", "", ""},
-		{"base first", func(f *Facts) { f.Layers = []string{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
+		{"base first", func(f *Facts) { f.Layers = []digest.Digest{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
 		{"no deps image to compare with", func(f *Facts) { f.DepsLayers = nil }, "", "", ""},
-		{"copied payload", func(f *Facts) { f.Layers = []string{"base", "copy"} }, "layers", Warning, "not those of the deps image"},
+		{"copied payload", func(f *Facts) { f.Layers = []digest.Digest{"base", "copy"} }, "layers", Warning, "not those of the deps image"},
 		{"label", func(f *Facts) { delete(f.Labels, payload.LabelSetup) }, "labels", Failed, payload.LabelSetup},
 		{"no manifest", func(f *Facts) { f.Manifest = nil }, "manifest", Failed, "is missing"},
 		{"manifest of another schema", func(f *Facts) { f.Manifest = []byte(`{"schemaVersion": 99}`) }, "manifest", Failed, "schema version 99"},
