@@ -11,6 +11,7 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -92,8 +93,8 @@ func (b blob) writeTo(ctx context.Context, archive *tar.Writer, name string) (er
 
 // writeWhole has write make the file name, which is there only when it is
 // whole.
-func writeWhole(l *lease, name string, write func(io.Writer) error) (err error) {
-	part, err := l.part(name)
+func writeWhole(l *state.Lease, name string, write func(io.Writer) error) (err error) {
+	part, err := l.Part(name)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -166,7 +167,7 @@ func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []s
 		}
 		s.paths, s.descriptors = saved.Paths, saved.Descriptors
 		if t.engine.containerd {
-			remember(descriptorCache, t.deps.ID, saved.Descriptors)
+			state.Remember(descriptorCache, t.deps.ID, saved.Descriptors)
 		}
 		return s, nil
 	}

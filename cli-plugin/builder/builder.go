@@ -269,10 +269,10 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *Image, o
 		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
+	defer func() { err = errors.Join(err, lease.End()) }()
 	id, err := assembly{
 		recipe: recipe{runtime: r, labels: origin, arch: b.Engine.arch, created: created(base, deps), logf: b.logf},
-		engine: b.Engine, deps: deps, base: base, announce: lease.image,
+		engine: b.Engine, deps: deps, base: base, announce: lease.Image,
 	}.run(ctx)
 	var refused *refusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {

@@ -47,8 +47,8 @@ type bakeTarget struct {
 // build's last step, so a build that fails or is cancelled leaves none.
 func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
-	dir, err := lease.workFolder()
+	defer func() { err = errors.Join(err, lease.End()) }()
+	dir, err := lease.Folder()
 	if err != nil {
 		return fmt.Errorf("making the build context: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -17,7 +18,7 @@ import (
 type leased struct {
 	engine *Engine
 	id     string
-	lease  *lease
+	lease  *state.Lease
 }
 
 // process is what runs in a container of an image, and what of the image's
@@ -67,10 +68,10 @@ const containerName = "docker-openhands-"
 func (e *Engine) create(ctx context.Context, p process, host *container.HostConfig) (leased, error) {
 	c := leased{engine: e, lease: e.lease()}
 	created, err := e.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
-		Name: containerName + c.lease.id, Config: p.config(map[string]string{leaseLabel: c.lease.id}), HostConfig: host,
+		Name: containerName + c.lease.ID, Config: p.config(map[string]string{leaseLabel: c.lease.ID}), HostConfig: host,
 	})
 	if err != nil {
-		return leased{}, errors.Join(fmt.Errorf("making a container of %s: %w", p.image, err), c.lease.end())
+		return leased{}, errors.Join(fmt.Errorf("making a container of %s: %w", p.image, err), c.lease.End())
 	}
 	c.id = created.ID
 	return c, nil
@@ -82,7 +83,7 @@ func (c leased) remove(ctx context.Context) error {
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing the container %s: %w", c.id, err)
 	}
-	return c.lease.end()
+	return c.lease.End()
 }
 
 // files lets use read what is at an absolute path of the image, as a tar stream

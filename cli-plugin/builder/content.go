@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 )
@@ -82,5 +83,5 @@ func (b *blob) fetch(ctx context.Context, w way, left *budget) (_ *layer, id dig
 // listing is the name of the layer's file in listingCache.
 func (w way) listing(b blob) string {
 	extra := strings.Join(slices.Sorted(maps.Keys(w.content)), "\x00")
-	return b.descriptor.Digest.Encoded() + "-" + shortHash(extra)
+	return b.descriptor.Digest.Encoded() + "-" + state.Hash(extra)
 }

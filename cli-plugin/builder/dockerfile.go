@@ -57,8 +57,8 @@ func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *Image, 
 		return use(base.ID)
 	}
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
-	id, err := b.Engine.reconfigure(ctx, base, kept, lease.image)
+	defer func() { err = errors.Join(err, lease.End()) }()
+	id, err := b.Engine.reconfigure(ctx, base, kept, lease.Image)
 	var refused *refusedError
 	if errors.As(err, &refused) && !full(err) {
 		return "", problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has settings that no Dockerfile takes away: %s", r.Base, strings.Join(without, "; ")), err,
@@ -153,8 +153,8 @@ func (b *Builder) bakeRuntime(ctx context.Context, r plan.Runtime, dockerfile st
 // from an image ID.
 func (b *Builder) withName(ctx context.Context, id string, use func(name string) (string, error)) (_ string, err error) {
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
-	name := leaseName + lease.id
+	defer func() { err = errors.Join(err, lease.End()) }()
+	name := leaseName + lease.ID
 	if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
 		return "", fmt.Errorf("naming image %s: %w", id, err)
 	}

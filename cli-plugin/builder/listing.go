@@ -14,6 +14,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/opencontainers/go-digest"
 )
@@ -521,7 +522,7 @@ type listed struct {
 }
 
 func writeListing(name string, l *layer, id digest.Digest) {
-	createCache(listingCache, name, func(w io.Writer) error {
+	state.Create(listingCache, name, func(w io.Writer) error {
 		out := gob.NewEncoder(w)
 		err := out.Encode(listed{id, len(l.nodes.chunks), len(l.texts.chunks), l.content, l.whiteouts})
 		for _, nodes := range l.nodes.chunks {
@@ -536,7 +537,7 @@ func writeListing(name string, l *layer, id digest.Digest) {
 
 // readListing returns what the cache has of a layer, and the layer's diff ID.
 func readListing(name string, left *budget) (*layer, digest.Digest, error) {
-	from, err := openCache(listingCache, name)
+	from, err := state.Open(listingCache, name)
 	if err != nil {
 		return nil, "", err
 	}

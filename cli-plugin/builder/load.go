@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -47,14 +48,14 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) error {
 // by image ID, which is a digest over them, in the user's cache folder.
 func (e *Engine) descriptors(ctx context.Context, info *Image) ([]ocispec.Descriptor, error) {
 	var descriptors []ocispec.Descriptor
-	if recall(descriptorCache, info.ID, &descriptors) {
+	if state.Recall(descriptorCache, info.ID, &descriptors) {
 		return descriptors, nil
 	}
 	saved, err := e.save(ctx, info, reading{})
 	if err != nil {
 		return nil, err
 	}
-	remember(descriptorCache, info.ID, saved.Descriptors)
+	state.Remember(descriptorCache, info.ID, saved.Descriptors)
 	return saved.Descriptors, nil
 }
 

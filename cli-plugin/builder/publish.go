@@ -45,7 +45,7 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
+	defer func() { err = errors.Join(err, lease.End()) }()
 	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]blob{}, configs: map[string][]byte{}}
 	if err := p.findRepositories(whole); err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config/configfile"
@@ -201,10 +202,7 @@ func TestPush(t *testing.T) {
 // noSpool looks for files that a command left in the cache.
 func noSpool(t *testing.T) {
 	t.Helper()
-	dir, err := cacheDir("leases")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "docker-openhands", "leases")
 	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			t.Errorf("%s is left", name)
@@ -539,7 +537,7 @@ func TestArchiveIsWholeOrNotThere(t *testing.T) {
 	if err := os.WriteFile(file, []byte("before"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := writeWhole(newLease(""), file, func(w io.Writer) error {
+	err := writeWhole(state.NewLease(""), file, func(w io.Writer) error {
 		_, err := w.Write([]byte("half"))
 		return errors.Join(err, context.Canceled)
 	})
@@ -570,7 +568,7 @@ func TestSpool(t *testing.T) {
 	}
 	lease := (&Engine{}).lease()
 	defer func() {
-		if err := lease.end(); err != nil {
+		if err := lease.End(); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -309,4 +309,4 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 // Leave lets the container outlive this process.
-func (s *Server) Leave() error { return s.container.lease.end() }
+func (s *Server) Leave() error { return s.container.lease.End() }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -99,7 +100,7 @@ const sightingCache = "proven-sightings"
 
 // sightings are those of a layer; without a cache there are none.
 func sightings(id digest.Digest) (known []sighting) {
-	if !recall(sightingCache, id.String(), &known) {
+	if !state.Recall(sightingCache, id.String(), &known) {
 		return nil
 	}
 	return known
@@ -123,6 +124,6 @@ func noteSightings(layers []blob, repository name.Repository) {
 		places = slices.DeleteFunc(places, func(place string) bool { return place == repository.Name() })
 		places = append([]string{repository.Name()}, places...)
 		known[i].Repositories = places[:min(len(places), maxSightings)]
-		remember(sightingCache, l.diffID.String(), known)
+		state.Remember(sightingCache, l.diffID.String(), known)
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"io"
 	"os"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // spool keeps layers in files while they are on their way out.
 type spool struct {
-	lease *lease
+	lease *state.Lease
 	dir   string // empty: nothing was kept yet
 }
 
@@ -22,7 +23,7 @@ type spool struct {
 // unless its compression has to be the given one.
 func (s *spool) add(ctx context.Context, layer io.Reader, want Compression, must bool) (_ blob, err error) {
 	if s.dir == "" {
-		if s.dir, err = s.lease.workFolder(); err != nil {
+		if s.dir, err = s.lease.Folder(); err != nil {
 			return blob{}, fmt.Errorf("making a folder for layers: %w", err)
 		}
 	}

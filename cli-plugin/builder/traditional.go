@@ -226,8 +226,8 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		return nil, err
 	}
 	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.end()) }()
-	dir, err := lease.workFolder()
+	defer func() { err = errors.Join(err, lease.End()) }()
+	dir, err := lease.Folder()
 	if err != nil {
 		return nil, fmt.Errorf("making the build context: %w", err)
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -61,7 +61,7 @@ func refreshPins(ctx context.Context, folder string, write bool) (files []pins.F
 	if err != nil {
 		return nil, err
 	}
-	work, remove, err := builder.WorkFolder()
+	work, remove, err := state.WorkFolder()
 	if err != nil {
 		return nil, err
 	}

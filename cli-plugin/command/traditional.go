@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
@@ -63,7 +64,7 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 	if len(r.Hashes) == 0 {
 		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", terminal.Line(r.Version))
 	}
-	work, remove, err := builder.WorkFolder()
+	work, remove, err := state.WorkFolder()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
@@ -79,40 +80,61 @@ func leasedContainer(id, lease string, created int64) container.Summary {
 
 // leave makes a lease over one of each thing. Killed means that its process is
 // gone.
-func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *lease {
+func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *state.Lease {
 	t.Helper()
 	l := e.lease()
-	if l.lock == nil {
-		t.Fatal("the lease is not locked")
-	}
-	folder, err := l.workFolder()
+	folder, err := l.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	part, err := l.part(filepath.Join(t.TempDir(), "app.tar"))
+	part, err := l.Part(filepath.Join(t.TempDir(), "app.tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(part, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.parts[l.id] = part
-	for _, id := range []string{"sha256:nameless-" + l.id, "sha256:named", "sha256:never loaded"} {
-		if err := l.image(id); err != nil {
+	f.parts[l.ID] = part
+	for _, id := range []string{"sha256:nameless-" + l.ID, "sha256:named", "sha256:never loaded"} {
+		if err := l.Image(id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.containers[l.id] = "container of " + l.id
-	f.images["sha256:nameless-"+l.id], f.images[leaseName+l.id] = true, true
+	f.containers[l.ID] = "container of " + l.ID
+	f.images["sha256:nameless-"+l.ID], f.images[leaseName+l.ID] = true, true
 	if killed {
-		if err := l.lock.Unlock(); err != nil {
-			t.Fatal(err)
-		}
+		abandon(t, l)
 	}
 	return l
+}
+
+// leaseFile is where a lease is.
+func leaseFile(t *testing.T, l *state.Lease) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "docker-openhands", "leases", "*", l.ID))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the lease is %q, %v", found, err)
+	}
+	return found[0]
+}
+
+// abandon leaves a lease as a process that was killed does.
+func abandon(t *testing.T, l *state.Lease) {
+	t.Helper()
+	file := leaseFile(t, l)
+	notes, err := os.ReadFile(file)
+	if err == nil {
+		err = os.Rename(file+".d", file+".kept")
+	}
+	if err = errors.Join(err, l.End()); err == nil {
+		err = errors.Join(os.Rename(file+".kept", file+".d"), os.WriteFile(file, notes, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestSweep(t *testing.T) {
@@ -125,6 +147,7 @@ func TestSweep(t *testing.T) {
 	alive := f.leave(t, e, false)
 	elsewhere := f.leave(t, other, true)
 	killed := f.leave(t, e, true)
+	gone := leaseFile(t, killed)
 	f.fail = os.ErrDeadlineExceeded
 	if err := e.Sweep(t.Context()); err == nil {
 		t.Error("it does not tell that the engine failed")
@@ -136,27 +159,25 @@ func TestSweep(t *testing.T) {
 		leasedContainer("stray", strings.Repeat("b", 26), earlier),
 		// Labels that the user's own containers have of their image.
 		{ID: "of an image with the label", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: "anything"}, Created: earlier},
-		{ID: "with a lease's ID", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: alive.id}, Created: earlier},
+		{ID: "with a lease's ID", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: alive.ID}, Created: earlier},
 		{ID: "with the name, no ID", Names: []string{"/" + containerName}, Labels: map[string]string{leaseLabel: ""}, Created: earlier},
-		{ID: "with another's name", Names: []string{"/" + containerName + alive.id}, Labels: map[string]string{leaseLabel: killed.id}, Created: earlier},
-		{ID: "linked to", Names: []string{"/mine/" + containerName + alive.id}, Labels: map[string]string{leaseLabel: alive.id}, Created: earlier},
+		{ID: "with another's name", Names: []string{"/" + containerName + alive.ID}, Labels: map[string]string{leaseLabel: killed.ID}, Created: earlier},
+		{ID: "linked to", Names: []string{"/mine/" + containerName + alive.ID}, Labels: map[string]string{leaseLabel: alive.ID}, Created: earlier},
 	}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"container of " + killed.id, "stray"}, f.removed); diff != "" {
+	if diff := cmp.Diff([]string{"container of " + killed.ID, "stray"}, f.removed); diff != "" {
 		t.Errorf("removed containers: %s", diff)
 	}
 	wantContainers := map[string]string{"": "of the user"}
 	wantImages := map[string]bool{"sha256:named": true}
-	for _, l := range []*lease{alive, elsewhere} {
-		wantContainers[l.id] = "container of " + l.id
-		wantImages["sha256:nameless-"+l.id], wantImages[leaseName+l.id] = true, true
-		if _, err := os.Stat(l.lock.Path()); err != nil {
-			t.Error(err)
-		}
+	for _, l := range []*state.Lease{alive, elsewhere} {
+		wantContainers[l.ID] = "container of " + l.ID
+		wantImages["sha256:nameless-"+l.ID], wantImages[leaseName+l.ID] = true, true
+		leaseFile(t, l)
 	}
-	for _, name := range []string{filepath.Join(alive.folder, "Dockerfile"), f.parts[alive.id]} {
+	for _, name := range []string{filepath.Join(leaseFile(t, alive)+".d", "Dockerfile"), f.parts[alive.ID]} {
 		if _, err := os.Stat(name); err != nil {
 			t.Error(err)
 		}
@@ -168,18 +189,15 @@ func TestSweep(t *testing.T) {
 		t.Errorf("images: %s", diff)
 	}
 	// Of another engine's, that is what is on this machine.
-	for _, name := range []string{killed.folder, killed.lock.Path(), f.parts[killed.id], elsewhere.folder, f.parts[elsewhere.id]} {
+	for _, name := range []string{gone + ".d", gone, f.parts[killed.ID], leaseFile(t, elsewhere) + ".d", f.parts[elsewhere.ID]} {
 		if _, err := os.Stat(name); err == nil {
 			t.Errorf("%s is left", name)
 		}
 	}
 
-	if err := alive.end(); err != nil {
+	dir := filepath.Dir(leaseFile(t, alive))
+	if err := alive.End(); err != nil {
 		t.Error(err)
-	}
-	dir, err := cacheDir(leaseFolder(e.id))
-	if err != nil {
-		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("%v %v are left", err, entries)
@@ -235,12 +253,12 @@ func TestKilledProcess(t *testing.T) {
 
 // leaveFiles is killed before it ends.
 func leaveFiles(archive string) error {
-	folder, _, err := WorkFolder()
+	folder, _, err := state.WorkFolder()
 	if err != nil {
 		return err
 	}
-	l := newLease("some engine")
-	layers, err := l.workFolder()
+	l := state.NewLease("some engine")
+	layers, err := l.Folder()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,93 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// What a command makes for itself in an engine tells its lease.
+const (
+	leaseLabel = "dev.openhands.lease"     // of containers, the lease's ID
+	leaseName  = "docker-openhands-build:" // of images, before the lease's ID
+)
+
+// lease returns a new lease on the engine.
+func (e *Engine) lease() *state.Lease { return state.NewLease(e.id) }
+
+// Sweep takes away what commands of the same user left on this engine and on
+// this machine because they were killed.
+func (e *Engine) Sweep(ctx context.Context) error {
+	var take func(lease string, images []string) error
+	if e.absent == nil {
+		take = func(lease string, images []string) error { return e.sweepImages(ctx, lease, images) }
+	}
+	errs := []error{state.Sweep(e.id, take)}
+	if e.absent == nil {
+		errs = append(errs, e.sweepStrays(ctx, time.Now().Add(-strayAge)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("taking away what killed commands left: %w", err)
+	}
+	return nil
+}
+
+// strayAge is longer than any command leaves a container unstarted.
+const strayAge = 5 * time.Minute
+
+// sweepStrays removes containers that were never started: an engine may carry
+// a request out after the lease of who sent it was swept.
+func (e *Engine) sweepStrays(ctx context.Context, before time.Time) error {
+	return e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
+}
+
+// leaseID is the form of a lease's ID.
+var leaseID = regexp.MustCompile(`^[a-z2-7]{26}$`)
+
+// underLease reports whether create made the container.
+func underLease(c container.Summary) bool {
+	id := c.Labels[leaseLabel]
+	return leaseID.MatchString(id) && slices.Contains(c.Names, "/"+containerName+id)
+}
+
+// removeContainers removes containers under leases, unless chosen says no.
+func (e *Engine) removeContainers(ctx context.Context, which client.Filters, chosen func(container.Summary) bool) error {
+	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
+	if err != nil {
+		return fmt.Errorf("listing containers: %w", err)
+	}
+	for _, c := range containers.Items {
+		if !underLease(c) || chosen != nil && !chosen(c) {
+			continue
+		}
+		_, err := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("removing the container %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+// sweepImages takes away what the engine has under a lease.
+func (e *Engine) sweepImages(ctx context.Context, lease string, images []string) error {
+	if err := e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel+"="+lease), nil); err != nil {
+		return err
+	}
+	if _, err := e.api.ImageRemove(ctx, leaseName+lease, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("removing the name %s%s: %w", leaseName, lease, err)
+	}
+	for _, image := range images {
+		if err := e.removeNameless(ctx, image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
