@@ -1,50 +1,33 @@
 package builder
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
 )
 
-// artifact is a whole image to be published. It implements v1.Image.
+// artifact is an encoded image on its way to a registry. It implements v1.Image.
 type artifact struct {
-	encodedImage
-	layers   []blob        // lowest first
-	registry name.Registry // that it goes to: layers of its repositories are mounted
-}
-
-func newArtifact(config []byte, platform ocispec.Platform, layers []blob) (artifact, error) {
-	var descriptors []ocispec.Descriptor
-	for _, l := range layers {
-		descriptors = append(descriptors, l.descriptor)
-	}
-	encoded, err := encode(config, platform, descriptors)
-	return artifact{encodedImage: encoded, layers: layers}, err
-}
-
-// ownBlob is a layer that was made here.
-func ownBlob(l ownLayer) blob {
-	return blob{descriptor: l.descriptor, diffID: l.diffID, proven: true, open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(l.compressed)), nil
-	}}
+	*image.Image
+	registry name.Registry // layers of whose repositories are mounted
 }
 
 // Layers implements v1.Image.
 func (a artifact) Layers() ([]v1.Layer, error) {
 	var layers []v1.Layer
-	for _, l := range a.layers {
-		if l.in != nil && l.in.Registry == a.registry {
-			layers = append(layers, &remote.MountableLayer{Layer: l, Reference: l.in.Digest(l.descriptor.Digest.String())})
+	for _, l := range a.Image.Layers {
+		if l.In != nil && l.In.Registry == a.registry {
+			layers = append(layers, &remote.MountableLayer{Layer: blob{l}, Reference: l.In.Digest(l.Descriptor.Digest.String())})
 		} else {
-			layers = append(layers, l)
+			layers = append(layers, blob{l})
 		}
 	}
 	return layers, nil
@@ -54,7 +37,7 @@ func (a artifact) Layers() ([]v1.Layer, error) {
 func (a artifact) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
 
 // Size implements v1.Image.
-func (a artifact) Size() (int64, error) { return a.root.Size, nil }
+func (a artifact) Size() (int64, error) { return int64(len(a.Image.RawManifest)), nil }
 
 // ConfigName implements v1.Image.
 func (a artifact) ConfigName() (v1.Hash, error) { return partial.ConfigName(a) }
@@ -63,35 +46,63 @@ func (a artifact) ConfigName() (v1.Hash, error) { return partial.ConfigName(a) }
 func (a artifact) ConfigFile() (*v1.ConfigFile, error) { return partial.ConfigFile(a) }
 
 // RawConfigFile implements v1.Image.
-func (a artifact) RawConfigFile() ([]byte, error) { return a.config, nil }
+func (a artifact) RawConfigFile() ([]byte, error) { return a.RawConfig, nil }
 
 // Digest implements v1.Image.
-func (a artifact) Digest() (v1.Hash, error) { return v1.NewHash(a.root.Digest.String()) }
+func (a artifact) Digest() (v1.Hash, error) {
+	return v1.NewHash(digest.FromBytes(a.Image.RawManifest).String())
+}
 
 // Manifest implements v1.Image.
 func (a artifact) Manifest() (*v1.Manifest, error) {
 	var manifest v1.Manifest
-	return &manifest, json.Unmarshal(a.manifest, &manifest)
+	return &manifest, json.Unmarshal(a.Image.RawManifest, &manifest)
 }
 
 // RawManifest implements v1.Image.
-func (a artifact) RawManifest() ([]byte, error) { return a.manifest, nil }
+func (a artifact) RawManifest() ([]byte, error) { return a.Image.RawManifest, nil }
 
 // LayerByDigest implements v1.Image.
 func (a artifact) LayerByDigest(h v1.Hash) (v1.Layer, error) {
-	return a.layer(h, func(b blob) string { return b.descriptor.Digest.String() })
+	return a.layer(h, func(l image.Layer) string { return l.Descriptor.Digest.String() })
 }
 
 // LayerByDiffID implements v1.Image.
 func (a artifact) LayerByDiffID(h v1.Hash) (v1.Layer, error) {
-	return a.layer(h, func(b blob) string { return b.diffID.String() })
+	return a.layer(h, func(l image.Layer) string { return l.DiffID.String() })
 }
 
-func (a artifact) layer(h v1.Hash, by func(blob) string) (v1.Layer, error) {
-	for _, l := range a.layers {
+func (a artifact) layer(h v1.Hash, by func(image.Layer) string) (v1.Layer, error) {
+	for _, l := range a.Image.Layers {
 		if by(l) == h.String() {
-			return l, nil
+			return blob{l}, nil
 		}
 	}
 	return nil, fmt.Errorf("the image has no layer %s", h)
+}
+
+// blob is a layer that can be opened. It implements v1.Layer.
+type blob struct{ layer image.Layer }
+
+// Digest implements v1.Layer.
+func (b blob) Digest() (v1.Hash, error) { return v1.NewHash(b.layer.Descriptor.Digest.String()) }
+
+// DiffID implements v1.Layer.
+func (b blob) DiffID() (v1.Hash, error) { return v1.NewHash(b.layer.DiffID.String()) }
+
+// Compressed implements v1.Layer.
+func (b blob) Compressed() (io.ReadCloser, error) { return b.layer.Open() }
+
+// Uncompressed implements v1.Layer.
+func (b blob) Uncompressed() (io.ReadCloser, error) {
+	plain, _, err := b.layer.Plain()
+	return plain, err
+}
+
+// Size implements v1.Layer.
+func (b blob) Size() (int64, error) { return b.layer.Descriptor.Size, nil }
+
+// MediaType implements v1.Layer.
+func (b blob) MediaType() (types.MediaType, error) {
+	return types.MediaType(b.layer.Descriptor.MediaType), nil
 }

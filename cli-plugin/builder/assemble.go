@@ -9,17 +9,17 @@ import (
 	"io"
 	"slices"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/opencontainers/go-digest"
 )
 
 // assembly makes a runtime image in an engine out of layers that exist and one
 // that it writes, without running anything.
 type assembly struct {
-	recipe
+	image.Recipe
 	engine *Engine
-	deps   *Image
-	base   *Image // nil: scratch
+	deps   *image.Image
+	base   *image.Image // nil: scratch
 
 	announce func(id string) error // called before the engine can have the image
 }
@@ -44,7 +44,7 @@ func (a assembly) run(ctx context.Context) (string, error) {
 	known.add(a.deps.DiffIDs())
 	complete := false
 	var id string
-	err := a.settle(func(w way) (err error) {
+	err := a.Retry(func(w image.Attempt) (err error) {
 		for {
 			id, err = attempt{a, w, known, complete}.run(ctx)
 			var refused *refusedError
@@ -63,7 +63,7 @@ func (a assembly) run(ctx context.Context) (string, error) {
 // attempt is one way to assemble.
 type attempt struct {
 	assembly
-	way
+	image.Attempt
 	known    chains // layer stacks that the engine has
 	complete bool   // nothing is left out of the archive
 }
@@ -121,63 +121,52 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	if err != nil {
 		return "", nil, err
 	}
-	made, err := t.compose(base, t.way, Gzip, func(below []stratum) (stratum, error) { return t.depsStratum(ctx, archive, below) })
+	made, err := t.Compose(base, t.Attempt, image.Gzip, func(below []image.Layer) ([]image.Layer, error) {
+		return t.payload(ctx, archive, image.DiffIDs(below))
+	})
 	if err != nil {
 		return "", nil, err
 	}
-	finish := writeDockerArchive
+	finish := (*image.Image).WriteDockerArchive
 	if t.engine.containerd {
-		finish = writeLayout
+		finish = (*image.Image).WriteLayout
 	}
-	written, err := finish(archive, made, t.announce)
-	return written.String(), made.config.RootFS.DiffIDs, err
+	written, err := finish(made, archive, t.announce)
+	return written.String(), made.DiffIDs(), err
 }
 
 // readBase reads the base's layers. They are handed on unless the engine has
 // them at their place in the stack.
-func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*savedImage, error) {
+func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*image.Image, error) {
 	if t.base == nil {
-		return &savedImage{}, nil
+		return &image.Image{}, nil
 	}
 	stack := t.base.DiffIDs()
-	if !t.baseFirst {
-		stack = append(t.deps.DiffIDs(), stack...)
+	if !t.BaseFirst {
+		stack = slices.Concat(t.deps.DiffIDs(), stack)
 	}
-	how := reading{keep: t.keep}
+	how := image.Reading{Keep: t.Keep}
 	if t.complete || !t.engine.containerd && !t.known.has(stack) {
-		how.forward = archive
+		how.Forward = archive
 	}
 	return t.engine.save(ctx, t.base, how)
 }
 
-// depsStratum describes the payload's layers and, where the engine lacks them
-// above those of below, hands them on.
-func (t attempt) depsStratum(ctx context.Context, archive *tar.Writer, below []stratum) (stratum, error) {
-	s := t.payloadStratum(t.deps)
-	var stack []digest.Digest
-	if t.baseFirst {
-		for _, b := range below {
-			stack = append(stack, b.diffIDs...)
-		}
-	}
-	if t.complete || !t.engine.containerd && !t.known.has(append(stack, s.diffIDs...)) {
-		saved, err := t.engine.save(ctx, t.deps, reading{forward: archive})
+// payload returns the payload's layers and, where the engine lacks them above
+// those of below, hands them on.
+func (t attempt) payload(ctx context.Context, archive *tar.Writer, below []digest.Digest) ([]image.Layer, error) {
+	if t.complete || !t.engine.containerd && !t.known.has(slices.Concat(below, t.deps.DiffIDs())) {
+		saved, err := t.engine.save(ctx, t.deps, image.Reading{Forward: archive})
 		if err != nil {
-			return stratum{}, err
+			return nil, err
 		}
-		s.paths, s.descriptors = saved.Paths, saved.Descriptors
 		if t.engine.containerd {
-			state.Remember(descriptorCache, t.deps.ID, saved.Descriptors)
+			rememberLayers(t.deps.ID, saved.Layers)
 		}
-		return s, nil
+		return saved.Layers, nil
 	}
 	if t.engine.containerd {
-		var err error
-		s.descriptors, err = t.engine.descriptors(ctx, t.deps)
-		return s, err
+		return t.engine.layersOf(ctx, t.deps)
 	}
-	for _, id := range s.diffIDs {
-		s.paths = append(s.paths, id.Encoded()+"/layer.tar")
-	}
-	return s, nil
+	return image.OfEngine(t.deps.DiffIDs()), nil
 }

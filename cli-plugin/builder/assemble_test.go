@@ -15,7 +15,11 @@ import (
 	"testing"
 	"time"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -27,7 +31,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 )
@@ -40,26 +44,26 @@ type fakeStore struct {
 	refuse     int    // so many loads are refused, whatever they hold
 	unpack     string // why no image can be unpacked
 	images     map[string]v1.Image
-	infos      map[string]image.InspectResponse
+	infos      map[string]apiimage.InspectResponse
 	chains     chains
 	blobs      map[string][]byte // containerd: by path
 	loads      [][]string        // names of the files in each archive
 	announced  string            // the image that was to come last
-	named      []image.InspectResponse
+	named      []apiimage.InspectResponse
 	last       string // folder with the last archive's files
 }
 
 func newFakeStore(t *testing.T, containerd bool) *fakeStore {
 	return &fakeStore{
-		containerd: containerd, images: map[string]v1.Image{}, infos: map[string]image.InspectResponse{},
+		containerd: containerd, images: map[string]v1.Image{}, infos: map[string]apiimage.InspectResponse{},
 		chains: chains{}, blobs: map[string][]byte{}, last: t.TempDir(),
 	}
 }
 
 func (s *fakeStore) engine() *Engine { return &Engine{api: s, arch: "amd64", containerd: s.containerd} }
 
-// put makes an image of layers, each as for layerTar, known to the store.
-func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) *Image {
+// put makes an image of layers, each as for imagetest.Layer, known to the store.
+func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) *image.Image {
 	t.Helper()
 	config.OS, config.Architecture, config.RootFS.Type = "linux", "amd64", "layers"
 	img, err := mutate.ConfigFile(empty.Image, &config)
@@ -68,7 +72,7 @@ func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) 
 	}
 	var added []mutate.Addendum
 	for _, lines := range layers {
-		data := layerTar(t, lines...)
+		data := imagetest.Layer(t, lines...)
 		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +93,7 @@ func (s *fakeStore) put(t *testing.T, config v1.ConfigFile, layers ...[]string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := image.InspectResponse{ID: id.String(), Os: "linux", Architecture: "amd64", Created: whole.Created.Format(time.RFC3339Nano)}
+	info := apiimage.InspectResponse{ID: id.String(), Os: "linux", Architecture: "amd64", Created: whole.Created.Format(time.RFC3339Nano)}
 	info.Config = &dockerspec.DockerOCIImageConfig{}
 	info.Config.Labels, info.Config.Env = whole.Config.Labels, whole.Config.Env
 	for _, diffID := range whole.RootFS.DiffIDs {
@@ -155,6 +159,22 @@ func (s *fakeStore) ImageSave(_ context.Context, ids []string, _ ...client.Image
 		err = path.AppendImage(img)
 	}
 	return io.NopCloser(&b), errors.Join(err, archive.AddFS(os.DirFS(dir)), archive.Close())
+}
+
+// archiveManifest is an element of manifest.json.
+type archiveManifest struct {
+	Config string
+	Layers []string
+}
+
+func blobPath(d digest.Digest) string { return "blobs/" + d.Algorithm().String() + "/" + d.Encoded() }
+
+func writeFile(archive *tar.Writer, name string, data []byte) error {
+	err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))})
+	if err == nil {
+		_, err = archive.Write(data)
+	}
+	return err
 }
 
 // saveDocker writes what "docker save" of an engine with a graph driver does.
@@ -292,30 +312,34 @@ func (s *fakeStore) loadLayout(files map[string][]byte) error {
 	for name, data := range files {
 		s.blobs[name] = data
 	}
-	archive := archiveFiles{documents: s.blobs}
-	saved, err := archive.fromIndex("amd64")
-	if err != nil {
+	var index ocispec.Index
+	if err := json.Unmarshal(files["index.json"], &index); err != nil {
 		return err
 	}
+	var manifest ocispec.Manifest
+	if err := json.Unmarshal(s.blobs[blobPath(index.Manifests[0].Digest)], &manifest); err != nil {
+		return err
+	}
+	var config dockerspec.DockerOCIImage
+	if err := json.Unmarshal(s.blobs[blobPath(manifest.Config.Digest)], &config); err != nil {
+		return err
+	}
+	if len(manifest.Layers) != len(config.RootFS.DiffIDs) {
+		return errors.New("layers length mismatch")
+	}
 	unpacked := 0
-	for _, l := range saved.Descriptors {
+	for _, l := range manifest.Layers {
 		if _, ok := s.blobs[blobPath(l.Digest)]; !ok {
 			break
 		}
 		unpacked++
 	}
-	var index struct {
-		Manifests []struct{ Digest digest.Digest }
-	}
-	if err := json.Unmarshal(files["index.json"], &index); err != nil {
-		return err
-	}
-	s.know(index.Manifests[0].Digest, saved.Config, unpacked)
+	s.know(index.Manifests[0].Digest, config, unpacked)
 	return s.keep(s.blobs)
 }
 
 func (s *fakeStore) know(id digest.Digest, img dockerspec.DockerOCIImage, layers int) {
-	info := image.InspectResponse{ID: id.String(), Os: img.OS, Architecture: img.Architecture, Config: &img.Config}
+	info := apiimage.InspectResponse{ID: id.String(), Os: img.OS, Architecture: img.Architecture, Config: &img.Config}
 	for _, diffID := range img.RootFS.DiffIDs[:layers] {
 		info.RootFS.Layers = append(info.RootFS.Layers, diffID.String())
 	}
@@ -368,7 +392,7 @@ func (s *fakeStore) ImageList(_ context.Context, o client.ImageListOptions) (cli
 			matches = matches && imageOf(id, &info).Labels()[name] == value
 		}
 		if matches {
-			result.Items = append(result.Items, image.Summary{ID: id})
+			result.Items = append(result.Items, apiimage.Summary{ID: id})
 		}
 	}
 	return result, nil
@@ -385,7 +409,7 @@ var baseLayers = [][]string{
 	{"etc/motd=hello"}, // the same layer twice
 }
 
-func (s *fakeStore) assembly(t *testing.T, base *Image, order plan.LayerOrder) assembly {
+func (s *fakeStore) assembly(t *testing.T, base *image.Image, order plan.LayerOrder) assembly {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{payload.LabelKind: payload.KindDeps}}}, depsLayers...)
@@ -394,12 +418,12 @@ func (s *fakeStore) assembly(t *testing.T, base *Image, order plan.LayerOrder) a
 		own[payload.LabelBaseDigest] = base.ID
 	}
 	return assembly{
-		recipe: recipe{
-			runtime: plan.Runtime{
+		Recipe: image.Recipe{
+			Runtime: plan.Runtime{
 				Base: "base:1", User: payload.User, LayerOrder: order,
 				Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer},
 			},
-			labels: own, arch: "amd64", created: time.Unix(1700000000, 0).UTC(),
+			Labels: own, Arch: "amd64", Created: time.Unix(1700000000, 0).UTC(),
 		},
 		engine: s.engine(), deps: deps, base: base,
 		announce: func(id string) error { s.announced = id; return nil },
@@ -521,7 +545,7 @@ func TestEngineGetsOnlyWhatItLacks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.runtime.User = "agent"
+		a.Runtime.User = "agent"
 		second, err := a.run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -585,7 +609,7 @@ func TestBaseWithoutLayers(t *testing.T) {
 		r := newTestRegistry(t)
 		_, whole := r.publication(t, s)
 		s.infos[r.host+"/lib/base:1"] = s.infos[base.ID]
-		results, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(t.Context(), whole)
+		results, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -700,11 +724,11 @@ func TestUnpackFailure(t *testing.T) {
 func TestMissingBlobIsNoticed(t *testing.T) {
 	s := newFakeStore(t, true)
 	a := s.assembly(t, s.put(t, v1.ConfigFile{}, baseLayers...), plan.OrderAuto)
-	saved, err := s.engine().save(t.Context(), a.deps, reading{})
+	saved, err := s.engine().save(t.Context(), a.deps, image.Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	delete(s.blobs, blobPath(saved.Descriptors[0].Digest))
+	delete(s.blobs, blobPath(saved.Layers[0].Descriptor.Digest))
 	id, err := a.run(t.Context())
 	if err != nil {
 		t.Fatal(err)

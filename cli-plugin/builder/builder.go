@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -59,7 +60,7 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
 		return results, problem.Classify(ctx, err)
 	}
 	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*Image, len(p.Runtimes))
+	bases := make([]*image.Image, len(p.Runtimes))
 	for i, r := range p.Runtimes {
 		base, err := b.base(ctx, r.Base)
 		if err != nil {
@@ -89,10 +90,10 @@ func (b *Builder) logf(format string, args ...any) {
 }
 
 // deps sees to the deps image.
-func (b *Builder) deps(ctx context.Context, d plan.Deps) (*Image, Result, error) {
+func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{d.Image}}
-	var found *Image
+	var found *image.Image
 	var err error
 	if d.Given {
 		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
@@ -106,7 +107,7 @@ func (b *Builder) deps(ctx context.Context, d plan.Deps) (*Image, Result, error)
 		defer unlock()
 		if found, err = b.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && b.Engine.containerd {
 			// Other engines may not be able to pull it.
-			if found, err = b.reuse(ctx, "deps image", Zstd.payloadTag(d.Image), depsDiffer(d)); found != nil {
+			if found, err = b.reuse(ctx, "deps image", image.Zstd.PayloadTag(d.Image), depsDiffer(d)); found != nil {
 				err = b.tag(ctx, found.ID, []string{d.Image})
 			}
 		}
@@ -140,17 +141,17 @@ func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []str
 	}
 }
 
-func (b *Builder) checkArch(what, ref string, image *Image) error {
-	if image.Config.OS == "linux" && image.Config.Architecture == b.Engine.arch {
+func (b *Builder) checkArch(what, ref string, found *image.Image) error {
+	if found.Config.OS == "linux" && found.Config.Architecture == b.Engine.arch {
 		return nil
 	}
 	return problem.New(problem.Platform,
-		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, image.Config.OS, image.Config.Architecture, b.Engine.arch), nil,
+		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, found.Config.OS, found.Config.Architecture, b.Engine.arch), nil,
 		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.arch, ref))
 }
 
 // stage1 builds the deps image and checks what came out.
-func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*Image, error) {
+func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error) {
 	if b.Offline {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
 			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
@@ -186,7 +187,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*Image, error) {
 }
 
 // runtime sees to one runtime image; base is nil for scratch.
-func (b *Builder) runtime(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
+func (b *Builder) runtime(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: r.References()}
 	deps, err := b.fitting(ctx, deps, base, r)
@@ -215,11 +216,11 @@ func (b *Builder) runtime(ctx context.Context, deps, base *Image, r plan.Runtime
 }
 
 // origin are the labels that say what an image was made from.
-func origin(deps, base *Image) map[string]string {
+func origin(deps, base *image.Image) map[string]string {
 	from := map[string]string{
 		payload.LabelDepsDigest:            deps.ID,
 		payload.LabelBaseDigest:            "",
-		"org.opencontainers.image.created": created(base, deps).Format(time.RFC3339),
+		"org.opencontainers.image.created": image.Created(base, deps).Format(time.RFC3339),
 	}
 	if base != nil {
 		from[payload.LabelBaseDigest] = base.ID
@@ -234,7 +235,7 @@ func origin(deps, base *Image) map[string]string {
 }
 
 // base returns the base image from the engine or a registry; nil for scratch.
-func (b *Builder) base(ctx context.Context, ref string) (*Image, error) {
+func (b *Builder) base(ctx context.Context, ref string) (*image.Image, error) {
 	if ref == plan.Scratch {
 		return nil, nil
 	}
@@ -246,7 +247,7 @@ func (b *Builder) base(ctx context.Context, ref string) (*Image, error) {
 }
 
 // checkBase refuses what nothing can be built over.
-func (b *Builder) checkBase(ref string, found *Image) error {
+func (b *Builder) checkBase(ref string, found *image.Image) error {
 	if kind := found.Labels()[payload.LabelKind]; kind != "" {
 		next := "Use the image that it was made over: " + found.Labels()[payload.LabelBaseName]
 		if kind == payload.KindDeps {
@@ -258,7 +259,7 @@ func (b *Builder) checkBase(ref string, found *Image) error {
 }
 
 // make makes the image and, when it is whole, gives it its names.
-func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *Image, origin map[string]string) (_ string, err error) {
+func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.Image, origin map[string]string) (_ string, err error) {
 	b.tellWithout(r, base)
 	if r.ExtraDeps != "" {
 		if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
@@ -271,7 +272,7 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *Image, o
 	lease := b.Engine.lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	id, err := assembly{
-		recipe: recipe{runtime: r, labels: origin, arch: b.Engine.arch, created: created(base, deps), logf: b.logf},
+		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.arch, Created: image.Created(base, deps), Logf: b.logf},
 		engine: b.Engine, deps: deps, base: base, announce: lease.Image,
 	}.run(ctx)
 	var refused *refusedError
@@ -349,7 +350,18 @@ func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 	return depsImage(ref, found), nil
 }
 
-func depsImage(ref string, found *Image) *plan.DepsImage {
+func depsImage(ref string, found *image.Image) *plan.DepsImage {
 	all := found.Labels()
 	return &plan.DepsImage{Ref: ref, Tag: all[payload.LabelDepsTag], Version: all[payload.LabelVersion], Server: all[payload.LabelServer]}
+}
+
+// tellWithout says which settings of its base an image is without.
+func (b *Builder) tellWithout(r plan.Runtime, base *image.Image) {
+	if base == nil {
+		return
+	}
+	_, without := image.Inherited(r, base.Config.Config)
+	for _, line := range without {
+		b.logf("not taken over of the base %s: %s", r.Base, line)
+	}
 }

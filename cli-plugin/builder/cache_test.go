@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -40,7 +41,7 @@ func TestPushWithoutCacheFolder(t *testing.T) {
 	r.upload(t, s, base)
 	noCacheFolder(t)
 	for range 2 {
-		if _, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(t.Context(), whole); err != nil {
+		if _, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole); err != nil {
 			t.Error(err)
 		}
 		whole.Runtimes[0].Image += "-2"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -23,7 +24,7 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 	if err != nil || found == nil { // nil: scratch
 		return has, problem.Classify(ctx, err)
 	}
-	path := cmp.Or(searchPath(found.Config.Config.Env), payload.SystemPath)
+	path := cmp.Or(image.SearchPath(found.Config.Config.Env), payload.SystemPath)
 	err = b.Engine.stat(ctx, found.ID, func(exists func(string) (bool, error)) error {
 		for dir := range strings.SplitSeq(path, ":") {
 			// A folder that is not there spares its programs.

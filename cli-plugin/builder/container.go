@@ -8,6 +8,7 @@ import (
 	"io"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -34,7 +35,7 @@ type process struct {
 
 // nothing is the process of a container that is never started: it is there for
 // its files to be read. An engine makes no container without one.
-func nothing(image string) process { return process{image: image, entrypoint: []string{"/none"}} }
+func nothing(id string) process { return process{image: id, entrypoint: []string{"/none"}} }
 
 // config returns a container's configuration. An engine fills every field that
 // is empty from the image, whoever made that, so each one is settled here:
@@ -50,8 +51,8 @@ func (p process) config(labels map[string]string) *container.Config {
 		WorkingDir:   p.workingDir,
 		ExposedPorts: p.ports,
 		Labels:       labels,
-		Healthcheck:  &container.HealthConfig{Test: []string{noHealthcheck}},
-		StopSignal:   stopSignal,
+		Healthcheck:  &container.HealthConfig{Test: []string{image.NoHealthcheck}},
+		StopSignal:   image.StopSignal,
 	}
 }
 
@@ -90,8 +91,8 @@ func (c leased) remove(ctx context.Context) error {
 // whose names begin with the path's last element. No container of the image is
 // started for that. The error is that of cerrdefs.ErrNotFound where nothing is
 // there.
-func (e *Engine) files(ctx context.Context, image, path string, use func(io.Reader) error) (err error) {
-	made, err := e.create(ctx, nothing(image), nil)
+func (e *Engine) files(ctx context.Context, id, path string, use func(io.Reader) error) (err error) {
+	made, err := e.create(ctx, nothing(id), nil)
 	if err != nil {
 		return err
 	}
@@ -113,15 +114,15 @@ var errNoDocument = errors.New("it is no document that can be read")
 
 // readFile reads one document out of an image. The error wraps errNoDocument
 // where there is none, or something else.
-func (e *Engine) readFile(ctx context.Context, image, path string) (data []byte, err error) {
-	err = e.files(ctx, image, path, func(content io.Reader) error {
+func (e *Engine) readFile(ctx context.Context, id, path string) (data []byte, err error) {
+	err = e.files(ctx, id, path, func(content io.Reader) error {
 		archive := tar.NewReader(content)
 		header, err := archive.Next()
 		switch {
 		case err != nil:
 			return err
-		case header.Typeflag != tar.TypeReg || header.Size > maxDocument:
-			return fmt.Errorf("%w: mode %s, %d bytes, at most %d are read", errNoDocument, header.FileInfo().Mode(), header.Size, maxDocument)
+		case header.Typeflag != tar.TypeReg || header.Size > image.MaxDocument:
+			return fmt.Errorf("%w: mode %s, %d bytes, at most %d are read", errNoDocument, header.FileInfo().Mode(), header.Size, image.MaxDocument)
 		}
 		data, err = io.ReadAll(archive)
 		return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/types/container"
@@ -130,7 +131,7 @@ func TestExamineRunsNothing(t *testing.T) {
 // TestReadFileLimits reads documents of images that are none.
 func TestReadFileLimits(t *testing.T) {
 	for name, header := range map[string]tar.Header{
-		"large":  {Typeflag: tar.TypeReg, Name: "manifest.json", Size: maxDocument + 1},
+		"large":  {Typeflag: tar.TypeReg, Name: "manifest.json", Size: image.MaxDocument + 1},
 		"folder": {Typeflag: tar.TypeDir, Name: "manifest.json"},
 		"link":   {Typeflag: tar.TypeSymlink, Name: "manifest.json", Linkname: "/dev/zero"},
 		"device": {Typeflag: tar.TypeChar, Name: "manifest.json"},

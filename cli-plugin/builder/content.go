@@ -1,14 +1,14 @@
 package builder
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
-	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
@@ -17,71 +17,81 @@ import (
 // maxRead is how many layers of a registry are read at a time.
 const maxRead = 4
 
-// content reads of a base what set-up wants to know. What layers of a registry
-// say is kept in the user's cache folder, so that none is fetched twice; with
-// it goes their diff ID, which is proven for each image anew.
-func (p *publisher) content(ctx context.Context, base *Image, w way) (*savedImage, error) {
+// content looks into a base for what set-up wants to know. What layers of
+// registries say is kept in the user's cache folder, so that none is fetched
+// twice; with it goes their diff ID, which is proven for each image anew.
+func (p *publisher) content(ctx context.Context, base *image.Image, w image.Attempt) (*image.Image, error) {
 	if base == nil {
-		return &savedImage{}, nil
+		return &image.Image{}, nil
 	}
 	if base.Repository == nil {
-		return p.Engine.save(ctx, base, reading{keep: w.keep})
+		return p.Engine.save(ctx, base, image.Reading{Keep: w.Keep})
 	}
-	layers := base.Layers
-	read := &savedImage{Config: base.Config, layers: make([]*layer, len(layers))}
-	left := newBudget()
+	read := *base
+	read.Layers = slices.Clone(base.Layers)
+	left := image.NewBudget()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRead)
-	for i := range layers {
-		group.Go(func() (err error) {
-			if read.layers[i], err = layers[i].read(ctx, w, left); err != nil {
-				err = fmt.Errorf("reading the layer %s of %s: %w", layers[i].descriptor.Digest, base.Ref, err)
+	for i := range read.Layers {
+		group.Go(func() error {
+			l := &read.Layers[i]
+			if err := lookInto(ctx, l, w, left); err != nil {
+				return fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, base.Ref, err)
 			}
-			return err
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.know(layers, func(blob) bool { return true })
-	return read, nil
+	p.know(read.Layers, func(image.Layer) bool { return true })
+	return &read, nil
 }
 
-// read returns what the layer says to set-up, and proves its diff ID.
-func (b *blob) read(ctx context.Context, w way, left *budget) (*layer, error) {
-	name := w.listing(*b)
-	l, id, err := readListing(name, left)
-	var excess *excessError
+// listingCache has the listings of layers of registries. A folder "listings" is
+// of versions that proved no diff IDs.
+const listingCache = "layer-listings"
+
+// lookInto lists the layer, and proves its diff ID.
+func lookInto(ctx context.Context, l *image.Layer, w image.Attempt, left *image.Budget) error {
+	name := l.Descriptor.Digest.Encoded() + "-" + state.Hash(w.Extra())
+	listing, id, err := cachedListing(name, left)
+	var excess *image.ExcessError
 	if err != nil && !errors.As(err, &excess) {
-		l, id, err = b.fetch(ctx, w, left)
+		listing, id, err = fetchListing(ctx, l, w, left)
 		if err == nil {
-			writeListing(name, l, id)
+			state.Create(listingCache, name, func(out io.Writer) error { return listing.Write(out, id) })
 		}
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return l, b.prove(id)
+	l.Listing = listing
+	return l.Prove(id)
 }
 
-// fetch reads the layer where it is.
-func (b *blob) fetch(ctx context.Context, w way, left *budget) (_ *layer, id digest.Digest, err error) {
-	content, err := b.plain()
+// cachedListing returns what the cache has of a layer, and the layer's diff ID.
+func cachedListing(name string, left *image.Budget) (*image.Listing, digest.Digest, error) {
+	from, err := state.Open(listingCache, name)
+	if err != nil {
+		return nil, "", err
+	}
+	defer from.Close()
+	return image.LoadListing(bufio.NewReader(from), left)
+}
+
+// fetchListing reads the layer where it is.
+func fetchListing(ctx context.Context, l *image.Layer, w image.Attempt, left *image.Budget) (_ *image.Listing, id digest.Digest, err error) {
+	content, form, err := l.Plain()
 	if err != nil {
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
-	if content.form == Zstd {
-		left.window.Lock()
-		defer left.window.Unlock()
+	if form == image.Zstd {
+		left.Window.Lock()
+		defer left.Window.Unlock()
 	}
 	whole := digest.Canonical.Digester()
-	l, err := readLayer(io.TeeReader(contextReader{ctx, content}, whole.Hash()), w.keep, left)
-	return l, whole.Digest(), err
-}
-
-// listing is the name of the layer's file in listingCache.
-func (w way) listing(b blob) string {
-	extra := strings.Join(slices.Sorted(maps.Keys(w.content)), "\x00")
-	return b.descriptor.Digest.Encoded() + "-" + state.Hash(extra)
+	listing, err := image.ReadListing(io.TeeReader(image.Interruptible(ctx, content), whole.Hash()), w.Keep, left)
+	return listing, whole.Digest(), err
 }

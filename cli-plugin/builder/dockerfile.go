@@ -8,16 +8,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/client"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
 // the images deps and base, whatever their names mean in a registry by now.
-func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *Image, origin map[string]string) (string, error) {
+func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base *image.Image, origin map[string]string) (string, error) {
 	if base != nil && len(base.Names)+len(base.Digests) == 0 {
 		// An engine removes an image with its last name, and the base gets one
 		// for a while.
@@ -51,8 +51,8 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 // inheritable lets use have the base without the settings that an image does
 // not take over of it: volumes, triggers, variables and labels no instruction
 // of a Dockerfile takes away. The engine has all of its layers.
-func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *Image, use func(id string) (string, error)) (_ string, err error) {
-	kept, without := inherited(r, base.Config.Config)
+func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.Image, use func(id string) (string, error)) (_ string, err error) {
+	kept, without := image.Inherited(r, base.Config.Config)
 	if len(without) == 0 {
 		return use(base.ID)
 	}
@@ -73,31 +73,23 @@ func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *Image, 
 
 // reconfigure makes an image of another one's layers with the given
 // configuration, announced before the engine can have it. It has no name.
-func (e *Engine) reconfigure(ctx context.Context, from *Image, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
-	layers := stratum{diffIDs: from.DiffIDs(), origin: "layer of " + from.ID}
-	finish := writeDockerArchive
+func (e *Engine) reconfigure(ctx context.Context, from *image.Image, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
+	layers, finish := image.OfEngine(from.DiffIDs()), (*image.Image).WriteDockerArchive
 	if e.containerd {
 		var err error
-		if layers.descriptors, err = e.descriptors(ctx, from); err != nil {
+		if layers, err = e.layersOf(ctx, from); err != nil {
 			return "", err
 		}
-		finish = writeLayout
+		finish = (*image.Image).WriteLayout
 	}
-	for _, id := range layers.diffIDs {
-		layers.paths = append(layers.paths, id.Encoded()+"/layer.tar") // never opened
-	}
-	made := composition{strata: []stratum{layers}}
-	made.config.OS, made.config.Architecture = from.Config.OS, from.Config.Architecture
-	made.config.Config = config
-	made.config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: layers.diffIDs}
-	made.config.History = layers.layerHistory(created(from))
+	made := from.Reconfigured(layers, config)
 	var archive bytes.Buffer
-	id, err := finish(tar.NewWriter(&archive), made, announce)
+	id, err := finish(made, tar.NewWriter(&archive), announce)
 	if err == nil {
 		err = e.load(ctx, &archive)
 	}
 	if err == nil {
-		err = e.holds(ctx, id.String(), layers.diffIDs)
+		err = e.holds(ctx, id.String(), made.DiffIDs())
 	}
 	if err != nil && id != "" {
 		err = errors.Join(err, e.removeNameless(ctx, id.String()))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -15,16 +16,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/util/progress/progressui"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 )
 
 // dockerfileForm has buildx build over base, and returns the images that were
 // given to it: the payload and the base.
-func dockerfileForm(t *testing.T, s *fakeStore, base *Image) (named []image.InspectResponse, log string, err error) {
+func dockerfileForm(t *testing.T, s *fakeStore, base *image.Image) (named []apiimage.InspectResponse, log string, err error) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{}, depsLayers...)
-	s.infos["out:1"] = image.InspectResponse{ID: "sha256:built"}
+	s.infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
 	var said strings.Builder
 	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: newStandIn(t, "")}
 	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
@@ -107,7 +108,7 @@ func TestLastStep(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	s, dir := newFakeStore(t, false), t.TempDir()
 	id := s.put(t, v1.ConfigFile{}, baseLayers...).ID
-	s.infos["out:1"] = image.InspectResponse{ID: "sha256:built"}
+	s.infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
 	b := &Builder{Engine: s.engine(), Log: os.Stderr, Progress: progressui.QuietMode, CLI: newStandIn(t, "cp Dockerfile "+dir+"\n")}
 	if _, err := b.extraDeps(t.Context(), plan.Runtime{Image: "out:1", ExtraDeps: "true"}, id); err != nil {
 		t.Fatal(err)

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 )
@@ -84,7 +85,7 @@ func architecture(machine string) string {
 }
 
 // inspect returns the image ref, or nil where the engine has none.
-func (e *Engine) inspect(ctx context.Context, ref string) (*Image, error) {
+func (e *Engine) inspect(ctx context.Context, ref string) (*image.Image, error) {
 	if e.absent != nil {
 		return nil, nil
 	}
@@ -99,8 +100,8 @@ func (e *Engine) inspect(ctx context.Context, ref string) (*Image, error) {
 }
 
 // imageOf is the image as an engine describes it.
-func imageOf(ref string, info *image.InspectResponse) *Image {
-	i := &Image{Ref: ref, ID: info.ID, Names: info.RepoTags, Digests: info.RepoDigests, Size: info.Size, Tagged: info.Metadata.LastTagTime}
+func imageOf(ref string, info *apiimage.InspectResponse) *image.Image {
+	i := &image.Image{Ref: ref, ID: info.ID, Names: info.RepoTags, Digests: info.RepoDigests, Size: info.Size, Tagged: info.Metadata.LastTagTime}
 	i.Config.OS, i.Config.Architecture, i.Config.Variant, i.Config.Author = info.Os, info.Architecture, info.Variant, info.Author
 	if created, err := time.Parse(time.RFC3339Nano, info.Created); err == nil {
 		i.Config.Created = &created
@@ -130,7 +131,7 @@ func (e *Engine) removeNameless(ctx context.Context, id string) error {
 
 // manifest checks that image keeps the payload's contract and returns what it
 // says of itself.
-func (e *Engine) manifest(ctx context.Context, ref string, image *Image) (payload.Manifest, error) {
+func (e *Engine) manifest(ctx context.Context, ref string, image *image.Image) (payload.Manifest, error) {
 	if kind := image.Labels()[payload.LabelKind]; kind != payload.KindDeps {
 		return payload.Manifest{}, notDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
@@ -177,7 +178,7 @@ func (c chains) has(layers []digest.Digest) bool { return len(layers) == 0 || c[
 
 // chainsOver returns the layer stacks of the runtime images over base that the
 // engine has.
-func (e *Engine) chainsOver(ctx context.Context, base *Image) (chains, error) {
+func (e *Engine) chainsOver(ctx context.Context, base *image.Image) (chains, error) {
 	known := chains{}
 	list, err := e.api.ImageList(ctx, client.ImageListOptions{
 		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime, payload.LabelBaseDigest+"="+base.ID),

@@ -9,6 +9,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -17,13 +18,13 @@ import (
 )
 
 // Find describes the image ref, pulled where the engine lacks it.
-func (b *Builder) Find(ctx context.Context, ref string) (*Image, error) {
+func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.get(ctx, "image", ref)
 	return found, problem.Classify(ctx, err)
 }
 
 // Local describes the image ref, nil where the engine lacks it.
-func (b *Builder) Local(ctx context.Context, ref string) (*Image, error) {
+func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
 	return found, problem.Classify(ctx, err)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -32,7 +33,7 @@ const (
 )
 
 // fitOf tells how the payload fits in.
-func fitOf(deps, base *Image, r plan.Runtime) fit {
+func fitOf(deps, base *image.Image, r plan.Runtime) fit {
 	others := 1 // that of set-up
 	if r.ExtraDeps != "" {
 		others++
@@ -53,7 +54,7 @@ func fitOf(deps, base *Image, r plan.Runtime) fit {
 }
 
 // checkDepth refuses a base over which nothing has room.
-func (b *Builder) checkDepth(ref string, base *Image) error {
+func (b *Builder) checkDepth(ref string, base *image.Image) error {
 	if b.deep() || len(base.DiffIDs())+2 <= maxStack {
 		return nil
 	}
@@ -63,14 +64,14 @@ func (b *Builder) checkDepth(ref string, base *Image) error {
 // deep reports whether images go to an engine that takes any number of layers.
 func (b *Builder) deep() bool { return b.Output == nil && b.Engine.containerd }
 
-func tooDeep(ref string, base *Image) error {
+func tooDeep(ref string, base *image.Image) error {
 	return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has %d layers, and no image of more than %d runs in every engine", ref, len(base.DiffIDs()), maxStack), nil,
 		"Make one layer of them: build 'FROM scratch' with 'COPY --from="+ref+" / /' and the settings that you need, or pipe 'docker export' of a container into 'docker import'")
 }
 
 // fitting returns the payload for a runtime image in the engine: deps itself, or
 // its flat form.
-func (b *Builder) fitting(ctx context.Context, deps, base *Image, r plan.Runtime) (*Image, error) {
+func (b *Builder) fitting(ctx context.Context, deps, base *image.Image, r plan.Runtime) (*image.Image, error) {
 	how := fitOf(deps, base, r)
 	switch {
 	case how == ordinary, b.deep():
@@ -88,7 +89,7 @@ func (b *Builder) fitting(ctx context.Context, deps, base *Image, r plan.Runtime
 }
 
 // flatTag is the tag of the payload's flat form.
-func flatTag(deps *Image) string {
+func flatTag(deps *image.Image) string {
 	tag := deps.Labels()[payload.LabelDepsTag]
 	if tag == "" {
 		tag = "oh_deps_" + ShortID(deps.ID)
@@ -97,7 +98,7 @@ func flatTag(deps *Image) string {
 }
 
 // flatten makes the flat form of the payload deps, unless the engine has it.
-func (b *Builder) flatten(ctx context.Context, deps *Image, ref string) (*Image, error) {
+func (b *Builder) flatten(ctx context.Context, deps *image.Image, ref string) (*image.Image, error) {
 	unlock, err := b.lock(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (b *Builder) flatten(ctx context.Context, deps *Image, ref string) (*Image,
 
 // flatDockerfile copies all of the payload, which has the given name. The
 // labels are the payload's, and say which one it is.
-func flatDockerfile(name string, deps *Image) string {
+func flatDockerfile(name string, deps *image.Image) string {
 	text := "FROM scratch\nCOPY --from=" + name + " / /\n"
 	add := func(label, value string) {
 		quoted, _ := json.Marshal(value) // strings always encode
@@ -147,7 +148,7 @@ func flatDockerfile(name string, deps *Image) string {
 // fitting returns the payload for an image that is published, which no engine
 // with a graph driver can refuse. Its flat form comes from where images go, or
 // the engine makes it; a push puts it beside the ordinary one.
-func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *Image, r plan.Runtime) (*Image, error) {
+func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *image.Image, r plan.Runtime) (*image.Image, error) {
 	if base == nil || fitOf(deps, base, r) == ordinary {
 		return deps, nil
 	}
@@ -159,7 +160,7 @@ func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *Image,
 	if named, err := reference.ParseNormalizedNamed(r.Image); err == nil {
 		flattened.Image = reference.FamiliarName(named) + ":" + flattened.Tag
 	}
-	same := func(have *Image) bool {
+	same := func(have *image.Image) bool {
 		return have.Labels()[payload.LabelKind] == payload.KindDeps && have.Platform() == deps.Platform() && len(have.DiffIDs()) == 1 &&
 			have.Labels()[payload.LabelDepsTag] != "" && have.Labels()[payload.LabelDepsTag] == deps.Labels()[payload.LabelDepsTag]
 	}

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -25,7 +26,7 @@ import (
 type flattening struct {
 	worker
 	flat string
-	info image.InspectResponse
+	info apiimage.InspectResponse
 }
 
 func (f flattening) ImageTag(ctx context.Context, o client.ImageTagOptions) (client.ImageTagResult, error) {
@@ -101,7 +102,7 @@ func TestPushOverDeepBase(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	whole, engine, cli, builds := deepBase(t, r, s, maxStack-2)
 	r.upload(t, s, whole.Runtimes[0].Base)
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	b := publishing(engine, push)
 	b.CLI = cli
 	if _, err := b.Build(t.Context(), whole); err != nil {
@@ -133,7 +134,7 @@ func TestPushOverDeepBase(t *testing.T) {
 func TestPublishTooDeep(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	whole, engine, cli, _ := deepBase(t, r, s, maxStack-1)
-	b := publishing(engine, Output{Push: true, Compression: Gzip})
+	b := publishing(engine, Output{Push: true, Compression: image.Gzip})
 	b.CLI = cli
 	var p *problem.Error
 	if _, err := b.Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.BaseConflict {
@@ -145,7 +146,7 @@ func TestPublishTooDeep(t *testing.T) {
 }
 
 func TestFlatDockerfile(t *testing.T) {
-	deps := &Image{ID: "sha256:1"}
+	deps := &image.Image{ID: "sha256:1"}
 	s := newFakeStore(t, false)
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{
 		payload.LabelKind: payload.KindDeps, payload.LabelInputs: `A="$B" \`, "other\nRUN": "x",

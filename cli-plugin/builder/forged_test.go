@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -36,7 +38,7 @@ func (r *testRegistry) forge(t *testing.T, ref string, layers []string, ids []st
 		t.Fatal(err)
 	}
 	for i, line := range layers {
-		data := layerTar(t, line)
+		data := imagetest.Layer(t, line)
 		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +86,7 @@ func TestForgedDiffIDs(t *testing.T) {
 				if forgedFirst {
 					slices.Reverse(both.Runtimes)
 				}
-				push := Output{Push: true, Compression: Gzip}
+				push := Output{Push: true, Compression: image.Gzip}
 				_, err := publishing(s.engine(), push).Build(t.Context(), both)
 				var p *problem.Error
 				if !errors.As(err, &p) || p.Code != problem.RegistryFailed || !strings.Contains(err.Error(), forged) || !strings.Contains(err.Error(), id) {
@@ -118,7 +120,7 @@ func TestForgedDiffIDOfKnownLayer(t *testing.T) {
 	honest, forged := r.host+"/attacker/base:1", r.host+"/attacker/base:2"
 	r.forge(t, honest, []string{"bin/evil=1", "bin/evil=2"}, []string{"", ""})
 	r.forge(t, forged, []string{"bin/evil=1", "bin/evil=1"}, []string{"", s.infos[whole.Deps.Image].RootFS.Layers[0]})
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	whole.Runtimes[0].Base = honest
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
@@ -138,7 +140,7 @@ func TestBaseIsReadOnce(t *testing.T) {
 	r.upload(t, s, base)
 	layers := map[string]int{}
 	r.before = r.counting("/lib/base/blobs/", layers)
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -93,7 +94,7 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 
 // ours describes an image of ours and notes the sizes of its layers; it is nil
 // for any other image.
-func (e *Engine) ours(ctx context.Context, found *Image, stack []string, sizes map[string]int64) (*Stored, error) {
+func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, sizes map[string]int64) (*Stored, error) {
 	all := found.Labels()
 	kind := all[payload.LabelKind]
 	if kind != payload.KindDeps && kind != payload.KindRuntime {
@@ -132,7 +133,7 @@ func lastOfBuild(step string, labels map[string]string) bool {
 		const last = ocispec.AnnotationVersion // of the labels, which come last and by name
 		return step == "LABEL "+last+"="+labels[last]
 	}
-	return step == plan.LastStep || strings.HasPrefix(step, setUpStep)
+	return step == plan.LastStep || strings.HasPrefix(step, image.SetUpStep)
 }
 
 // relate fills in what follows from all images together.
@@ -203,14 +204,14 @@ func stackNames(layers []digest.Digest) []string {
 // layerSteps returns the entries of a history that made an image's layers, the
 // lowest first. A history does not say which of its empty entries are layers:
 // the oldest ones are taken.
-func layerSteps(history []image.HistoryResponseItem, layers int) []image.HistoryResponseItem {
+func layerSteps(history []apiimage.HistoryResponseItem, layers int) []apiimage.HistoryResponseItem {
 	empty := layers
 	for _, item := range history {
 		if item.Size > 0 {
 			empty--
 		}
 	}
-	var steps []image.HistoryResponseItem
+	var steps []apiimage.HistoryResponseItem
 	for _, item := range slices.Backward(history) {
 		if item.Size == 0 {
 			if empty <= 0 {

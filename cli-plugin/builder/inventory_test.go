@@ -5,12 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -18,7 +19,7 @@ import (
 // shelf is an engine with images whose layers have one byte, ten, a hundred...
 type shelf struct {
 	client.APIClient
-	images     []image.InspectResponse
+	images     []apiimage.InspectResponse
 	last       map[string]string // what the newest step of an image was, by its ID
 	containers []container.Summary
 }
@@ -28,7 +29,7 @@ var layerBytes = map[string]int64{"p1": 1, "p2": 10, "a": 100, "d": 1000, "s1": 
 func (s *shelf) ImageList(context.Context, client.ImageListOptions) (client.ImageListResult, error) {
 	var result client.ImageListResult
 	for _, img := range s.images {
-		result.Items = append(result.Items, image.Summary{ID: img.ID})
+		result.Items = append(result.Items, apiimage.Summary{ID: img.ID})
 	}
 	return result, nil
 }
@@ -46,9 +47,9 @@ func (s *shelf) ImageHistory(ctx context.Context, ref string, _ ...client.ImageH
 	found, _ := s.ImageInspect(ctx, ref)
 	var result client.ImageHistoryResult
 	for _, layer := range found.RootFS.Layers {
-		result.Items = append([]image.HistoryResponseItem{{Size: layerBytes[layer], CreatedBy: layer}}, result.Items...)
+		result.Items = append([]apiimage.HistoryResponseItem{{Size: layerBytes[layer], CreatedBy: layer}}, result.Items...)
 	}
-	result.Items = append([]image.HistoryResponseItem{{CreatedBy: s.last[ref]}}, result.Items...)
+	result.Items = append([]apiimage.HistoryResponseItem{{CreatedBy: s.last[ref]}}, result.Items...)
 	return result, nil
 }
 
@@ -58,9 +59,9 @@ func (s *shelf) ContainerList(context.Context, client.ContainerListOptions) (cli
 
 // put adds an image that got its name hour hours after the first.
 func (s *shelf) put(id, kind, base, tag string, hour int, names []string, layers ...string) {
-	s.images = append(s.images, image.InspectResponse{
-		ID: id, RepoTags: names, RootFS: image.RootFS{Layers: layers},
-		Metadata: image.Metadata{LastTagTime: time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)},
+	s.images = append(s.images, apiimage.InspectResponse{
+		ID: id, RepoTags: names, RootFS: apiimage.RootFS{Layers: layers},
+		Metadata: apiimage.Metadata{LastTagTime: time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)},
 		Config: &dockerspec.DockerOCIImageConfig{ImageConfig: ocispec.ImageConfig{Labels: map[string]string{
 			payload.LabelKind: kind, payload.LabelDepsTag: tag, payload.LabelBaseName: base, payload.LabelServer: "server",
 		}}},
@@ -159,7 +160,7 @@ func TestSuperseded(t *testing.T) {
 			s.containers = []container.Summary{{ImageID: "id:alpine"}}
 		}, []string{"id:debian"}},
 		"no name": {func(s *shelf) {
-			for id, step := range map[string]string{"id:assembled": setUpStep + "openhands", "id:by Dockerfile": plan.LastStep} {
+			for id, step := range map[string]string{"id:assembled": image.SetUpStep + "openhands", "id:by Dockerfile": plan.LastStep} {
 				s.put(id, payload.KindRuntime, "alpine:1", oldTag, 1, nil, "p1", "p2", "a", "s2")
 				s.last[id] = step
 			}
@@ -213,7 +214,7 @@ func TestSuperseded(t *testing.T) {
 }
 
 func TestLayerSteps(t *testing.T) {
-	history := []image.HistoryResponseItem{{CreatedBy: "CMD"}, {CreatedBy: "RUN", Size: 5}, {CreatedBy: "WORKDIR"}, {CreatedBy: "ADD", Size: 7}}
+	history := []apiimage.HistoryResponseItem{{CreatedBy: "CMD"}, {CreatedBy: "RUN", Size: 5}, {CreatedBy: "WORKDIR"}, {CreatedBy: "ADD", Size: 7}}
 	for layers, want := range [][]string{{}, {"ADD"}, {"ADD", "RUN"}, {"ADD", "WORKDIR", "RUN"}, {"ADD", "WORKDIR", "RUN", "CMD"}, {"ADD", "WORKDIR", "RUN", "CMD"}} {
 		got := []string{}
 		for _, step := range layerSteps(history, layers) {

@@ -7,16 +7,16 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // layers returns the layers of an image as they are published. Those that a
 // registry has are left there; the others are compressed and kept in files.
 // With must, all have the compression that is asked for; without it, the image
 // is a base that was read for set-up before.
-func (p *publisher) layers(ctx context.Context, m *Image, must bool) ([]blob, error) {
-	fits := func(l blob) bool { return !must || l.compression() == p.Output.Compression }
+func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]image.Layer, error) {
+	fits := func(l image.Layer) bool { return !must || l.Compression() == p.Output.Compression }
 	ids := m.DiffIDs()
 	if m.Repository != nil && !must {
 		return m.Layers, nil
@@ -48,7 +48,7 @@ func (p *publisher) layers(ctx context.Context, m *Image, must bool) ([]blob, er
 	if missing := lacking(); len(missing) > 0 {
 		return nil, fmt.Errorf("the image %s lacks the layer %s that it names", m.Ref, missing[0])
 	}
-	all := make([]blob, len(ids))
+	all := make([]image.Layer, len(ids))
 	for i, id := range ids {
 		all[i] = p.known[id]
 	}
@@ -57,73 +57,73 @@ func (p *publisher) layers(ctx context.Context, m *Image, must bool) ([]blob, er
 
 // compress brings the missing layers of an image into files. What an engine
 // has comes in one stream, so all of them pass.
-func (p *publisher) compress(ctx context.Context, m *Image, must bool, missing []digest.Digest) error {
+func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, missing []digest.Digest) error {
 	wanted := map[digest.Digest]bool{}
 	for _, id := range missing {
 		wanted[id] = true
 	}
 	keep := func(layer io.Reader) (digest.Digest, error) {
 		l, err := p.spool.add(ctx, layer, p.Output.Compression, must)
-		if err == nil && wanted[l.diffID] {
-			p.known[l.diffID] = l
+		if err == nil && wanted[l.DiffID] {
+			p.known[l.DiffID] = l
 		}
-		return l.diffID, err
+		return l.DiffID, err
 	}
 	if m.Repository == nil {
-		saved, err := p.Engine.save(ctx, m, reading{spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
+		saved, err := p.Engine.save(ctx, m, image.Reading{Spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
-			p.configs[m.ID] = saved.rawConfig
+			p.configs[m.ID] = saved.RawConfig
 		}
 		return err
 	}
 	for _, l := range m.Layers {
-		if !wanted[l.diffID] {
+		if !wanted[l.DiffID] {
 			continue
 		}
-		content, err := l.open()
+		content, err := l.Open()
 		if err != nil {
-			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.Ref, err)
+			return fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, m.Ref, err)
 		}
 		id, err := keep(content)
 		if err = errors.Join(err, content.Close()); err == nil {
-			err = l.prove(id)
+			err = l.Prove(id)
 		}
 		if err != nil {
-			return fmt.Errorf("reading the layer %s of %s: %w", l.descriptor.Digest, m.Ref, err)
+			return fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, m.Ref, err)
 		}
 	}
 	return nil
 }
 
 // whole is an image as it is, its configuration unchanged.
-func (p *publisher) whole(ctx context.Context, m *Image, must bool) (artifact, error) {
+func (p *publisher) whole(ctx context.Context, m *image.Image, must bool) (*image.Image, error) {
 	layers, err := p.layers(ctx, m, must)
 	if err != nil {
-		return artifact{}, err
+		return nil, err
 	}
 	config, err := p.config(ctx, m)
 	if err != nil {
-		return artifact{}, err
+		return nil, err
 	}
-	var platform ocispec.Platform
-	if err := json.Unmarshal(config, &platform); err != nil {
-		return artifact{}, fmt.Errorf("the configuration of %s: %w", m.Ref, err)
+	whole := &image.Image{RawConfig: config, Layers: layers}
+	if err := json.Unmarshal(config, &whole.Config); err != nil {
+		return nil, fmt.Errorf("the configuration of %s: %w", m.Ref, err)
 	}
-	return newArtifact(config, platform, layers)
+	return whole.Encode()
 }
 
 // config is an image's configuration. An engine tells it only in the stream of
 // the whole image.
-func (p *publisher) config(ctx context.Context, m *Image) ([]byte, error) {
+func (p *publisher) config(ctx context.Context, m *image.Image) ([]byte, error) {
 	if m.Repository != nil {
 		return m.RawConfig, nil
 	}
 	if config, ok := p.configs[m.ID]; ok {
 		return config, nil
 	}
-	saved, err := p.Engine.save(ctx, m, reading{})
+	saved, err := p.Engine.save(ctx, m, image.Reading{})
 	if err != nil {
 		return nil, err
 	}
-	return saved.rawConfig, nil
+	return saved.RawConfig, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
@@ -43,20 +44,32 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) error {
 	}
 }
 
-// descriptors returns the compressed layers of an image in containerd's store.
-// The engine tells them only in the whole stream of the image; they are kept
-// by image ID, which is a digest over them, in the user's cache folder.
-func (e *Engine) descriptors(ctx context.Context, info *Image) ([]ocispec.Descriptor, error) {
+// layersOf returns the layers of an image in containerd's store, with their
+// descriptors. The engine tells them only in the whole stream of the image; they
+// are kept by image ID, which is a digest over them, in the user's cache folder.
+func (e *Engine) layersOf(ctx context.Context, info *image.Image) ([]image.Layer, error) {
 	var descriptors []ocispec.Descriptor
-	if state.Recall(descriptorCache, info.ID, &descriptors) {
-		return descriptors, nil
+	if !state.Recall(descriptorCache, info.ID, &descriptors) || len(descriptors) != len(info.DiffIDs()) {
+		saved, err := e.save(ctx, info, image.Reading{})
+		if err != nil {
+			return nil, err
+		}
+		rememberLayers(info.ID, saved.Layers)
+		return saved.Layers, nil
 	}
-	saved, err := e.save(ctx, info, reading{})
-	if err != nil {
-		return nil, err
+	layers := image.OfEngine(info.DiffIDs())
+	for i := range layers {
+		layers[i].Descriptor = descriptors[i]
 	}
-	state.Remember(descriptorCache, info.ID, saved.Descriptors)
-	return saved.Descriptors, nil
+	return layers, nil
+}
+
+func rememberLayers(id string, layers []image.Layer) {
+	var descriptors []ocispec.Descriptor
+	for _, l := range layers {
+		descriptors = append(descriptors, l.Descriptor)
+	}
+	state.Remember(descriptorCache, id, descriptors)
 }
 
 // descriptorCache has the compressed layers of images by their IDs.

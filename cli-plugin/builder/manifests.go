@@ -9,7 +9,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -20,7 +20,7 @@ func (e *Engine) Manifests(ctx context.Context) ([]payload.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing payloads: %w", err)
 	}
-	slices.SortFunc(list.Items, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	slices.SortFunc(list.Items, func(a, b apiimage.Summary) int { return cmp.Compare(b.Created, a.Created) })
 	var manifests []payload.Manifest
 	for _, summary := range list.Items {
 		found, err := e.inspect(ctx, summary.ID)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -12,12 +13,12 @@ import (
 // obtain finds the image ref, which is not ours to make. Of an image that a
 // push finds in the engine and in its registry, the registry's is the better
 // one: no layer of it has to be moved within that registry.
-func (b *Builder) obtain(ctx context.Context, what, ref string) (*Image, error) {
+func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	var offered *Image
+	var offered *image.Image
 	switch {
 	case b.Pull == PullNever:
 	case found == nil:
@@ -42,7 +43,7 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*Image, error) 
 
 // fetch finds an image that b cannot do without in its registry. It is nil
 // where only the engine can be asked for it.
-func (b *Builder) fetch(ctx context.Context, what, ref string) (*Image, error) {
+func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, error) {
 	parsed, err := b.parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
@@ -52,7 +53,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*Image, error) {
 		return nil, err
 	}
 	b.logf("looking for the %s %s in its registry", what, ref)
-	var excess *excessError
+	var excess *image.ExcessError
 	found, err := registries.describe(ctx, parsed, documentPatience)
 	switch {
 	case err == nil:
@@ -67,7 +68,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*Image, error) {
 }
 
 // checkDeps refuses an image that was named as payload and is none.
-func (b *Builder) checkDeps(ctx context.Context, m *Image) error {
+func (b *Builder) checkDeps(ctx context.Context, m *image.Image) error {
 	if m.Repository == nil {
 		_, err := b.Engine.manifest(ctx, m.Ref, m)
 		return err

@@ -11,15 +11,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
 // pullingStore pulls what it is offered, and else fails.
 type pullingStore struct {
 	*fakeStore
-	offered map[string]image.InspectResponse
+	offered map[string]apiimage.InspectResponse
 	failure string
 }
 
@@ -50,7 +51,7 @@ func TestBaseThroughEngine(t *testing.T) {
 	server.StartTLS() // of an authority that this machine does not know
 	t.Cleanup(server.Close)
 	base := strings.TrimPrefix(server.URL, "https://") + "/lib/base:1"
-	there := map[string]image.InspectResponse{base: s.infos[whole.Runtimes[0].Base]}
+	there := map[string]apiimage.InspectResponse{base: s.infos[whole.Runtimes[0].Base]}
 	whole.Runtimes[0].Base = base
 	const refusal = "manifest for x/base:1 not found: manifest unknown"
 	absent := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
@@ -66,7 +67,7 @@ func TestBaseThroughEngine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			delete(s.infos, base)
-			b := publishing(test.engine, Output{Format: FormatOCI, Compression: Gzip, File: filepath.Join(t.TempDir(), "app.tar")})
+			b := publishing(test.engine, Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")})
 			if name == "nothing is pulled" {
 				b.Pull = PullNever
 			}

@@ -2,13 +2,13 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -18,11 +18,11 @@ import (
 
 // Output says where images go instead of the engine.
 type Output struct {
-	Push        bool          // to their registries; else into a file
-	File        string        // name of an archive; "-" is Stdout
-	Format      ArchiveFormat // of the archive
+	Push        bool                // to their registries; else into a file
+	File        string              // name of an archive; "-" is Stdout
+	Format      image.ArchiveFormat // of the archive
 	Stdout      io.Writer
-	Compression Compression // of all layers but those that a base has compressed already
+	Compression image.Compression // of all layers but those that a base has compressed already
 }
 
 // publisher carries a plan out whose images go into registries or a file. An
@@ -33,7 +33,7 @@ type publisher struct {
 	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
 	// proven. What else a registry says of a layer is no key to anything.
-	known   map[digest.Digest]blob
+	known   map[digest.Digest]image.Layer
 	configs map[string][]byte // of images of the engine, by their ID
 }
 
@@ -46,12 +46,12 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 	}
 	lease := b.Engine.lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
-	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]blob{}, configs: map[string][]byte{}}
+	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}}
 	if err := p.findRepositories(whole); err != nil {
 		return nil, err
 	}
 	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*Image, len(whole.Runtimes))
+	bases := make([]*image.Image, len(whole.Runtimes))
 	for i, r := range whole.Runtimes {
 		if bases[i], err = p.base(ctx, r.Base); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err
 	for i, r := range whole.Runtimes {
 		publish := p.runtime
 		if madeInEngine(r) {
-			publish = func(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
+			publish = func(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
 				return p.built(ctx, whole.Deps, deps, base, r)
 			}
 		}
@@ -115,7 +115,7 @@ func (p *publisher) findRepositories(whole plan.Plan) error {
 }
 
 // base finds a base; nil for scratch.
-func (p *publisher) base(ctx context.Context, ref string) (*Image, error) {
+func (p *publisher) base(ctx context.Context, ref string) (*image.Image, error) {
 	if ref == plan.Scratch {
 		return nil, nil
 	}
@@ -127,17 +127,17 @@ func (p *publisher) base(ctx context.Context, ref string) (*Image, error) {
 }
 
 // know takes layers up that are not known yet, or not in a form that fits.
-func (p *publisher) know(layers []blob, fits func(blob) bool) {
+func (p *publisher) know(layers []image.Layer, fits func(image.Layer) bool) {
 	for _, l := range layers {
-		if known, ok := p.known[l.diffID]; fits(l) && (!ok || !fits(known)) {
-			p.known[l.diffID] = l
+		if known, ok := p.known[l.DiffID]; fits(l) && (!ok || !fits(known)) {
+			p.known[l.DiffID] = l
 		}
 	}
 }
 
 // deps sees to the payload. With a push, it gets its tag in the first
 // repository of each registry, so that the next image finds it there.
-func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*Image, Result, error) {
+func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
 	deps, made, err := p.findDeps(ctx, whole.Deps)
@@ -155,10 +155,10 @@ func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*Image, Result, 
 		result.References = p.depsNames(whole.Deps, tag, alone)
 		err = p.keepDeps(ctx, deps, &result)
 	default:
-		var image artifact
-		if image, err = p.whole(ctx, deps, true); err == nil {
+		var whole *image.Image
+		if whole, err = p.whole(ctx, deps, true); err == nil {
 			result.Reused = false
-			err = p.write(ctx, image, &result)
+			err = p.write(ctx, whole, &result)
 		}
 	}
 	result.Seconds = time.Since(start).Seconds()
@@ -168,13 +168,13 @@ func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*Image, Result, 
 // depsNames are the names that a push gives to the payload.
 func (p *publisher) depsNames(d plan.Deps, tag string, alone bool) []string {
 	if alone {
-		return []string{p.Output.Compression.payloadTag(d.Image)}
+		return []string{p.Output.Compression.PayloadTag(d.Image)}
 	}
 	var names []string
 	registries := map[name.Registry]bool{}
 	for _, repository := range p.repositories {
 		if !registries[repository.Registry] {
-			names = append(names, repository.Name()+":"+p.Output.Compression.payloadTag(tag))
+			names = append(names, repository.Name()+":"+p.Output.Compression.PayloadTag(tag))
 		}
 		registries[repository.Registry] = true
 	}
@@ -182,7 +182,7 @@ func (p *publisher) depsNames(d plan.Deps, tag string, alone bool) []string {
 }
 
 // keepDeps pushes the payload under those names that it does not have.
-func (p *publisher) keepDeps(ctx context.Context, deps *Image, result *Result) error {
+func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Result) error {
 	var missing []string
 	for _, ref := range result.References {
 		if deps.Repository != nil && deps.Ref == ref {
@@ -195,17 +195,17 @@ func (p *publisher) keepDeps(ctx context.Context, deps *Image, result *Result) e
 		p.logf("the payload %s is there already", deps.Ref)
 		return nil
 	}
-	image, err := p.whole(ctx, deps, true)
+	whole, err := p.whole(ctx, deps, true)
 	if err != nil {
 		return err
 	}
 	result.Reused = false
-	return p.push(ctx, image, missing, result)
+	return p.push(ctx, whole, missing, result)
 }
 
 // findDeps finds the payload, or has it made: for a push in the registries
 // that it goes to, else in the engine, else where it is compressed otherwise.
-func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *Image, made bool, err error) {
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Image, made bool, err error) {
 	if d.Given {
 		if found, err = p.obtain(ctx, "deps image", d.Image); err == nil {
 			err = p.checkDeps(ctx, found)
@@ -218,7 +218,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *Image, ma
 	}
 	fits := here != nil && len(depsDiffer(d)(here.Labels(), here.Platform())) == 0
 	if !p.ForceRebuild && p.Pull != PullNever {
-		for _, form := range p.Output.Compression.first() {
+		for _, form := range p.Output.Compression.Preferred() {
 			if fits && (form != p.Output.Compression || !p.Output.Push) {
 				continue // the engine's is nearer
 			}
@@ -232,20 +232,20 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *Image, ma
 }
 
 // askDeps looks for the payload where images go, and in its own repository.
-func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form Compression) (*Image, error) {
-	return p.askFor(ctx, d, form, func(found *Image) bool {
+func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form image.Compression) (*image.Image, error) {
+	return p.askFor(ctx, d, form, func(found *image.Image) bool {
 		return len(depsDiffer(d)(found.Labels(), found.Platform())) == 0
 	})
 }
 
 // askFor is askDeps for an image under the payload's names that is right.
-func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, right func(*Image) bool) (*Image, error) {
+func (p *publisher) askFor(ctx context.Context, d plan.Deps, form image.Compression, right func(*image.Image) bool) (*image.Image, error) {
 	var refs []string
 	for _, repository := range p.repositories {
-		refs = append(refs, repository.Name()+":"+form.payloadTag(d.Tag))
+		refs = append(refs, repository.Name()+":"+form.PayloadTag(d.Tag))
 	}
-	if ref, err := p.parse(form.payloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
-		refs = append(refs, form.payloadTag(d.Image))
+	if ref, err := p.parse(form.PayloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
+		refs = append(refs, form.PayloadTag(d.Image))
 	}
 	for _, ref := range refs {
 		found, err := p.ask(ctx, ref)
@@ -260,16 +260,19 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form Compression, r
 }
 
 // runtime assembles one runtime image; base is nil for scratch.
-func (p *publisher) runtime(ctx context.Context, deps, base *Image, r plan.Runtime) (Result, error) {
+func (p *publisher) runtime(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: publishedNames(r)}
 	if reused, err := p.published(ctx, inputs{r, deps, base}, &result); reused || err != nil {
 		return result, err
 	}
 	p.tellWithout(r, base)
-	made, err := p.compose(ctx, base, recipe{runtime: r, labels: origin(deps, base), arch: p.Engine.arch, created: created(base, deps), logf: p.logf}, deps)
+	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.arch, Created: image.Created(base, deps), Logf: p.logf}, deps)
 	if err != nil {
 		return result, err
+	}
+	if len(made.Layers) > maxStack { // the base has a claim to the payload's folder
+		return result, tooDeep(r.Base, base)
 	}
 	layers, err := p.layers(ctx, deps, true)
 	if err != nil {
@@ -282,48 +285,41 @@ func (p *publisher) runtime(ctx context.Context, deps, base *Image, r plan.Runti
 		}
 		layers = append(layers, more...)
 	}
-	for _, own := range made.own {
-		layers = append(layers, ownBlob(own))
-	}
-	if len(made.config.RootFS.DiffIDs) > maxStack { // the base has a claim to the payload's folder
-		return result, tooDeep(r.Base, base)
-	}
-	config, err := json.Marshal(made.config)
-	if err != nil {
-		return result, fmt.Errorf("encoding the image configuration: %w", err)
-	}
-	image, err := newArtifact(config, made.config.Platform, inOrder(made.config.RootFS.DiffIDs, layers))
-	if err != nil {
+	made.Layers = inOrder(made.Layers, layers)
+	if made, err = made.Encode(); err != nil {
 		return result, err
 	}
-	err = p.put(ctx, image, &result)
+	err = p.put(ctx, made, &result)
 	result.Seconds = time.Since(start).Seconds()
 	return result, err
 }
 
 // compose puts the image together, and reads of the base what that needs.
-func (p *publisher) compose(ctx context.Context, base *Image, r recipe, deps *Image) (made composition, err error) {
-	err = r.settle(func(w way) error {
+func (p *publisher) compose(ctx context.Context, base *image.Image, r image.Recipe, deps *image.Image) (made *image.Image, err error) {
+	err = r.Retry(func(w image.Attempt) error {
 		content, err := p.content(ctx, base, w)
 		if err == nil {
-			made, err = r.compose(content, w, p.Output.Compression, func([]stratum) (stratum, error) { return r.payloadStratum(deps), nil })
+			made, err = r.Compose(content, w, p.Output.Compression, func([]image.Layer) ([]image.Layer, error) { return image.OfEngine(deps.DiffIDs()), nil })
 		}
 		return err
 	})
 	return made, err
 }
 
-// inOrder finds for each diff ID the first layer that has it.
-func inOrder(ids []digest.Digest, layers []blob) []blob {
-	byID := map[digest.Digest]blob{}
-	for _, l := range layers {
-		if _, ok := byID[l.diffID]; !ok {
-			byID[l.diffID] = l
+// inOrder takes for each layer that is not made here the first of the others
+// with its diff ID.
+func inOrder(made, others []image.Layer) []image.Layer {
+	byID := map[digest.Digest]image.Layer{}
+	for _, l := range others {
+		if _, ok := byID[l.DiffID]; !ok {
+			byID[l.DiffID] = l
 		}
 	}
-	var ordered []blob
-	for _, id := range ids {
-		ordered = append(ordered, byID[id])
+	ordered := slices.Clone(made)
+	for i, l := range made {
+		if other, ok := byID[l.DiffID]; ok {
+			ordered[i] = other
+		}
 	}
 	return ordered
 }
@@ -333,7 +329,7 @@ func madeInEngine(r plan.Runtime) bool { return r.ExtraDeps != "" || r.Assemble 
 
 // depsHere is the payload d as the engine has it, brought from where it was
 // found if need be.
-func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *Image) (*Image, error) {
+func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *image.Image) (*image.Image, error) {
 	if found.Repository == nil {
 		return found, nil
 	}
@@ -355,9 +351,9 @@ func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *Image) (*I
 }
 
 // built publishes an image that an engine has to make.
-func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *Image, r plan.Runtime) (Result, error) {
+func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *image.Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
-	var here *Image
+	var here *image.Image
 	deps, err := p.depsHere(ctx, d, found)
 	if err == nil && base != nil {
 		here, err = p.Builder.base(ctx, r.Base)
@@ -379,30 +375,30 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *Image, 
 	if err != nil {
 		return result, err
 	}
-	image, err := p.whole(ctx, info, false)
+	whole, err := p.whole(ctx, info, false)
 	if err != nil {
 		return result, err
 	}
 	result.References, result.Reused = publishedNames(r), false
-	err = p.put(ctx, image, &result)
+	err = p.put(ctx, whole, &result)
 	result.Seconds = time.Since(start).Seconds()
 	return result, err
 }
 
 // put is the last step: nothing has been seen of the image before.
-func (p *publisher) put(ctx context.Context, image artifact, result *Result) error {
-	result.ID = digest.FromBytes(image.config).String()
+func (p *publisher) put(ctx context.Context, whole *image.Image, result *Result) error {
+	result.ID = whole.ConfigDigest()
 	if p.Output.Push {
-		return p.push(ctx, image, result.References, result)
+		return p.push(ctx, whole, result.References, result)
 	}
-	return p.write(ctx, image, result)
+	return p.write(ctx, whole, result)
 }
 
 // write writes the archive.
-func (p *publisher) write(ctx context.Context, image artifact, result *Result) error {
-	result.Digest = image.root.Digest.String()
+func (p *publisher) write(ctx context.Context, whole *image.Image, result *Result) error {
+	result.Digest = whole.Descriptor().Digest.String()
 	start := time.Now()
-	write := func(w io.Writer) error { return image.writeArchive(ctx, w, result.References, p.Output.Format) }
+	write := func(w io.Writer) error { return whole.WriteArchive(ctx, w, result.References, p.Output.Format) }
 	if p.Output.File == "-" {
 		return write(p.Output.Stdout)
 	}

@@ -21,6 +21,8 @@ import (
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
@@ -137,7 +139,7 @@ func publishing(e *Engine, out Output) *Builder {
 
 // What is pushed is read by another implementation, which checks every digest.
 func TestPush(t *testing.T) {
-	for _, form := range []Compression{Gzip, Zstd} {
+	for _, form := range []image.Compression{image.Gzip, image.Zstd} {
 		t.Run(string(form), func(t *testing.T) {
 			forBothStores(t, func(t *testing.T, s *fakeStore) {
 				r := newTestRegistry(t)
@@ -147,7 +149,7 @@ func TestPush(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := []string{r.host + "/me/app:" + form.payloadTag(testTag)}; !slices.Equal(results[0].References, want) {
+				if want := []string{r.host + "/me/app:" + form.PayloadTag(testTag)}; !slices.Equal(results[0].References, want) {
 					t.Errorf("the payload is pushed as %q, want %q", results[0].References, want)
 				}
 				if _, err := r.image(t, results[0].References[0]); err != nil {
@@ -161,7 +163,7 @@ func TestPush(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if form == Gzip { // the validator knows no other
+					if form == image.Gzip { // the validator knows no other
 						if err := validate.Image(pushed); err != nil {
 							t.Error(err)
 						}
@@ -180,7 +182,7 @@ func TestPush(t *testing.T) {
 					}
 					var got []string
 					for i, l := range manifest.Layers {
-						if want := form.mediaType(); string(l.MediaType) != want && !(s.containerd && slices.Contains([]int{2, 3, 4}, i)) {
+						if want := form.MediaType(); string(l.MediaType) != want && !(s.containerd && slices.Contains([]int{2, 3, 4}, i)) {
 							t.Errorf("layer %d is %s, want %s", i, l.MediaType, want)
 						}
 						got = append(got, config.RootFS.DiffIDs[i].String())
@@ -217,7 +219,7 @@ func TestPushWithoutEngine(t *testing.T) {
 	base, whole := r.publication(t, s)
 	r.upload(t, s, base)
 	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	var p *problem.Error
 	if _, err := publishing(none, push).Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.NoEngine {
 		t.Errorf("without a payload it says %v", err)
@@ -248,7 +250,7 @@ func TestPushWithoutEngine(t *testing.T) {
 	if err != nil || !results[0].Reused || !results[1].Reused || r.uploaded.Load() != before {
 		t.Errorf("%v: %+v, %d bytes", err, results, r.uploaded.Load()-before)
 	}
-	push.Compression = Zstd
+	push.Compression = image.Zstd
 	results, err = publishing(none, push).Build(t.Context(), whole)
 	if err != nil || results[0].Reused || results[1].Reused {
 		t.Errorf("with zstd: %v: %+v", err, results)
@@ -309,12 +311,12 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		s.infos["kept"] = s.infos[there]
 		delete(s.infos, there)
 		whole.Deps.Image = "localhost:1/none/runtime:" + testTag
-		image := &whole.Runtimes[0]
-		image.ExtraDeps = "true"
-		s.infos[image.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
+		wanted := &whole.Runtimes[0]
+		wanted.ExtraDeps = "true"
+		s.infos[wanted.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 		engine := s.engine()
 		engine.api = worker{s, map[string]string{there: "kept"}}
-		b := publishing(engine, Output{Push: true, Compression: Gzip})
+		b := publishing(engine, Output{Push: true, Compression: image.Gzip})
 		var log strings.Builder
 		b.Log = &log
 		b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo "ERROR: stage 1 is built" >&2; exit 1 ;; esac`)
@@ -322,7 +324,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		if err != nil || len(results) != 2 || results[1].Digest == "" {
 			t.Fatalf("%v: %+v\n%s", err, results, &log)
 		}
-		if _, err := r.image(t, image.Image); err != nil {
+		if _, err := r.image(t, wanted.Image); err != nil {
 			t.Error(err)
 		}
 		if _, ok := s.infos[whole.Deps.Image]; !ok {
@@ -330,7 +332,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		}
 		var p *problem.Error
 		none := NoEngine("amd64", errors.New("none"))
-		if _, err := publishing(none, Output{Push: true, Compression: Gzip}).Build(t.Context(), whole); !errors.As(err, &p) || !strings.Contains(p.Summary, "--extra-deps") {
+		if _, err := publishing(none, Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole); !errors.As(err, &p) || !strings.Contains(p.Summary, "--extra-deps") {
 			t.Errorf("without an engine: %v", err)
 		}
 	})
@@ -340,7 +342,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 // built is not said to have been there.
 func TestForcedPush(t *testing.T) {
 	for name, out := range map[string]Output{
-		"push": {Push: true, Compression: Gzip}, "archive": {Format: FormatOCI, File: filepath.Join(t.TempDir(), "app.tar"), Compression: Gzip},
+		"push": {Push: true, Compression: image.Gzip}, "archive": {Format: image.FormatOCI, File: filepath.Join(t.TempDir(), "app.tar"), Compression: image.Gzip},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, s := newTestRegistry(t), newFakeStore(t, false)
@@ -350,8 +352,8 @@ func TestForcedPush(t *testing.T) {
 			second := first
 			second.Image += "-second"
 			whole.Runtimes = []plan.Runtime{first, second}
-			for _, image := range whole.Runtimes {
-				s.infos[image.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
+			for _, wanted := range whole.Runtimes {
+				s.infos[wanted.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 			}
 			engine := s.engine()
 			engine.api = worker{fakeStore: s}
@@ -374,7 +376,7 @@ func TestForcedPush(t *testing.T) {
 func TestSightings(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +402,7 @@ func TestSightingRefused(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 		r, s := newTestRegistry(t), newFakeStore(t, false)
 		_, whole := r.publication(t, s)
-		push := Output{Push: true, Compression: Gzip}
+		push := Output{Push: true, Compression: image.Gzip}
 		if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +446,7 @@ func TestInterruptedPush(t *testing.T) {
 			cancel()
 		}
 	}
-	_, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(ctx, whole)
+	_, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(ctx, whole)
 	var p *problem.Error
 	if !errors.As(err, &p) || p.Code != problem.Interrupted {
 		t.Errorf("it ends with %v", err)
@@ -459,7 +461,7 @@ func TestInterruptedPush(t *testing.T) {
 
 func TestArchives(t *testing.T) {
 	for kind, out := range map[string]Output{
-		"oci": {Format: FormatOCI, Compression: Gzip}, "docker": {Format: FormatDocker, Compression: Gzip}, "zstd": {Format: FormatOCI, Compression: Zstd},
+		"oci": {Format: image.FormatOCI, Compression: image.Gzip}, "docker": {Format: image.FormatDocker, Compression: image.Gzip}, "zstd": {Format: image.FormatOCI, Compression: image.Zstd},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			forBothStores(t, func(t *testing.T, s *fakeStore) {
@@ -474,7 +476,7 @@ func TestArchives(t *testing.T) {
 				if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 					t.Errorf("%d files in the folder", len(entries))
 				}
-				if out.Format == FormatDocker {
+				if out.Format == image.FormatDocker {
 					tag, err := name.NewTag(whole.Runtimes[0].Image)
 					if err != nil {
 						t.Fatal(err)
@@ -488,7 +490,7 @@ func TestArchives(t *testing.T) {
 					}
 				}
 				img := fromLayout(t, out.File, results[1].Digest)
-				if out.Compression == Gzip {
+				if out.Compression == image.Gzip {
 					if err := validate.Image(img); err != nil {
 						t.Error(err)
 					}
@@ -555,16 +557,24 @@ func TestArchiveIsWholeOrNotThere(t *testing.T) {
 // Compressing anew changes no byte of what is inside.
 func TestSpool(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	plain := layerTar(t, "a=1", "b="+strings.Repeat("x", 1<<20))
-	packed := func(c Compression) []byte {
+	plain := imagetest.Layer(t, "a=1", "b="+strings.Repeat("x", 1<<20))
+	packed := func(c image.Compression) []byte {
 		if c == "" {
 			return plain
 		}
-		l, err := newOwnLayer(plain, c)
+		l, err := image.NewLayer(plain, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return l.compressed
+		content, err := l.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
 	}
 	lease := (&Engine{}).lease()
 	defer func() {
@@ -574,28 +584,28 @@ func TestSpool(t *testing.T) {
 	}()
 	s := spool{lease: lease}
 	for _, test := range []struct {
-		is, want Compression
+		is, want image.Compression
 		must     bool
-		becomes  Compression
+		becomes  image.Compression
 	}{
-		{"", Gzip, false, Gzip}, {"", Zstd, true, Zstd},
-		{Gzip, Zstd, false, Gzip}, {Gzip, Zstd, true, Zstd}, {Gzip, Gzip, true, Gzip},
-		{Zstd, Gzip, false, Zstd}, {Zstd, Gzip, true, Gzip},
+		{"", image.Gzip, false, image.Gzip}, {"", image.Zstd, true, image.Zstd},
+		{image.Gzip, image.Zstd, false, image.Gzip}, {image.Gzip, image.Zstd, true, image.Zstd}, {image.Gzip, image.Gzip, true, image.Gzip},
+		{image.Zstd, image.Gzip, false, image.Zstd}, {image.Zstd, image.Gzip, true, image.Gzip},
 	} {
 		got, err := s.add(t.Context(), bytes.NewReader(packed(test.is)), test.want, test.must)
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := got.Uncompressed()
+		content, _, err := got.Plain()
 		if err != nil {
 			t.Fatal(err)
 		}
 		data, err := io.ReadAll(content)
-		if err != nil || content.Close() != nil || !bytes.Equal(data, plain) || got.compression() != test.becomes {
-			t.Errorf("%q to %q: %d bytes as %q, %v", test.is, test.want, len(data), got.compression(), err)
+		if err != nil || content.Close() != nil || !bytes.Equal(data, plain) || got.Compression() != test.becomes {
+			t.Errorf("%q to %q: %d bytes as %q, %v", test.is, test.want, len(data), got.Compression(), err)
 		}
-		if want, _ := newOwnLayer(plain, test.becomes); got.diffID != want.diffID || cmp.Diff(want.descriptor, got.descriptor) != "" {
-			t.Errorf("%q to %q: %+v %s", test.is, test.want, got.descriptor, got.diffID)
+		if want, _ := image.NewLayer(plain, test.becomes); got.DiffID != want.DiffID || cmp.Diff(want.Descriptor, got.Descriptor) != "" {
+			t.Errorf("%q to %q: %+v %s", test.is, test.want, got.Descriptor, got.DiffID)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
@@ -15,14 +16,14 @@ import (
 )
 
 // pull gets an image from its registry through the engine.
-func (b *Builder) pull(ctx context.Context, what, ref string) (*Image, error) {
+func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
 	limit, err := pullPatience()
 	if err != nil {
 		return nil, err
 	}
 	pulling := newWatchdog(ctx, limit)
 	defer pulling.stop()
-	fail := func(err error) (*Image, error) {
+	fail := func(err error) (*image.Image, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -14,21 +15,21 @@ import (
 
 // push puts an image into registries. It has none of its tags before every
 // repository has all of it.
-func (p *publisher) push(ctx context.Context, image artifact, names []string, result *Result) error {
+func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
 	start := time.Now()
 	registries, err := p.connectRegistries()
 	if err != nil {
 		return err
 	}
+	root := whole.Descriptor().Digest
 	count := &meter{layers: map[string]bool{}}
-	for _, l := range image.layers {
-		count.layers[l.descriptor.Digest.String()] = true
+	for _, l := range whole.Layers {
+		count.layers[l.Descriptor.Digest.String()] = true
 	}
 	registries.transport.meter = count
 	defer func() { registries.transport.meter = nil }()
 	do := func(ref name.Reference) error {
-		image.registry = ref.Context().Registry
-		err := registries.pusher.Push(ctx, ref, image)
+		err := registries.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry})
 		if err != nil && ctx.Err() == nil {
 			err = pushProblem(ref.Context().Name(), err)
 		}
@@ -47,7 +48,7 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 		}
 	}
 	for _, repository := range repositories {
-		if err := do(repository.Digest(image.root.Digest.String())); err != nil {
+		if err := do(repository.Digest(root.String())); err != nil {
 			return err
 		}
 	}
@@ -57,17 +58,17 @@ func (p *publisher) push(ctx context.Context, image artifact, names []string, re
 		}
 	}
 	// Layers found in one repository are in these as well now.
-	for i, l := range image.layers {
-		l.in = &repositories[0]
-		image.layers[i].in = l.in
-		if known, ok := p.known[l.diffID]; ok && known.descriptor.Digest == l.descriptor.Digest {
-			p.known[l.diffID] = l
+	for i, l := range whole.Layers {
+		l.In = &repositories[0]
+		whole.Layers[i].In = l.In
+		if known, ok := p.known[l.DiffID]; ok && known.Descriptor.Digest == l.Descriptor.Digest {
+			p.known[l.DiffID] = l
 		}
 	}
 	for _, repository := range repositories {
-		noteSightings(image.layers, repository)
+		noteSightings(whole.Layers, repository)
 	}
-	result.Digest = image.root.Digest.String()
+	result.Digest = root.String()
 	if result.Traffic == nil {
 		result.Traffic = &Traffic{}
 	}
@@ -104,11 +105,11 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 }
 
 // topCompression is that of the uppermost layer, "" where there is none.
-func topCompression(layers []blob) Compression {
+func topCompression(layers []image.Layer) image.Compression {
 	if len(layers) == 0 {
 		return ""
 	}
-	return layers[len(layers)-1].compression()
+	return layers[len(layers)-1].Compression()
 }
 
 // pushProblem is the error of a push to a repository that failed with err.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,7 +28,7 @@ const registryPatience = 4 * time.Second
 // ask asks the registry of ref for an image that b can do without. It is nil
 // where there is none, and where the registry does not answer: that one is not
 // asked again by b.
-func (b *Builder) ask(ctx context.Context, ref string) (*Image, error) {
+func (b *Builder) ask(ctx context.Context, ref string) (*image.Image, error) {
 	parsed, err := b.parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
@@ -42,7 +43,7 @@ func (b *Builder) ask(ctx context.Context, ref string) (*Image, error) {
 	}
 	found, err := registries.describe(ctx, parsed, registryPatience)
 	var refused *transport.Error
-	var excess *excessError
+	var excess *image.ExcessError
 	switch {
 	case err == nil:
 		return found, nil
@@ -72,7 +73,7 @@ const documentPatience = 30 * time.Second
 
 // describe asks the registry of ref for the image, which has to be told within
 // limit. The image's layers may be read for as long as ctx lasts.
-func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*Image, error) {
+func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*image.Image, error) {
 	asking := watch(ctx, limit, &lateError{limit})
 	found, err := c.documents(asking, ref)
 	if err == nil && asking.timer.Stop() {
@@ -83,7 +84,7 @@ func (c *registries) describe(ctx context.Context, ref name.Reference, limit tim
 	return nil, err
 }
 
-func (c *registries) documents(ctx context.Context, ref name.Reference) (*Image, error) {
+func (c *registries) documents(ctx context.Context, ref name.Reference) (*image.Image, error) {
 	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -96,18 +97,18 @@ func (c *registries) documents(ctx context.Context, ref name.Reference) (*Image,
 	if err != nil {
 		return nil, err
 	}
-	if size := manifest.Config.Size; size < 0 || size > maxDocument { // nothing limits one below 0
-		return nil, excess("its configuration has %d bytes, more than %d", size, maxDocument)
+	if size := manifest.Config.Size; size < 0 || size > image.MaxDocument { // nothing limits one below 0
+		return nil, image.Excess("its configuration has %d bytes, more than %d", size, image.MaxDocument)
 	}
-	if n := len(manifest.Layers); n > maxLayers {
-		return nil, tooManyLayers(n)
+	if n := len(manifest.Layers); n > image.MaxLayers {
+		return nil, image.TooManyLayers(n)
 	}
 	repository := ref.Context()
-	r := &Image{Ref: ref.String(), Repository: &repository}
+	r := &image.Image{Ref: ref.String(), Repository: &repository}
 	if r.RawConfig, err = found.RawConfigFile(); err != nil {
 		return nil, err
 	}
-	if err := decode(r.RawConfig, &r.Config); err != nil {
+	if err := image.Decode(r.RawConfig, &r.Config); err != nil {
 		return nil, fmt.Errorf("the configuration of %s: %w", ref, err)
 	}
 	layers, err := found.Layers() // nothing is read yet
@@ -120,9 +121,9 @@ func (c *registries) documents(ctx context.Context, ref name.Reference) (*Image,
 	}
 	for i, l := range layers {
 		d := manifest.Layers[i]
-		r.Layers = append(r.Layers, blob{
-			descriptor: ocispec.Descriptor{MediaType: ociLayerType(string(d.MediaType)), Digest: digest.Digest(d.Digest.String()), Size: d.Size},
-			diffID:     ids[i], open: l.Compressed, in: r.Repository,
+		r.Layers = append(r.Layers, image.Layer{
+			Descriptor: ocispec.Descriptor{MediaType: image.OCILayerType(string(d.MediaType)), Digest: digest.Digest(d.Digest.String()), Size: d.Size},
+			DiffID:     ids[i], Open: l.Compressed, In: r.Repository,
 		})
 	}
 	id, err := found.Digest()

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -29,6 +31,15 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Re
 	})
 	return publishing(NoEngine("amd64", errors.New("none")), Output{}), r.host + "/a/b:1"
 }
+
+// heap is what the heap holds, in bytes.
+func heap() uint64 {
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	return now.HeapAlloc
+}
+
+const megabyte = 1 << 20
 
 func answerManifest(w http.ResponseWriter, manifest []byte) {
 	w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
@@ -64,7 +75,7 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 		}},
 		"layers": {manifest: func() (v1.Manifest, string) {
 			manifest, body := config(2, "{}")
-			manifest.Layers = make([]v1.Descriptor, maxLayers+1)
+			manifest.Layers = make([]v1.Descriptor, image.MaxLayers+1)
 			for i := range manifest.Layers {
 				manifest.Layers[i] = v1.Descriptor{MediaType: types.OCILayer, Size: 1, Digest: manifest.Config.Digest}
 			}
@@ -142,7 +153,7 @@ func TestDocumentThatDoesNotEnd(t *testing.T) {
 func TestPushOverImageWithoutLayers(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
-	push := Output{Push: true, Compression: Gzip}
+	push := Output{Push: true, Compression: image.Gzip}
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}

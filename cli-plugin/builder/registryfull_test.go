@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
@@ -30,7 +31,7 @@ func TestPushToFullRegistry(t *testing.T) {
 		}
 	})
 	var p *problem.Error
-	_, err := publishing(s.engine(), Output{Push: true, Compression: Gzip}).Build(t.Context(), whole)
+	_, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole)
 	if !errors.As(err, &p) || p.Code != problem.DiskFull {
 		t.Errorf("%v, want %s", err, problem.DiskFull)
 	}

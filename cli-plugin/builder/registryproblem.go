@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -33,7 +34,7 @@ func pullProblem(by caller, what, ref string, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	var excess *excessError
+	var excess *image.ExcessError
 	if errors.As(err, &excess) {
 		return problem.New(problem.TooLarge, fmt.Sprintf("the %s %s is larger than what this program works with", what, ref), err, "Use another image")
 	}

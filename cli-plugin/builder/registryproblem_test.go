@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config/configfile"
@@ -67,8 +68,8 @@ func TestBrokenCredentialHelper(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
 	for name, b := range map[string]*Builder{
-		"push":  publishing(s.engine(), Output{Push: true, Compression: Gzip}),
-		"fetch": publishing(NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: FormatOCI, Compression: Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
+		"push":  publishing(s.engine(), Output{Push: true, Compression: image.Gzip}),
+		"fetch": publishing(NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
 	} {
 		b.CLI = brokenCLI{}
 		_, err := b.Build(t.Context(), whole)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -24,7 +25,7 @@ const (
 
 // reuse returns the image ref of the engine, or else the one of its registry,
 // where differs finds nothing against it, and nil where it is to be made.
-func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*Image, error) {
+func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.Image, error) {
 	if b.ForceRebuild {
 		return nil, nil
 	}
@@ -61,7 +62,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 
 // take pulls what a registry offers if it is what is wanted. It returns nil
 // where it is not, and where it cannot be pulled.
-func (b *Builder) take(ctx context.Context, what, ref string, offered *Image, differs func(map[string]string, string) []string) (*Image, error) {
+func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Image, differs func(map[string]string, string) []string) (*image.Image, error) {
 	if changed := differs(offered.Labels(), offered.Platform()); len(changed) > 0 {
 		b.logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
 		return nil, nil
@@ -82,7 +83,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *Image, di
 
 // get returns the image ref, which is not ours to make, from the engine or its
 // registry.
-func (b *Builder) get(ctx context.Context, what, ref string) (*Image, error) {
+func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, error) {
 	found, err := b.Engine.inspect(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*Image, error) {
 // inputs are what a runtime image is made from.
 type inputs struct {
 	plan       plan.Runtime
-	deps, base *Image // base is nil for scratch
+	deps, base *image.Image // base is nil for scratch
 }
 
 // differs names what an image with these labels was made from and is another

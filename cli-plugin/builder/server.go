@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -82,7 +83,7 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 }
 
 // serverOf is the profile of an image.
-func serverOf(image *Image) payload.Server {
+func serverOf(image *image.Image) payload.Server {
 	return payload.ServerNamed(image.Labels()[payload.LabelServer])
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -31,12 +32,12 @@ const maxSightings = 8
 const maxAsked = 8
 
 // seen returns those layers that registries of the publisher still have.
-func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blob) bool) ([]blob, error) {
+func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(image.Layer) bool) ([]image.Layer, error) {
 	registries, err := p.connectRegistries()
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*blob, len(ids))
+	found := make([]*image.Layer, len(ids))
 	var group errgroup.Group // its context would end before the layers are read
 	group.SetLimit(maxAsked)
 	for i, id := range ids {
@@ -48,7 +49,7 @@ func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blo
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	var layers []blob
+	var layers []image.Layer
 	for _, l := range found {
 		if l != nil {
 			layers = append(layers, *l)
@@ -58,9 +59,9 @@ func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(blo
 }
 
 // look goes through the sightings of one layer.
-func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.Digest, fits func(blob) bool) (*blob, error) {
+func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.Digest, fits func(image.Layer) bool) (*image.Layer, error) {
 	for _, s := range sightings(id) {
-		l := blob{descriptor: s.Descriptor, diffID: id, proven: true}
+		l := image.Layer{Descriptor: s.Descriptor, DiffID: id, Proven: true}
 		if !fits(l) {
 			continue
 		}
@@ -82,7 +83,7 @@ func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.D
 				return nil, pushProblem(text, err)
 			case there:
 				repository := ref.Context()
-				l.in, l.open = &repository, layer.Compressed
+				l.In, l.Open = &repository, layer.Compressed
 				return &l, nil
 			}
 		}
@@ -107,15 +108,15 @@ func sightings(id digest.Digest) (known []sighting) {
 }
 
 // noteSightings keeps where the proven layers of an image are now.
-func noteSightings(layers []blob, repository name.Repository) {
+func noteSightings(layers []image.Layer, repository name.Repository) {
 	for _, l := range layers {
-		if !l.proven {
+		if !l.Proven {
 			continue
 		}
-		known := sightings(l.diffID)
-		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.descriptor.Digest })
+		known := sightings(l.DiffID)
+		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.Descriptor.Digest })
 		if i < 0 {
-			known, i = append(known, sighting{Descriptor: l.descriptor}), len(known)
+			known, i = append(known, sighting{Descriptor: l.Descriptor}), len(known)
 		}
 		places := known[i].Repositories
 		if len(places) > 0 && places[0] == repository.Name() {
@@ -124,6 +125,6 @@ func noteSightings(layers []blob, repository name.Repository) {
 		places = slices.DeleteFunc(places, func(place string) bool { return place == repository.Name() })
 		places = append([]string{repository.Name()}, places...)
 		known[i].Repositories = places[:min(len(places), maxSightings)]
-		state.Remember(sightingCache, l.diffID.String(), known)
+		state.Remember(sightingCache, l.DiffID.String(), known)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/moby/moby/client"
 )
@@ -49,7 +50,7 @@ func TestPullPatience(t *testing.T) {
 // A registry that takes requests and then says nothing ends the command.
 func TestSilentRegistry(t *testing.T) {
 	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
-	push, file := Output{Push: true, Compression: Gzip}, Output{Format: FormatOCI, Compression: Gzip}
+	push, file := Output{Push: true, Compression: image.Gzip}, Output{Format: image.FormatOCI, Compression: image.Gzip}
 	for name, test := range map[string]struct {
 		out      Output
 		noEngine bool

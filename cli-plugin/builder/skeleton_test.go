@@ -131,7 +131,7 @@ func TestNotesOfSetUp(t *testing.T) {
 	store := newFakeStore(t, false)
 	a := store.assembly(t, store.put(t, v1.ConfigFile{}, []string{"etc/passwd=openhands:x:1000:1000::/home/openhands:/bin/sh\n", "home/openhands="}), plan.OrderAuto)
 	var said strings.Builder
-	a.logf = func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }
+	a.Logf = func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }
 	if _, err := a.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

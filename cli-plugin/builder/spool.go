@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -21,23 +22,23 @@ type spool struct {
 
 // add keeps one layer as it passes by. One that is compressed stays as it is,
 // unless its compression has to be the given one.
-func (s *spool) add(ctx context.Context, layer io.Reader, want Compression, must bool) (_ blob, err error) {
+func (s *spool) add(ctx context.Context, layer io.Reader, want image.Compression, must bool) (_ image.Layer, err error) {
 	if s.dir == "" {
 		if s.dir, err = s.lease.Folder(); err != nil {
-			return blob{}, fmt.Errorf("making a folder for layers: %w", err)
+			return image.Layer{}, fmt.Errorf("making a folder for layers: %w", err)
 		}
 	}
 	file, err := os.CreateTemp(s.dir, "layer-")
 	if err != nil {
-		return blob{}, fmt.Errorf("keeping a layer: %w", err)
+		return image.Layer{}, fmt.Errorf("keeping a layer: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	body := bufio.NewReaderSize(contextReader{ctx, layer}, 64<<10)
+	body := bufio.NewReaderSize(image.Interruptible(ctx, layer), 64<<10)
 	head, err := body.Peek(4)
 	if err != nil && err != io.EOF {
-		return blob{}, err
+		return image.Layer{}, err
 	}
-	form := compressionOf(head)
+	form := image.CompressionOf(head)
 	packed, plain := digest.Canonical.Digester(), digest.Canonical.Digester()
 	out := &counter{to: io.MultiWriter(file, packed.Hash())}
 	if form == "" || must && form != want {
@@ -47,24 +48,24 @@ func (s *spool) add(ctx context.Context, layer io.Reader, want Compression, must
 		err = forward(out, plain.Hash(), head, body)
 	}
 	if err != nil {
-		return blob{}, fmt.Errorf("keeping a layer: %w", err)
+		return image.Layer{}, fmt.Errorf("keeping a layer: %w", err)
 	}
 	name := file.Name()
-	return blob{
-		descriptor: ocispec.Descriptor{MediaType: form.mediaType(), Digest: packed.Digest(), Size: out.n},
-		diffID:     plain.Digest(),
-		proven:     true,
-		open:       func() (io.ReadCloser, error) { return os.Open(name) },
+	return image.Layer{
+		Descriptor: ocispec.Descriptor{MediaType: form.MediaType(), Digest: packed.Digest(), Size: out.n},
+		DiffID:     plain.Digest(),
+		Proven:     true,
+		Open:       func() (io.ReadCloser, error) { return os.Open(name) },
 	}, nil
 }
 
 // recompress writes the layer anew to out and as it is inside to plain.
-func recompress(out, plain io.Writer, head []byte, layer io.Reader, form Compression) error {
-	content, err := decompress(head, layer)
+func recompress(out, plain io.Writer, head []byte, layer io.Reader, form image.Compression) error {
+	content, err := image.Decompress(head, layer)
 	if err != nil {
 		return err
 	}
-	z, err := form.writer(out)
+	z, err := form.Writer(out)
 	if err != nil {
 		return errors.Join(err, content.Close())
 	}
@@ -75,7 +76,7 @@ func recompress(out, plain io.Writer, head []byte, layer io.Reader, form Compres
 // forward writes the layer as it is to out and as it is inside to plain.
 func forward(out, plain io.Writer, head []byte, layer io.Reader) error {
 	whole := io.TeeReader(layer, out)
-	content, err := decompress(head, whole)
+	content, err := image.Decompress(head, whole)
 	if err != nil {
 		return err
 	}
@@ -97,18 +98,4 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.to.Write(p)
 	c.n += int64(n)
 	return n, err
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

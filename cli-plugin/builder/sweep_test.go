@@ -16,7 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
+	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -66,7 +66,7 @@ func (f *fakeLeftovers) ImageInspect(_ context.Context, ref string, _ ...client.
 	if !f.images[ref] {
 		return client.ImageInspectResult{}, cerrdefs.ErrNotFound
 	}
-	result := client.ImageInspectResult{InspectResponse: image.InspectResponse{ID: ref}}
+	result := client.ImageInspectResult{InspectResponse: apiimage.InspectResponse{ID: ref}}
 	if ref == "sha256:named" {
 		result.RepoTags = []string{"name:1"}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
@@ -214,7 +215,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 // buildTraditional runs buildx in the engine itself: another builder would not
 // see the images that only the engine has. The selected builder stays
 // selected. The build gives all references at its end, or none.
-func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *Image, err error) {
+func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *image.Image, err error) {
 	native := t.Platform == "" || t.Platform == "linux/"+b.Engine.arch
 	if p.Start == traditional.FromScratch && native {
 		if err := b.fetchBase(ctx, t.Base); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func (o *destinationOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.load, "load", true, "Load the images into the engine, which is where they go by default")
 	f.BoolVar(&o.push, "push", false, "Push to registries instead: to the tags that are given, else to those of --repository")
 	f.StringVar(&o.output, "output", "", "Write an archive instead: type=docker,dest=FILE or type=oci,dest=FILE; FILE - is the standard output")
-	f.StringVar(&o.compression, "compression", string(builder.Gzip), "Compression of pushed and written layers: gzip, or zstd, which engines before Docker 23 cannot read")
+	f.StringVar(&o.compression, "compression", string(image.Gzip), "Compression of pushed and written layers: gzip, or zstd, which engines before Docker 23 cannot read")
 }
 
 func badOutput(format string, args ...any) error {
@@ -46,11 +47,11 @@ func (o *destinationOptions) destination(cmd *cobra.Command, dockerCLI command.C
 			given++
 		}
 	}
-	form := builder.Compression(o.compression)
+	form := image.Compression(o.compression)
 	switch {
 	case given > 1:
 		return nil, badOutput("--load, --push and --output exclude each other: an image goes to one place")
-	case form != builder.Gzip && form != builder.Zstd:
+	case form != image.Gzip && form != image.Zstd:
 		return nil, badOutput("--compression is %q, not gzip or zstd", o.compression)
 	case o.push:
 		return &builder.Output{Push: true, Compression: form}, nil
@@ -89,14 +90,14 @@ func parseOutput(text string) (*builder.Output, error) {
 		key, value, _ := strings.Cut(field, "=")
 		switch key {
 		case "type":
-			out.Format = builder.ArchiveFormat(value)
+			out.Format = image.ArchiveFormat(value)
 		case "dest":
 			out.File = value
 		default:
 			return nil, badOutput("--output %q has %q, not only type and dest", text, field)
 		}
 	}
-	if !slices.Contains([]builder.ArchiveFormat{builder.FormatOCI, builder.FormatDocker}, out.Format) {
+	if !slices.Contains([]image.ArchiveFormat{image.FormatOCI, image.FormatDocker}, out.Format) {
 		return nil, badOutput("--output %q has not the type oci or docker", text)
 	}
 	if out.File == "" {

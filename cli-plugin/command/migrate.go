@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -277,11 +279,11 @@ func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migr
 }
 
 // baseOf tells from an image's names what it was built over.
-func baseOf(image *builder.Image) (base, version string) {
-	for _, name := range image.Names {
+func baseOf(found *image.Image) (base, version string) {
+	for _, name := range found.Names {
 		tag := name[strings.LastIndexByte(name, ':')+1:]
-		if found, v, ok := migrate.BaseOfTag(tag); ok {
-			return found, v
+		if base, v, ok := migrate.BaseOfTag(tag); ok {
+			return base, v
 		} else if v != "" {
 			version = v
 		}

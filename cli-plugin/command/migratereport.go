@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
@@ -22,7 +23,7 @@ type migrationReport struct {
 	OldHealth *verify.Finding   `json:"oldHealth,omitempty"`
 	Switched  string            `json:"switched,omitempty"` // file
 	Backup    string            `json:"backup,omitempty"`
-	oldImage  *builder.Image    // nil: there is none
+	oldImage  *image.Image      // nil: there is none
 	version   string            // that the old image is of, where it says so
 }
 

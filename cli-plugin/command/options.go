@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -108,7 +109,7 @@ func choices() map[string][]string {
 	return map[string][]string{
 		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
 		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
-		"compression": {string(builder.Gzip), string(builder.Zstd)},
+		"compression": {string(image.Gzip), string(image.Zstd)},
 		"pull":        {string(builder.PullMissing), string(builder.PullAlways), string(builder.PullNever)},
 		"mode":        {modeTwoStage, modeTraditional},
 		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -118,7 +119,7 @@ func (w *workshop) build(ctx context.Context, base Published, q Request) (*made,
 	b := &builder.Builder{
 		Engine: builder.NoEngine("amd64", problem.New(problem.NoEngine, "there is none", nil, "")), CLI: noCredentials{},
 		Log: io.Discard, Progress: progressui.QuietMode,
-		Output: &builder.Output{File: "-", Stdout: &archive, Format: builder.FormatOCI, Compression: builder.Gzip},
+		Output: &builder.Output{File: "-", Stdout: &archive, Format: image.FormatOCI, Compression: image.Gzip},
 	}
 	results, err := b.Build(ctx, plan.Plan{
 		Deps: plan.Deps{Image: host + "/team/runtime:" + payloadTag, Tag: payloadTag, Arch: "amd64"},

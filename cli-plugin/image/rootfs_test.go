@@ -1,7 +1,6 @@
-package builder
+package image
 
 import (
-	"archive/tar"
 	"bytes"
 	"errors"
 	"fmt"
@@ -10,47 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/google/go-cmp/cmp"
 )
-
-// layerTar makes a layer out of lines: "DIR/", "FILE=CONTENT", "LINK->TARGET",
-// "LINK=>HARD LINK". A file starting with .wh. is a whiteout.
-func layerTar(t *testing.T, lines ...string) []byte {
-	t.Helper()
-	data, err := tarOf(lines...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func tarOf(lines ...string) ([]byte, error) {
-	var b bytes.Buffer
-	archive := tar.NewWriter(&b)
-	for _, line := range lines {
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: line, Mode: 0o644, Uid: 7, Gid: 8}
-		content := ""
-		if name, target, ok := strings.Cut(line, "->"); ok {
-			header.Typeflag, header.Name, header.Linkname = tar.TypeSymlink, name, target
-		} else if name, target, ok := strings.Cut(line, "=>"); ok {
-			header.Typeflag, header.Name, header.Linkname = tar.TypeLink, name, target
-		} else if name, text, ok := strings.Cut(line, "="); ok {
-			header.Name, content = name, text
-		} else if strings.HasSuffix(line, "/") {
-			header.Typeflag, header.Mode = tar.TypeDir, 0o755
-		}
-		header.Size = int64(len(content))
-		if err := archive.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write([]byte(content)); err != nil {
-			return nil, err
-		}
-	}
-	err := archive.Close()
-	return b.Bytes(), err
-}
 
 // BenchmarkReadLayer is over a layer as large as that of a large distribution.
 func BenchmarkReadLayer(b *testing.B) {
@@ -58,27 +20,27 @@ func BenchmarkReadLayer(b *testing.B) {
 	for i := range 100_000 {
 		lines = append(lines, fmt.Sprintf("usr/lib/python3/dist-packages/package%d/module%d.py=", i/100, i))
 	}
-	data, err := tarOf(lines...)
+	data, err := imagetest.Tar(lines...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		l, err := readLayer(bytes.NewReader(data), way{}.keep, newBudget())
+		l, err := ReadListing(bytes.NewReader(data), Attempt{}.Keep, NewBudget())
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
+		if _, _, err := setup.Plan(newRootFS([]*Listing{l}), setup.Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-func stackOf(t *testing.T, keep keepFunc, layers ...[]string) *rootFS {
+func stackOf(t *testing.T, keep KeepFunc, layers ...[]string) *rootFS {
 	t.Helper()
-	var stack []*layer
+	var stack []*Listing
 	for _, lines := range layers {
-		l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keep, newBudget())
+		l, err := ReadListing(bytes.NewReader(imagetest.Layer(t, lines...)), keep, NewBudget())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +165,7 @@ func TestClaims(t *testing.T) {
 		"a/.wh..wh..opq=":  "",
 		"home/openhands/":  "",
 	} {
-		l, err := readLayer(bytes.NewReader(layerTar(t, line)), keepAll, newBudget())
+		l, err := ReadListing(bytes.NewReader(imagetest.Layer(t, line)), keepAll, NewBudget())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,29 +175,31 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// A listing in the cache says what the layer itself does.
+// A listing that was written says what the layer itself does.
 func TestListing(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	lines := []string{"etc/", "etc/a=1", "etc/a=2", "b->etc/a", "c=>etc/a", "far=>none", "x/.wh.y=", "d/e/f=3", "d=4"}
 	for i := range 3 * chunk {
 		lines = append(lines, fmt.Sprintf("many/%d/%d/%s=", i%100, i, strings.Repeat("x", 40)))
 	}
-	l, err := readLayer(bytes.NewReader(layerTar(t, lines...)), keepAll, newBudget())
+	l, err := ReadListing(bytes.NewReader(imagetest.Layer(t, lines...)), keepAll, NewBudget())
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeListing("x", l, "sha256:1")
-	again, id, err := readListing("x", newBudget())
+	var written bytes.Buffer
+	if err := l.Write(&written, "sha256:1"); err != nil {
+		t.Fatal(err)
+	}
+	again, id, err := LoadListing(&written, NewBudget())
 	if err != nil || id != "sha256:1" {
 		t.Fatal(id, err)
 	}
 	below := []string{"x/y=1", "x/z=1", "none=2"}
-	lower, err := readLayer(bytes.NewReader(layerTar(t, below...)), keepAll, newBudget())
+	lower, err := ReadListing(bytes.NewReader(imagetest.Layer(t, below...)), keepAll, NewBudget())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := list(t, newRootFS([]*layer{lower, l}), "/"), list(t, newRootFS([]*layer{lower, again}), "/")
+	want, got := list(t, newRootFS([]*Listing{lower, l}), "/"), list(t, newRootFS([]*Listing{lower, again}), "/")
 	if len(got) < 3*chunk || !slices.Equal(want, got) {
-		t.Errorf("%d lines, %d from the cache: %s", len(want), len(got), cmp.Diff(want, got))
+		t.Errorf("%d lines, %d read again: %s", len(want), len(got), cmp.Diff(want, got))
 	}
 }

@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"fmt"
@@ -14,15 +14,15 @@ import (
 
 // What runtime images say of their main process.
 const (
-	stopSignal    = "SIGTERM"
-	noHealthcheck = "NONE" // the engine inherits one from nowhere
+	StopSignal    = "SIGTERM"
+	NoHealthcheck = "NONE" // the engine inherits one from nowhere
 )
 
-// inherited returns what an image takes over of its base's settings, and a
+// Inherited returns what an image takes over of its base's settings, and a
 // line for each kind of those that it is without: they are for the base's own
 // main process, they would lie over files of the image, or they are nothing
 // that a base has to say. The entry point and its arguments are always others.
-func inherited(r plan.Runtime, base dockerspec.DockerOCIImageConfig) (kept dockerspec.DockerOCIImageConfig, without []string) {
+func Inherited(r plan.Runtime, base dockerspec.DockerOCIImageConfig) (kept dockerspec.DockerOCIImageConfig, without []string) {
 	kept = base
 	leave := func(why, what string, names ...string) {
 		if len(names) > 0 {
@@ -33,10 +33,10 @@ func inherited(r plan.Runtime, base dockerspec.DockerOCIImageConfig) (kept docke
 
 	kept.StopSignal, kept.Healthcheck, kept.OnBuild = "", nil, nil
 	var process []string
-	if base.StopSignal != "" && base.StopSignal != stopSignal {
+	if base.StopSignal != "" && base.StopSignal != StopSignal {
 		process = append(process, "STOPSIGNAL "+base.StopSignal)
 	}
-	if base.Healthcheck != nil && !slices.Equal(base.Healthcheck.Test, []string{noHealthcheck}) {
+	if base.Healthcheck != nil && !slices.Equal(base.Healthcheck.Test, []string{NoHealthcheck}) {
 		process = append(process, "HEALTHCHECK")
 	}
 	leave("for the base's own main process", "", process...)
@@ -94,15 +94,4 @@ func coversOurs(r plan.Runtime, volume string) bool {
 	return within(payload.Prefix, volume) || slices.ContainsFunc([]string{
 		payload.Prefix, payload.Workspace, home, "/etc/profile.d", "/etc/ssl/certs", "/etc/sudoers.d",
 	}, func(ours string) bool { return within(volume, ours) })
-}
-
-// tellWithout says which settings of its base an image is without.
-func (b *Builder) tellWithout(r plan.Runtime, base *Image) {
-	if base == nil {
-		return
-	}
-	_, without := inherited(r, base.Config.Config)
-	for _, line := range without {
-		b.logf("not taken over of the base %s: %s", r.Base, line)
-	}
 }

@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"maps"
@@ -7,13 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/api/types/image"
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -130,7 +127,7 @@ func TestInherited(t *testing.T) {
 			want:   func(c *config) { c.Env = append(c.Env, "PORT=1", "SU_TO_USERS=1", "OHIO=1") },
 		},
 		"labels": {
-			change: func(c *config) { c.Labels[leaseLabel], c.Labels[payload.LabelVariant] = "a", "b" },
+			change: func(c *config) { c.Labels["dev.openhands.lease"], c.Labels[payload.LabelVariant] = "a", "b" },
 			tells:  []string{"LABEL dev.openhands.lease, dev.openhands.variant ("},
 		},
 	} {
@@ -139,7 +136,7 @@ func TestInherited(t *testing.T) {
 			if test.want != nil {
 				test.want(&want)
 			}
-			got, tells := inherited(r, base)
+			got, tells := Inherited(r, base)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -157,7 +154,7 @@ func TestInherited(t *testing.T) {
 		})
 	}
 	root := plan.Runtime{User: "root"}
-	if got, _ := inherited(root, set(volumes("/root", "/home/openhands"))); len(got.Volumes) != 2 {
+	if got, _ := Inherited(root, set(volumes("/root", "/home/openhands"))); len(got.Volumes) != 2 {
 		t.Errorf("the volumes of an image for root are %v", got.Volumes)
 	}
 }
@@ -165,77 +162,25 @@ func TestInherited(t *testing.T) {
 func TestLayerHistory(t *testing.T) {
 	now := time.Unix(1, 0)
 	own := []ocispec.History{{CreatedBy: "a"}, {CreatedBy: "env", EmptyLayer: true}, {CreatedBy: "b"}}
-	s := stratum{diffIDs: []digest.Digest{"sha256:1", "sha256:2"}, history: own, origin: "made up"}
-	if diff := cmp.Diff(own, s.layerHistory(now)); diff != "" {
+	run := Layers{Layers: []Layer{{DiffID: "sha256:1"}, {DiffID: "sha256:2"}}, History: own, Origin: "made up"}
+	if diff := cmp.Diff(own, run.history(now)); diff != "" {
 		t.Error(diff)
 	}
-	s.history = own[:2] // fewer than there are layers
+	run.History = own[:2] // fewer than there are layers
 	want := []ocispec.History{{Created: &now, CreatedBy: "made up"}, {Created: &now, CreatedBy: "made up"}}
-	if diff := cmp.Diff(want, s.layerHistory(now)); diff != "" {
+	if diff := cmp.Diff(want, run.history(now)); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestInputsDiffer(t *testing.T) {
-	mark, err := fingerprint.New("e")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := fingerprint.New("f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := inputs{
-		plan: plan.Runtime{Base: "n", ExtraDeps: "e", Labels: map[string]string{
-			payload.LabelPlatform: "linux/amd64", payload.LabelSetup: "s", payload.LabelUser: "openhands",
-		}},
-		deps: &Image{ID: "sha256:d"},
-		base: &Image{ID: "sha256:b", Digests: []string{"n@sha256:registry"}},
-	}
-	same := func() map[string]string {
-		return map[string]string{
-			payload.LabelDepsDigest: "sha256:d", payload.LabelBaseDigest: "sha256:b", payload.LabelBaseName: "n",
-			payload.LabelSetup: "s", payload.LabelUser: "openhands", payload.LabelExtraDeps: mark,
-		}
-	}
-	for name, test := range map[string]struct {
-		change func(have map[string]string)
-		want   []string
-	}{
-		"nothing": {func(map[string]string) {}, nil},
-		"another engine": {func(have map[string]string) {
-			have[payload.LabelBaseDigest] = "x"
-			have[labelOCIBaseDigest] = "sha256:registry"
-		}, nil},
-		"base":      {func(have map[string]string) { have[payload.LabelBaseDigest] = "sha256:0123456789abcdef" }, []string{"base (sha256:b, was sha256:0123456789ab)"}},
-		"reference": {func(have map[string]string) { have[payload.LabelBaseName] = "m" }, []string{"base reference (n, was m)"}},
-		"payload":   {func(have map[string]string) { have[payload.LabelDepsDigest] = "sha256:e" }, []string{"payload (sha256:d, was sha256:e)"}},
-		"user": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelUser] = "agent:7" },
-			[]string{"user (openhands, was agent:7)"}},
-		"extra dependencies": {func(have map[string]string) { have[payload.LabelExtraDeps] = other },
-			[]string{"command for extra dependencies"}},
-		"no extra dependencies": {func(have map[string]string) { have[payload.LabelSetup] = "t"; have[payload.LabelExtraDeps] = "" },
-			[]string{"command for extra dependencies"}},
-		"the rest":  {func(have map[string]string) { have[payload.LabelSetup] = "t" }, []string{"choice of sudo, layer order or library path"}},
-		"no labels": {func(have map[string]string) { clear(have) }, []string{"payload", "base reference", "command for extra dependencies"}},
-	} {
-		have := same()
-		test.change(have)
-		if diff := cmp.Diff(test.want, in.differs(have, "linux/amd64")); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-	}
-	if diff := cmp.Diff([]string{"platform (linux/amd64, was linux/arm64)"}, in.differs(same(), "linux/arm64")); diff != "" {
-		t.Error(diff)
-	}
-	in.base = nil
-	if diff := cmp.Diff([]string{"base"}, in.differs(same(), "linux/amd64")); diff != "" {
-		t.Errorf("scratch: %s", diff)
 	}
 }
 
 func TestCreated(t *testing.T) {
-	at := func(text string) *Image { return imageOf("", &image.InspectResponse{Created: text}) }
+	at := func(text string) *Image {
+		i := &Image{}
+		if created, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			i.Config.Created = &created
+		}
+		return i
+	}
 	for name, test := range map[string]struct {
 		images []*Image
 		want   int64
@@ -245,7 +190,7 @@ func TestCreated(t *testing.T) {
 		"not told":     {[]*Image{at(""), at("0001-01-01T00:00:00Z"), at("1970-01-01T01:00:07+01:00")}, 7},
 		"nowhere told": {[]*Image{at("")}, 0},
 	} {
-		if got := created(test.images...).Unix(); got != test.want {
+		if got := Created(test.images...).Unix(); got != test.want {
 			t.Errorf("%s: got %d, want %d", name, got, test.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"archive/tar"
@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -85,12 +85,12 @@ func TestHostileLayers(t *testing.T) {
 			runtime.GC()
 			before := heap()
 			stream := &headers{n: test.n, header: test.header}
-			l, err := readLayer(stream, way{}.keep, newBudget())
+			l, err := ReadListing(stream, Attempt{}.Keep, NewBudget())
 			if got := fmt.Sprint(err); !strings.Contains(got, test.want) || (err != nil) != (test.want != "") {
 				t.Errorf("%.200s", got)
 			}
 			if err == nil {
-				if _, _, err := setup.Plan(newRootFS([]*layer{l}), setup.Options{}); err != nil {
+				if _, _, err := setup.Plan(newRootFS([]*Listing{l}), setup.Options{}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -119,11 +119,11 @@ func TestSparseFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := bytes.ReplaceAll(b.Bytes(), []byte("XXX."), []byte("GNU.")) // a writer refuses these
-	l, err := readLayer(bytes.NewReader(data), keepAll, newBudget())
+	l, err := ReadListing(bytes.NewReader(data), keepAll, NewBudget())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := newRootFS([]*layer{l}).Lstat("/etc/99"); err != nil || e.Size != 1<<20 || len(l.content) > 0 {
+	if e, err := newRootFS([]*Listing{l}).Lstat("/etc/99"); err != nil || e.Size != 1<<20 || len(l.content) > 0 {
 		t.Errorf("%+v %v; the content of %d files is kept", e, err, len(l.content))
 	}
 }
@@ -131,30 +131,30 @@ func TestSparseFiles(t *testing.T) {
 // Each limit is for the layers of a base together.
 func TestBudget(t *testing.T) {
 	for name, test := range map[string]struct {
-		left  func(*budget)
+		left  func(*Budget)
 		lines []string
 		want  string
 		kept  int
 	}{
-		"enough":  {func(b *budget) { b.entries.Store(4); b.names.Store(8); b.kept.Store(5) }, []string{"etc/a=12345", "etc/b="}, "", 2},
-		"entries": {func(b *budget) { b.entries.Store(2) }, []string{"etc/a=", "etc/b="}, "files", 0},
-		"names":   {func(b *budget) { b.names.Store(4) }, []string{"etc/a=", "etc/b="}, "names", 0},
-		"targets": {func(b *budget) { b.names.Store(4) }, []string{"a->12345"}, "names", 0},
-		"content": {func(b *budget) { b.kept.Store(4) }, []string{"etc/a=12345", "etc/b=1234", "etc/c=1"}, "", 1},
+		"enough":  {func(b *Budget) { b.entries.Store(4); b.names.Store(8); b.kept.Store(5) }, []string{"etc/a=12345", "etc/b="}, "", 2},
+		"entries": {func(b *Budget) { b.entries.Store(2) }, []string{"etc/a=", "etc/b="}, "files", 0},
+		"names":   {func(b *Budget) { b.names.Store(4) }, []string{"etc/a=", "etc/b="}, "names", 0},
+		"targets": {func(b *Budget) { b.names.Store(4) }, []string{"a->12345"}, "names", 0},
+		"content": {func(b *Budget) { b.kept.Store(4) }, []string{"etc/a=12345", "etc/b=1234", "etc/c=1"}, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			left := newBudget()
+			left := NewBudget()
 			test.left(left)
 			kept := 0
 			var err error
 			for _, line := range test.lines {
-				var l *layer
-				if l, err = readLayer(bytes.NewReader(layerTar(t, line)), keepAll, left); err != nil {
+				var l *Listing
+				if l, err = ReadListing(bytes.NewReader(imagetest.Layer(t, line)), keepAll, left); err != nil {
 					break
 				}
 				kept += len(l.content)
 			}
-			var excess *excessError
+			var excess *ExcessError
 			if errors.As(err, &excess) != (test.want != "") || !strings.Contains(fmt.Sprint(err), test.want) {
 				t.Errorf("got %v", err)
 			}
@@ -174,10 +174,10 @@ func TestHardLinkToFolder(t *testing.T) {
 		{{"etc/skel/", "etc/skel/x=>."}},
 		{{"etc/skel/"}, {"etc/skel/x=>etc/skel"}},
 	} {
-		var layers []*layer
+		var layers []*Listing
 		var err error
 		for _, layer := range lines {
-			l, readErr := readLayer(bytes.NewReader(layerTar(t, layer...)), way{}.keep, newBudget())
+			l, readErr := ReadListing(bytes.NewReader(imagetest.Layer(t, layer...)), Attempt{}.Keep, NewBudget())
 			layers, err = append(layers, l), errors.Join(err, readErr)
 		}
 		if err == nil {
@@ -192,9 +192,9 @@ func TestHardLinkToFolder(t *testing.T) {
 
 // Dangling hard links over one another are followed once each.
 func TestHardLinksThroughLayers(t *testing.T) {
-	var layers []*layer
-	for range maxLayers {
-		l, err := readLayer(bytes.NewReader(layerTar(t, "etc/passwd=>etc/passwd")), way{}.keep, newBudget())
+	var layers []*Listing
+	for range MaxLayers {
+		l, err := ReadListing(bytes.NewReader(imagetest.Layer(t, "etc/passwd=>etc/passwd")), Attempt{}.Keep, NewBudget())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,14 +207,22 @@ func TestHardLinksThroughLayers(t *testing.T) {
 
 func TestDecompress(t *testing.T) {
 	member := func(text string) []byte {
-		l, err := newOwnLayer([]byte(text), Gzip)
+		l, err := NewLayer([]byte(text), Gzip)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return l.compressed
+		content, err := l.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
 	}
 	read := func(data []byte) (string, error) {
-		plain, err := decompress(data, bytes.NewReader(data))
+		plain, err := Decompress(data, bytes.NewReader(data))
 		if err != nil {
 			return "", err
 		}
@@ -236,40 +244,17 @@ func TestDecompress(t *testing.T) {
 		t.Errorf("a window of 128 MiB: %v", err)
 	}
 	plain := &bounded{io.NopCloser(strings.NewReader("12345")), 4}
-	var excess *excessError
+	var excess *ExcessError
 	if got, err := io.ReadAll(plain); !errors.As(err, &excess) || len(got) > 4 {
 		t.Errorf("more than there may be: %q %v", got, err)
 	}
 }
 
-// However many files lie behind links, the base is read twice.
-func TestReadingsOfBase(t *testing.T) {
-	forBothStores(t, func(t *testing.T, s *fakeStore) {
-		lines := []string{
-			"etc/skel->/usr/share/skel", "etc/passwd->/store/users", "etc/group=root:x:0:\n",
-			"store/real=root:x:0:0:root:/root:/bin/sh\n", "store/users=>store/real",
-		}
-		for i := range 50 {
-			lines = append(lines, fmt.Sprintf("usr/share/skel/%d=%d", i, i))
-		}
-		a := s.assembly(t, s.put(t, v1.ConfigFile{}, lines), plan.OrderAuto)
-		readings := 0
-		err := a.settle(func(w way) error {
-			readings++
-			_, err := attempt{a, w, chains{}, true}.run(t.Context())
-			return err
-		})
-		if err != nil || readings != 2 {
-			t.Errorf("%d readings: %v", readings, err)
-		}
-	})
-}
-
-func TestSettleEnds(t *testing.T) {
-	r := recipe{runtime: plan.Runtime{Base: "base:1", LayerOrder: plan.OrderAuto}}
+func TestRetryEnds(t *testing.T) {
+	r := Recipe{Runtime: plan.Runtime{Base: "base:1", LayerOrder: plan.OrderAuto}}
 	var p *problem.Error
 	readings := 0
-	err := r.settle(func(way) error {
+	err := r.Retry(func(Attempt) error {
 		readings++
 		return fmt.Errorf("planning: %w", &notKeptError{map[string]bool{fmt.Sprint(readings): true}})
 	})
@@ -277,14 +262,14 @@ func TestSettleEnds(t *testing.T) {
 		t.Errorf("%d readings: %v", readings, err)
 	}
 	readings = 0
-	err = r.settle(func(way) error {
+	err = r.Retry(func(Attempt) error {
 		readings++
 		return &notKeptError{map[string]bool{"etc/passwd": true}} // as where it is sparse
 	})
 	if !errors.As(err, &p) || p.Code != problem.TooLarge || readings != 2 {
 		t.Errorf("%d readings of the same: %v", readings, err)
 	}
-	err = r.settle(func(way) error { return fmt.Errorf("the layer x: %w", excess("too many")) })
+	err = r.Retry(func(Attempt) error { return fmt.Errorf("the layer x: %w", Excess("too many")) })
 	if !errors.As(err, &p) || p.Code != problem.TooLarge || !strings.Contains(err.Error(), "the layer x") || !strings.Contains(err.Error(), "base:1") {
 		t.Errorf("a layer that is too large: %v", err)
 	}

@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ import (
 // methods of setup.View. Content that was not kept reads as empty and is noted
 // in missing, so that one reading of a base brings all that a plan lacks.
 type rootFS struct {
-	layers  []*layer // the uppermost first
+	layers  []*Listing // the uppermost first
 	missing map[string]bool
 }
 
@@ -29,8 +29,8 @@ type place struct {
 }
 
 // newRootFS stacks the layers, the lowest first, on an empty root.
-func newRootFS(layers []*layer) *rootFS {
-	r := &rootFS{layers: append([]*layer{newLayer()}, layers...), missing: map[string]bool{}}
+func newRootFS(layers []*Listing) *rootFS {
+	r := &rootFS{layers: append([]*Listing{newListing()}, layers...), missing: map[string]bool{}}
 	slices.Reverse(r.layers)
 	return r
 }
@@ -175,7 +175,7 @@ func (r *rootFS) ReadDir(name string) ([]string, error) {
 		for i := r.node(d).Child; i != 0; i = l.nodes.at(i).Next {
 			child := l.name(i)
 			if len(settled)+len(hidden) > maxListed {
-				return nil, fmt.Errorf("listing %s: %w", name, excess("it has more than %d files", maxListed))
+				return nil, fmt.Errorf("listing %s: %w", name, Excess("it has more than %d files", maxListed))
 			}
 			if now, _ := l.child(d.node, child); now != i || settled[child] {
 				continue // replaced, or an upper layer has it

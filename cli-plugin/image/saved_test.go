@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"archive/tar"
@@ -43,14 +43,14 @@ func TestIndexesThatGoRound(t *testing.T) {
 		return string(data)
 	}
 	a, b := digest.FromString("a"), digest.FromString("b")
-	_, err := readSaved(archiveOf(t, blobPath(a), index(b, b, a), blobPath(b), index(a, b), "index.json", index(a, b)), reading{}, "amd64", true)
+	_, err := ReadSaved(archiveOf(t, blobPath(a), index(b, b, a), blobPath(b), index(a, b), "index.json", index(a, b)), Reading{}, "amd64", true)
 	if err == nil || !strings.Contains(err.Error(), "no manifest for amd64") {
 		t.Errorf("it ends with %v", err)
 	}
 }
 
 func TestArchiveWithoutLayer(t *testing.T) {
-	_, err := readSaved(archiveOf(t, "c.json", `{"rootfs":{"diff_ids":["sha256:1"]}}`, "manifest.json", `[{"Config":"c.json","Layers":["l/layer.tar"]}]`), reading{keep: keepAll}, "amd64", false)
+	_, err := ReadSaved(archiveOf(t, "c.json", `{"rootfs":{"diff_ids":["sha256:1"]}}`, "manifest.json", `[{"Config":"c.json","Layers":["l/layer.tar"]}]`), Reading{Keep: keepAll}, "amd64", false)
 	if err == nil || !strings.Contains(err.Error(), "l/layer.tar") {
 		t.Errorf("it ends with %v", err)
 	}
@@ -59,20 +59,20 @@ func TestArchiveWithoutLayer(t *testing.T) {
 // Documents that nobody asks for, as large attestations, are passed over; one
 // that is needed has to fit.
 func TestDocumentsOfArchiveThatAreTooLarge(t *testing.T) {
-	large := `{"x":"` + strings.Repeat("x", maxDocument) + `"}`
+	large := `{"x":"` + strings.Repeat("x", MaxDocument) + `"}`
 	config := `{"os":"linux","architecture":"amd64"}`
 	manifest := `[{"Config":"c.json"}]`
-	if _, err := readSaved(archiveOf(t, "blobs/sha256/0", large, "c.json", config, "manifest.json", manifest), reading{}, "amd64", false); err != nil {
+	if _, err := ReadSaved(archiveOf(t, "blobs/sha256/0", large, "c.json", config, "manifest.json", manifest), Reading{}, "amd64", false); err != nil {
 		t.Errorf("beside a large attestation: %v", err)
 	}
 	for name, files := range map[string][]string{
 		"configuration": {"c.json", large, "manifest.json", manifest},
-		"values":        {"c.json", `{"history":[` + strings.Repeat("{},", maxMembers+1) + `{}]}`, "manifest.json", manifest},
-		"layers":        {"c.json", fmt.Sprintf(`{"rootfs":{"diff_ids":[""%s]}}`, strings.Repeat(`,""`, maxLayers)), "manifest.json", fmt.Sprintf(`[{"Config":"c.json","Layers":[""%s]}]`, strings.Repeat(`,""`, maxLayers))},
+		"values":        {"c.json", `{"history":[` + strings.Repeat("{},", MaxMembers+1) + `{}]}`, "manifest.json", manifest},
+		"layers":        {"c.json", fmt.Sprintf(`{"rootfs":{"diff_ids":[""%s]}}`, strings.Repeat(`,""`, MaxLayers)), "manifest.json", fmt.Sprintf(`[{"Config":"c.json","Layers":[""%s]}]`, strings.Repeat(`,""`, MaxLayers))},
 		"path":          {strings.Repeat("a/", maxPath) + "a", "", "manifest.json", manifest},
 	} {
-		var excess *excessError
-		if _, err := readSaved(archiveOf(t, files...), reading{}, "amd64", false); !errors.As(err, &excess) {
+		var excess *ExcessError
+		if _, err := ReadSaved(archiveOf(t, files...), Reading{}, "amd64", false); !errors.As(err, &excess) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

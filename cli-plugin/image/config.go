@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"cmp"
@@ -11,60 +11,31 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// stratum is a run of layers of one origin in the image's layer stack.
-type stratum struct {
-	diffIDs     []digest.Digest
-	paths       []string             // in a docker-archive
-	descriptors []ocispec.Descriptor // in an OCI layout
-	history     []ocispec.History    // may be empty: it is made up then
-	origin      string               // for a history that is made up
-}
-
-// layerHistory returns the history, with exactly one entry a layer beside
-// those of empty layers, as the image specification wants it.
-func (s stratum) layerHistory(created time.Time) []ocispec.History {
-	layers := 0
-	for _, h := range s.history {
-		if !h.EmptyLayer {
-			layers++
-		}
-	}
-	if layers == len(s.diffIDs) {
-		return s.history
-	}
-	history := make([]ocispec.History, len(s.diffIDs))
-	for i := range history {
-		history[i] = ocispec.History{Created: &created, CreatedBy: s.origin}
-	}
-	return history
-}
-
 // runtimeConfig returns the configuration of a runtime image over the layers
-// of strata: what it inherits of the base, with the payload's environment and
+// of runs: what it inherits of the base, with the payload's environment and
 // entry point laid over it.
-func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, created time.Time, labels map[string]string, strata []stratum) dockerspec.DockerOCIImage {
+func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, created time.Time, labels map[string]string, runs []Layers) dockerspec.DockerOCIImage {
 	image := base
 	image.Created = &created
 	image.OS, image.Architecture = "linux", arch
 	image.RootFS = ocispec.RootFS{Type: "layers"}
 	image.History = nil
-	for _, s := range strata {
-		image.RootFS.DiffIDs = append(image.RootFS.DiffIDs, s.diffIDs...)
-		image.History = append(image.History, s.layerHistory(created)...)
+	for _, run := range runs {
+		image.RootFS.DiffIDs = append(image.RootFS.DiffIDs, DiffIDs(run.Layers)...)
+		image.History = append(image.History, run.history(created)...)
 	}
 
 	config := &image.Config
-	*config, _ = inherited(r, base.Config)
+	*config, _ = Inherited(r, base.Config)
 	config.User = r.Account()
 	config.Env = environ(config.Env, r.Overrides())
 	config.WorkingDir = r.Server().WorkingDir
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
-	config.StopSignal = stopSignal
-	config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{noHealthcheck}}
+	config.StopSignal = StopSignal
+	config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{NoHealthcheck}}
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)
 	if config.ExposedPorts == nil {
 		config.ExposedPorts = map[string]struct{}{}
@@ -107,4 +78,15 @@ func environ(base []string, overrides []payload.Var) []string {
 		set(v.Name, v.Value)
 	}
 	return env
+}
+
+// Reconfigured returns an image of layers of another one that an engine has,
+// with other settings.
+func (i *Image) Reconfigured(layers []Layer, settings dockerspec.DockerOCIImageConfig) *Image {
+	made := &Image{Layers: layers}
+	made.Config.OS, made.Config.Architecture = i.Config.OS, i.Config.Architecture
+	made.Config.Config = settings
+	made.Config.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: DiffIDs(layers)}
+	made.Config.History = Layers{Layers: layers, Origin: "layer of " + i.ID}.history(Created(i))
+	return made
 }

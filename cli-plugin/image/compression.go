@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"bytes"
@@ -19,23 +19,24 @@ const (
 	Zstd Compression = "zstd"
 )
 
-// first returns all compressions, c first.
-func (c Compression) first() []Compression {
+// Preferred returns all compressions, c first.
+func (c Compression) Preferred() []Compression {
 	if c == Zstd {
 		return []Compression{Zstd, Gzip}
 	}
 	return []Compression{Gzip, Zstd}
 }
 
-func (c Compression) mediaType() string {
+// MediaType is that of a layer.
+func (c Compression) MediaType() string {
 	if c == Zstd {
 		return ocispec.MediaTypeImageLayerZstd
 	}
 	return ocispec.MediaTypeImageLayerGzip
 }
 
-// compressionOf tells the compression of what starts with head, "" for none.
-func compressionOf(head []byte) Compression {
+// CompressionOf returns the compression of what starts with head, "" for none.
+func CompressionOf(head []byte) Compression {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return Gzip
@@ -45,9 +46,9 @@ func compressionOf(head []byte) Compression {
 	return ""
 }
 
-// writer compresses what is written to it, in bounded memory. The same bytes
+// Writer compresses what is written to it, in bounded memory. The same bytes
 // give the same result on every machine.
-func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
+func (c Compression) Writer(w io.Writer) (io.WriteCloser, error) {
 	switch c {
 	case Gzip:
 		return gzip.NewWriter(w), nil // writes no name and no time
@@ -59,9 +60,9 @@ func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
 	return nil, fmt.Errorf("compressing by %q: not known", string(c))
 }
 
-// payloadTag is the tag of a payload with layers of this compression: one that
+// PayloadTag is the tag of a payload with layers of this compression: one that
 // old engines cannot pull must not take the place of one that they can.
-func (c Compression) payloadTag(tag string) string {
+func (c Compression) PayloadTag(tag string) string {
 	if c == Zstd {
 		return tag + "-zstd"
 	}

@@ -1,8 +1,7 @@
-package builder
+package image
 
 import (
 	"archive/tar"
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"encoding/gob"
@@ -14,7 +13,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/opencontainers/go-digest"
 )
@@ -25,12 +23,12 @@ const (
 	whiteoutOpaque = ".wh..wh..opq"
 )
 
-// layer is what one layer's tar stream says: a tree of its own, before any
+// Listing is what one layer's tar stream says: a tree of its own, before any
 // other layer is thought of. An entry takes about 50 bytes and its name.
 //
 // Later entries replace earlier ones of the same name, as where a layer is
 // unpacked.
-type layer struct {
+type Listing struct {
 	nodes     chunked[node] // the first one is the root
 	texts     texts
 	content   map[uint32][]byte // of nodes, where it was kept
@@ -70,11 +68,11 @@ type node struct {
 	Value    uint64 // of a regular file: its size in bytes
 }
 
-// keepFunc decides whether the content of a regular file is kept.
-type keepFunc func(name string, size int64) bool
+// KeepFunc decides whether the content of a regular file is kept.
+type KeepFunc func(name string, size int64) bool
 
-func newLayer() *layer {
-	l := &layer{content: map[uint32][]byte{}, table: make([]uint32, 16), seed: maphash.MakeSeed()}
+func newListing() *Listing {
+	l := &Listing{content: map[uint32][]byte{}, table: make([]uint32, 16), seed: maphash.MakeSeed()}
 	l.nodes.add(node{Kind: implied, Mode: impliedMode})
 	return l
 }
@@ -82,11 +80,11 @@ func newLayer() *layer {
 // impliedMode is that of a directory that no entry describes.
 const impliedMode = fs.ModeDir | 0o755
 
-// damagedError says that a layer is none that an engine could unpack.
-type damagedError struct{ err error }
+// DamagedError says that a layer is none that an engine could unpack.
+type DamagedError struct{ err error }
 
-func (e *damagedError) Error() string { return e.err.Error() }
-func (e *damagedError) Unwrap() error { return e.err }
+func (e *DamagedError) Error() string { return e.err.Error() }
+func (e *DamagedError) Unwrap() error { return e.err }
 
 // arriving keeps the error that the reading of a layer ended with, so that
 // bytes which do not arrive are told from bytes that are no layer.
@@ -103,19 +101,19 @@ func (a *arriving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readLayer reads a layer's uncompressed tar stream up to its end.
-func readLayer(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
+// ReadListing reads a layer's uncompressed tar stream up to its end.
+func ReadListing(r io.Reader, keep KeepFunc, left *Budget) (*Listing, error) {
 	in := &arriving{from: r}
 	l, err := readEntries(in, keep, left)
-	var excess *excessError
+	var excess *ExcessError
 	if err != nil && in.err == nil && !errors.As(err, &excess) {
-		err = &damagedError{err}
+		err = &DamagedError{err}
 	}
 	return l, err
 }
 
-func readEntries(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
-	l := newLayer()
+func readEntries(r io.Reader, keep KeepFunc, left *Budget) (*Listing, error) {
+	l := newListing()
 	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
@@ -136,7 +134,7 @@ func readEntries(r io.Reader, keep keepFunc, left *budget) (*layer, error) {
 	return l, err
 }
 
-func (l *layer) read(header *tar.Header, body io.Reader, keep keepFunc, left *budget) error {
+func (l *Listing) read(header *tar.Header, body io.Reader, keep KeepFunc, left *Budget) error {
 	name, err := l.locate(header.Name)
 	if err != nil {
 		return err
@@ -185,15 +183,15 @@ func sparse(header *tar.Header) bool {
 // root.
 func entryName(name string) (string, error) {
 	if len(name) > maxPath {
-		return "", excess("the path %.40q… has %d bytes, more than %d", name, len(name), maxPath)
+		return "", Excess("the path %.40q… has %d bytes, more than %d", name, len(name), maxPath)
 	}
 	name = cleanName(name)
 	if depth := strings.Count(name, "/"); depth >= maxDepth {
-		return "", excess("the path %.40q… has %d elements, more than %d", name, depth+1, maxDepth)
+		return "", Excess("the path %.40q… has %d elements, more than %d", name, depth+1, maxDepth)
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		if len(element) > maxName {
-			return "", excess("the name %.40q… has %d bytes, more than %d", element, len(element), maxName)
+			return "", Excess("the name %.40q… has %d bytes, more than %d", element, len(element), maxName)
 		}
 	}
 	return name, nil
@@ -205,7 +203,7 @@ const maxLinks = 40
 // locate returns where an entry of the layer is, as entryName does. The links
 // that the layer itself has on the way there are followed: it is unpacked alone,
 // before it is laid over others.
-func (l *layer) locate(name string) (string, error) {
+func (l *Listing) locate(name string) (string, error) {
 	whole, err := entryName(name)
 	if err != nil || !l.links {
 		return whole, err
@@ -247,14 +245,14 @@ func cleanName(name string) string {
 }
 
 // link keeps what a link leads to.
-func (l *layer) link(target string, left *budget) (uint64, error) {
+func (l *Listing) link(target string, left *Budget) (uint64, error) {
 	if len(target) > maxPath {
-		return 0, excess("a link to %.40q… has %d bytes, more than %d", target, len(target), maxPath)
+		return 0, Excess("a link to %.40q… has %d bytes, more than %d", target, len(target), maxPath)
 	}
 	return uint64(l.texts.add(target)), left.name(len(target))
 }
 
-func (l *layer) hardLink(name, target string, left *budget) error {
+func (l *Listing) hardLink(name, target string, left *Budget) error {
 	target, err := l.locate(target)
 	if err != nil {
 		return err
@@ -291,7 +289,7 @@ func (e *linkError) Error() string {
 
 // add puts a node in and returns its index. A directory replaces what is none,
 // also where an entry needs it as a parent.
-func (l *layer) add(name string, n node, left *budget) (uint32, error) {
+func (l *Listing) add(name string, n node, left *Budget) (uint32, error) {
 	if name == "." {
 		if n.Kind.isDir() {
 			root := l.nodes.at(0)
@@ -329,7 +327,7 @@ func (l *layer) add(name string, n node, left *budget) (uint32, error) {
 
 // put makes n the child of parent that has the name, in place of old if there
 // is one.
-func (l *layer) put(parent uint32, name string, n node, old uint32, replaces bool, left *budget) (uint32, error) {
+func (l *Listing) put(parent uint32, name string, n node, old uint32, replaces bool, left *Budget) (uint32, error) {
 	if err := left.entry(); err != nil {
 		return 0, err
 	}
@@ -357,7 +355,7 @@ func (l *layer) put(parent uint32, name string, n node, old uint32, replaces boo
 
 // slot returns the place in the table for the child of parent that has the
 // name: where it is, or where it belongs.
-func (l *layer) slot(parent uint32, name string) int {
+func (l *Listing) slot(parent uint32, name string) int {
 	const spread = 0x9e3779b97f4a7c15 // the golden ratio
 	mask := uint64(len(l.table) - 1)
 	for at := (maphash.String(l.seed, name) ^ uint64(parent)*spread) & mask; ; at = (at + 1) & mask {
@@ -372,7 +370,7 @@ func (l *layer) slot(parent uint32, name string) int {
 }
 
 // index enters a node in the table, which is at most three quarters full.
-func (l *layer) index(i uint32) {
+func (l *Listing) index(i uint32) {
 	if l.nodes.len() >= len(l.table)/4*3 {
 		old := l.table
 		l.table = make([]uint32, 2*len(old))
@@ -385,13 +383,13 @@ func (l *layer) index(i uint32) {
 	l.table[l.slot(l.nodes.at(i).Parent, l.name(i))] = i
 }
 
-func (l *layer) child(parent uint32, name string) (uint32, bool) {
+func (l *Listing) child(parent uint32, name string) (uint32, bool) {
 	i := l.table[l.slot(parent, name)]
 	return i, i != 0
 }
 
 // find returns the node at name, as entryName returns it, in this layer alone.
-func (l *layer) find(name string) (i uint32, ok bool) {
+func (l *Listing) find(name string) (i uint32, ok bool) {
 	if name == "." {
 		return 0, true
 	}
@@ -403,10 +401,10 @@ func (l *layer) find(name string) (i uint32, ok bool) {
 	return i, true
 }
 
-func (l *layer) name(i uint32) string { return string(l.texts.at(l.nodes.at(i).Name)) }
+func (l *Listing) name(i uint32) string { return string(l.texts.at(l.nodes.at(i).Name)) }
 
 // path returns the name of the entry behind a node.
-func (l *layer) path(i uint32) string {
+func (l *Listing) path(i uint32) string {
 	var elements []string
 	for ; i != 0; i = l.nodes.at(i).Parent {
 		elements = append([]string{l.name(i)}, elements...)
@@ -416,7 +414,7 @@ func (l *layer) path(i uint32) string {
 
 // hides reports whether the layer hides what lower ones have under a name in
 // one of its directories.
-func (l *layer) hides(parent uint32, name string) bool {
+func (l *Listing) hides(parent uint32, name string) bool {
 	if !l.whiteouts {
 		return false
 	}
@@ -426,7 +424,7 @@ func (l *layer) hides(parent uint32, name string) bool {
 
 // opaque reports whether the layer hides all that lower ones have in one of
 // its directories.
-func (l *layer) opaque(parent uint32) bool {
+func (l *Listing) opaque(parent uint32) bool {
 	if !l.whiteouts {
 		return false
 	}
@@ -437,7 +435,7 @@ func (l *layer) opaque(parent uint32) bool {
 // claims returns an entry through which the layer would change top, a folder of
 // the root directory, and "" where there is none: an entry at or below it, a
 // whiteout of it, or one of everything.
-func (l *layer) claims(top string) string {
+func (l *Listing) claims(top string) string {
 	if i, ok := l.child(0, top); ok {
 		for l.nodes.at(i).Kind <= passage {
 			i = l.nodes.at(i).Child
@@ -453,7 +451,7 @@ func (l *layer) claims(top string) string {
 }
 
 // entry describes a node that is no link to another one.
-func (l *layer) entry(i uint32) setup.Entry {
+func (l *Listing) entry(i uint32) setup.Entry {
 	n := l.nodes.at(i)
 	e := setup.Entry{Mode: n.Mode, UID: int(n.UID), GID: int(n.GID)}
 	switch n.Kind {
@@ -508,11 +506,7 @@ func (t *texts) at(i uint32) []byte {
 	return rest[2:][:binary.BigEndian.Uint16(rest)]
 }
 
-// listingCache has what layers of registries say to set-up. A folder "listings"
-// is of versions that proved no diff IDs.
-const listingCache = "layer-listings"
-
-// listed is the head of a listing in the cache: what it says of the layer, and
+// listed is the head of a written listing: what it says of the layer, and
 // how many pieces with nodes and texts follow.
 type listed struct {
 	DiffID       digest.Digest
@@ -521,35 +515,31 @@ type listed struct {
 	Whiteouts    bool
 }
 
-func writeListing(name string, l *layer, id digest.Digest) {
-	state.Create(listingCache, name, func(w io.Writer) error {
-		out := gob.NewEncoder(w)
-		err := out.Encode(listed{id, len(l.nodes.chunks), len(l.texts.chunks), l.content, l.whiteouts})
-		for _, nodes := range l.nodes.chunks {
-			err = cmp.Or(err, out.Encode(nodes))
-		}
-		for _, texts := range l.texts.chunks {
-			err = cmp.Or(err, out.Encode(texts))
-		}
-		return err
-	})
+// Write writes the listing of a layer with that diff ID for LoadListing.
+func (l *Listing) Write(w io.Writer, id digest.Digest) error {
+	out := gob.NewEncoder(w)
+	err := out.Encode(listed{id, len(l.nodes.chunks), len(l.texts.chunks), l.content, l.whiteouts})
+	for _, nodes := range l.nodes.chunks {
+		err = cmp.Or(err, out.Encode(nodes))
+	}
+	for _, texts := range l.texts.chunks {
+		err = cmp.Or(err, out.Encode(texts))
+	}
+	return err
 }
 
-// readListing returns what the cache has of a layer, and the layer's diff ID.
-func readListing(name string, left *budget) (*layer, digest.Digest, error) {
-	from, err := state.Open(listingCache, name)
-	if err != nil {
-		return nil, "", err
-	}
-	defer from.Close()
-	in := gob.NewDecoder(bufio.NewReader(from))
+// LoadListing reads what Write wrote, and returns the layer's diff ID as well.
+// Its input is trusted.
+func LoadListing(r io.Reader, left *Budget) (*Listing, digest.Digest, error) {
+	in := gob.NewDecoder(r)
 	var head listed
 	if err := in.Decode(&head); err != nil {
 		return nil, "", err
 	}
-	l := newLayer()
+	l := newListing()
 	l.content, l.whiteouts = head.Content, head.Whiteouts
 	l.nodes.chunks, l.texts.chunks = make([][]node, head.Nodes), make([][]byte, head.Texts)
+	var err error
 	for i := range l.nodes.chunks {
 		err = cmp.Or(err, in.Decode(&l.nodes.chunks[i]))
 	}
@@ -562,9 +552,9 @@ func readListing(name string, left *budget) (*layer, digest.Digest, error) {
 	return l, head.DiffID, l.restore(left)
 }
 
-// restore makes the table of a layer that was read from the cache, and takes off
+// restore makes the table of a listing that was loaded, and takes off
 // what the layer holds.
-func (l *layer) restore(left *budget) error {
+func (l *Listing) restore(left *Budget) error {
 	for i := 1; i < l.nodes.len(); i++ {
 		if err := left.entry(); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package builder
+package image
 
 import (
 	"bytes"
@@ -6,12 +6,14 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 )
 
 // Bytes that are no layer are the base's fault; bytes that do not arrive are
 // not.
 func TestDamagedLayers(t *testing.T) {
-	whole := layerTar(t, "etc/", "etc/passwd=root", "etc/a->b")
+	whole := imagetest.Layer(t, "etc/", "etc/passwd=root", "etc/a->b")
 	lost := errors.New("the connection is lost")
 	for name, test := range map[string]struct {
 		stream  io.Reader
@@ -19,14 +21,14 @@ func TestDamagedLayers(t *testing.T) {
 	}{
 		"cut off":                      {bytes.NewReader(whole[:700]), true},
 		"no tar stream":                {bytes.NewReader(bytes.Repeat([]byte("no tar\n"), 1000)), true},
-		"a hard link to a folder":      {bytes.NewReader(layerTar(t, "a/", "a/b=>a")), true},
-		"links in a circle on the way": {bytes.NewReader(layerTar(t, "a->b", "b->a", "a/c=1")), true},
+		"a hard link to a folder":      {bytes.NewReader(imagetest.Layer(t, "a/", "a/b=>a")), true},
+		"links in a circle on the way": {bytes.NewReader(imagetest.Layer(t, "a->b", "b->a", "a/c=1")), true},
 		"lost":                         {io.MultiReader(bytes.NewReader(whole[:700]), iotest.ErrReader(lost)), false},
 		"cut off on the way":           {io.MultiReader(bytes.NewReader(whole[:700]), iotest.ErrReader(io.ErrUnexpectedEOF)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := readLayer(test.stream, keepAll, newBudget())
-			var damaged *damagedError
+			_, err := ReadListing(test.stream, keepAll, NewBudget())
+			var damaged *DamagedError
 			if err == nil || errors.As(err, &damaged) != test.damaged {
 				t.Errorf("it says %v", err)
 			}

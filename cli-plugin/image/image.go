@@ -1,4 +1,7 @@
-package builder
+// Package image has images as values, and their forms: what a layer holds, what
+// a runtime image is made of, archives. It knows no engine, no network and no
+// disk.
+package image
 
 import (
 	"slices"
@@ -21,12 +24,12 @@ type Image struct {
 	Tagged  time.Time // when an engine last gave it a name
 
 	// Config is the configuration. An engine does not tell its history.
-	Config    dockerspec.DockerOCIImage
-	RawConfig []byte // as its digest is over; nil in an engine
+	Config      dockerspec.DockerOCIImage
+	RawConfig   []byte // as its digest is over; nil in an engine
+	RawManifest []byte // of OCI; nil where it was not encoded here
 
-	// Where a registry has it.
-	Repository *name.Repository
-	Layers     []blob // lowest first
+	Layers     []Layer          // lowest first; nil as an engine describes it
+	Repository *name.Repository // that has it; nil: none
 }
 
 // Labels returns the labels of the image, never nil. The image may be nil.
@@ -72,9 +75,9 @@ func (i *Image) DistributionDigest() string {
 // driver.
 func (i *Image) ConfigDigest() string { return digest.FromBytes(i.RawConfig).String() }
 
-// created is the time of the first of the images that tells one: never now, so
+// Created is the time of the first of the images that tells one: never now, so
 // that the same inputs give the same image.
-func created(images ...*Image) time.Time {
+func Created(images ...*Image) time.Time {
 	for _, i := range images {
 		if i != nil && i.Config.Created != nil && i.Config.Created.Year() > 1 {
 			return i.Config.Created.UTC().Truncate(time.Second)

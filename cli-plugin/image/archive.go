@@ -1,0 +1,191 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// opaqueMarker is a layer that hides what the layers below it have in dir, a
+// folder of the root directory.
+func opaqueMarker(dir string, mtime time.Time) ([]byte, error) {
+	var b bytes.Buffer
+	archive := tar.NewWriter(&b)
+	for _, header := range []*tar.Header{
+		{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: mtime},
+		{Typeflag: tar.TypeReg, Name: dir + "/" + whiteoutOpaque, Mode: 0o644, ModTime: mtime},
+	} {
+		if err := archive.WriteHeader(header); err != nil {
+			return nil, err
+		}
+	}
+	err := archive.Close()
+	return b.Bytes(), err
+}
+
+func writeFile(archive *tar.Writer, name string, data []byte) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))}
+	if err := archive.WriteHeader(header); err != nil {
+		return fmt.Errorf("writing %s of the archive: %w", name, err)
+	}
+	if _, err := archive.Write(data); err != nil {
+		return fmt.Errorf("writing %s of the archive: %w", name, err)
+	}
+	return nil
+}
+
+// WriteDockerArchive ends a docker-archive that holds, of all layers, those
+// that the engine lacks: an engine with a graph driver never opens the others.
+// Those that can be opened are written here. It returns the image's ID, the
+// digest of its configuration, and announces it before the engine can make the
+// image.
+func (i *Image) WriteDockerArchive(archive *tar.Writer, announce func(id string) error) (digest.Digest, error) {
+	config, err := json.Marshal(i.Config)
+	if err != nil {
+		return "", fmt.Errorf("encoding the image configuration: %w", err)
+	}
+	id := digest.FromBytes(config)
+	manifest := archiveManifest{Config: id.Encoded() + ".json"}
+	for _, l := range i.Layers {
+		manifest.Layers = append(manifest.Layers, l.Path)
+	}
+	manifests, err := json.Marshal([]archiveManifest{manifest})
+	if err != nil {
+		return "", fmt.Errorf("encoding manifest.json: %w", err)
+	}
+	if err := announce(id.String()); err != nil {
+		return "", err
+	}
+	for _, l := range i.Layers {
+		if l.Open == nil {
+			continue
+		}
+		plain, _, err := l.Plain()
+		if err == nil {
+			err = copyFile(archive, l.Path, plain)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if err := writeFile(archive, manifest.Config, config); err != nil {
+		return "", err
+	}
+	if err := writeFile(archive, "manifest.json", manifests); err != nil {
+		return "", err
+	}
+	return id, archive.Close()
+}
+
+// WriteLayout ends an OCI image layout that holds, of all layers, those that
+// the engine lacks: containerd's store takes the others from itself. Those that
+// can be opened are written here. It returns the image's ID, the digest of its
+// manifest, and announces it before the engine can make the image.
+func (i *Image) WriteLayout(archive *tar.Writer, announce func(id string) error) (digest.Digest, error) {
+	whole, err := i.Encode()
+	if err != nil {
+		return "", err
+	}
+	root := whole.Descriptor()
+	if err := announce(root.Digest.String()); err != nil {
+		return "", err
+	}
+	for _, l := range i.Layers {
+		if l.Open == nil {
+			continue
+		}
+		content, err := l.Open()
+		if err == nil {
+			err = copyFile(archive, blobPath(l.Descriptor.Digest), content)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if err := whole.writeDocuments(archive, root); err != nil {
+		return "", err
+	}
+	return root.Digest, archive.Close()
+}
+
+// copyFile writes a layer that was made here, and closes it.
+func copyFile(archive *tar.Writer, name string, content io.ReadCloser) error {
+	data, err := io.ReadAll(content)
+	if err = errors.Join(err, content.Close()); err != nil {
+		return err
+	}
+	return writeFile(archive, name, data)
+}
+
+// Encode returns the image with its configuration, unless it has one already,
+// and its OCI manifest. Each layer has a descriptor.
+func (i *Image) Encode() (*Image, error) {
+	whole := *i
+	var err error
+	if whole.RawConfig == nil {
+		if whole.RawConfig, err = json.Marshal(i.Config); err != nil {
+			return nil, fmt.Errorf("encoding the image configuration: %w", err)
+		}
+	}
+	manifest := ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest,
+		Config:    descriptor(ocispec.MediaTypeImageConfig, whole.RawConfig),
+	}
+	for _, l := range i.Layers {
+		manifest.Layers = append(manifest.Layers, l.Descriptor)
+	}
+	if whole.RawManifest, err = json.Marshal(manifest); err != nil {
+		return nil, fmt.Errorf("encoding the image manifest: %w", err)
+	}
+	return &whole, nil
+}
+
+// Descriptor is that of the manifest of an encoded image.
+func (i *Image) Descriptor() ocispec.Descriptor {
+	root := descriptor(ocispec.MediaTypeImageManifest, i.RawManifest)
+	platform := i.Config.Platform
+	root.Platform = &platform
+	return root
+}
+
+// writeDocuments writes all of an OCI image layout but the layers. Roots are
+// the entries of its index.
+func (i *Image) writeDocuments(archive *tar.Writer, roots ...ocispec.Descriptor) error {
+	index, err := json.Marshal(ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: roots,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding the index: %w", err)
+	}
+	layout, err := json.Marshal(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion})
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
+	}
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{
+		{blobPath(digest.FromBytes(i.RawConfig)), i.RawConfig},
+		{blobPath(digest.FromBytes(i.RawManifest)), i.RawManifest},
+		{ocispec.ImageIndexFile, index},
+		{ocispec.ImageLayoutFile, layout},
+	} {
+		if err := writeFile(archive, file.name, file.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func descriptor(mediaType string, data []byte) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+}
