@@ -608,12 +608,12 @@ func TestBaseWithoutLayers(t *testing.T) {
 		}
 		r := newTestRegistry(t)
 		_, whole := r.publication(t, s)
-		s.infos[r.host+"/lib/base:1"] = s.infos[base.ID]
+		s.infos[r.Host+"/lib/base:1"] = s.infos[base.ID]
 		results, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pushed, err := r.image(t, results[1].References[0])
+		pushed, err := r.Image(t, results[1].References[0])
 		if err == nil {
 			err = validate.Image(pushed)
 		}

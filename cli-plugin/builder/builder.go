@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -36,19 +38,18 @@ type Builder struct {
 	PackageConfig map[string]string // files for package managers, see HostSecrets
 	Output        *Output           // nil: images are loaded into the engine
 
-	silent     map[string]bool // registries that did not answer
-	registries *registries     // nil: none was talked to
+	client *registry.Client // see registry
 }
 
 // Result is one image that a plan asked for.
 type Result struct {
-	Base       string   `json:"base,omitempty"` // empty: the deps image
-	References []string `json:"references"`     // never empty: the ID stands for the names of an image that got none
-	ID         string   `json:"id"`
-	Reused     bool     `json:"reused"` // it was there before
-	Seconds    float64  `json:"seconds"`
-	Digest     string   `json:"digest,omitempty"` // of the manifest that was pushed or written
-	Traffic    *Traffic `json:"push,omitempty"`   // of a push
+	Base       string            `json:"base,omitempty"` // empty: the deps image
+	References []string          `json:"references"`     // never empty: the ID stands for the names of an image that got none
+	ID         string            `json:"id"`
+	Reused     bool              `json:"reused"` // it was there before
+	Seconds    float64           `json:"seconds"`
+	Digest     string            `json:"digest,omitempty"` // of the manifest that was pushed or written
+	Traffic    *registry.Traffic `json:"push,omitempty"`   // of a push
 }
 
 // Build makes every image of the plan, the deps image first. An image that is
@@ -87,6 +88,14 @@ func (b *Builder) logf(format string, args ...any) {
 	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
 		fmt.Fprintln(b.Log, terminal.Line(fmt.Sprintf(format, args...)))
 	}
+}
+
+// registry is how the builder talks to registries.
+func (b *Builder) registry() *registry.Client {
+	if b.client == nil {
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.insecure, Arch: b.Engine.arch, Logf: b.logf}
+	}
+	return b.client
 }
 
 // deps sees to the deps image.

@@ -47,7 +47,7 @@ func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Pla
 	}
 	r.put(t, s, whole.Runtimes[0].Base, map[string]string{"own": "yes"}, lines...)
 	all := map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag, payload.LabelDepsDigest: s.infos[whole.Deps.Image].ID}
-	name := r.host + "/team/runtime:" + testTag + flatSuffix
+	name := r.Host + "/team/runtime:" + testTag + flatSuffix
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: all}}, slices.Concat(depsLayers...))
 	engine := s.engine()
 	engine.api = flattening{worker{fakeStore: s}, name, s.infos[info.ID]}
@@ -86,7 +86,7 @@ func TestDeepBases(t *testing.T) {
 			if again, err := b.Build(t.Context(), whole); err != nil || !again[1].Reused {
 				t.Errorf("the next build: %v, %+v", err, again)
 			}
-			whole.Runtimes[0].Image, whole.Runtimes[0].User = r.host+"/team/runtime:oh_v2", "agent"
+			whole.Runtimes[0].Image, whole.Runtimes[0].User = r.Host+"/team/runtime:oh_v2", "agent"
 			if _, err := b.Build(t.Context(), whole); err != nil {
 				t.Error(err)
 			}
@@ -108,7 +108,7 @@ func TestPushOverDeepBase(t *testing.T) {
 	if _, err := b.Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}
-	pushed, err := r.image(t, whole.Runtimes[0].Image)
+	pushed, err := r.Image(t, whole.Runtimes[0].Image)
 	if err == nil {
 		err = validate.Image(pushed)
 	}
@@ -140,7 +140,7 @@ func TestPublishTooDeep(t *testing.T) {
 	if _, err := b.Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.BaseConflict {
 		t.Errorf("it ends with %v", err)
 	}
-	if _, err := r.image(t, whole.Runtimes[0].Image); err == nil {
+	if _, err := r.Image(t, whole.Runtimes[0].Image); err == nil {
 		t.Error("it is there")
 	}
 }

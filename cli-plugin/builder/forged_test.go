@@ -77,10 +77,10 @@ func TestForgedDiffIDs(t *testing.T) {
 				base, whole := r.publication(t, s)
 				r.upload(t, s, base)
 				id := layerOf(s.infos[whole.Deps.Image].RootFS.Layers, s.infos[base].RootFS.Layers)
-				forged := r.host + "/attacker/base:1"
+				forged := r.Host + "/attacker/base:1"
 				r.forge(t, forged, []string{"bin/evil=1"}, []string{id})
 				honest, hostile := whole.Runtimes[0], whole.Runtimes[0]
-				hostile.Base, hostile.Image = forged, r.host+"/team/runtime:oh_forged"
+				hostile.Base, hostile.Image = forged, r.Host+"/team/runtime:oh_forged"
 				both := whole
 				both.Runtimes = []plan.Runtime{honest, hostile}
 				if forgedFirst {
@@ -92,14 +92,14 @@ func TestForgedDiffIDs(t *testing.T) {
 				if !errors.As(err, &p) || p.Code != problem.RegistryFailed || !strings.Contains(err.Error(), forged) || !strings.Contains(err.Error(), id) {
 					t.Errorf("it ends with %v", err)
 				}
-				if _, err := r.image(t, hostile.Image); err == nil {
+				if _, err := r.Image(t, hostile.Image); err == nil {
 					t.Error("the image over the forged base is there")
 				}
 				if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 					t.Fatal(err)
 				}
-				for _, ref := range []string{r.host + "/team/runtime:" + testTag, honest.Image} {
-					pushed, err := r.image(t, ref)
+				for _, ref := range []string{r.Host + "/team/runtime:" + testTag, honest.Image} {
+					pushed, err := r.Image(t, ref)
 					if err == nil {
 						err = validate.Image(pushed)
 					}
@@ -117,7 +117,7 @@ func TestForgedDiffIDs(t *testing.T) {
 func TestForgedDiffIDOfKnownLayer(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
-	honest, forged := r.host+"/attacker/base:1", r.host+"/attacker/base:2"
+	honest, forged := r.Host+"/attacker/base:1", r.Host+"/attacker/base:2"
 	r.forge(t, honest, []string{"bin/evil=1", "bin/evil=2"}, []string{"", ""})
 	r.forge(t, forged, []string{"bin/evil=1", "bin/evil=1"}, []string{"", s.infos[whole.Deps.Image].RootFS.Layers[0]})
 	push := Output{Push: true, Compression: image.Gzip}
@@ -125,7 +125,7 @@ func TestForgedDiffIDOfKnownLayer(t *testing.T) {
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}
-	whole.Runtimes[0].Base, whole.Runtimes[0].Image = forged, r.host+"/team/runtime:oh_forged"
+	whole.Runtimes[0].Base, whole.Runtimes[0].Image = forged, r.Host+"/team/runtime:oh_forged"
 	_, err := publishing(s.engine(), push).Build(t.Context(), whole)
 	var p *problem.Error
 	if !errors.As(err, &p) || p.Code != problem.RegistryFailed {
@@ -139,14 +139,14 @@ func TestBaseIsReadOnce(t *testing.T) {
 	base, whole := r.publication(t, s)
 	r.upload(t, s, base)
 	layers := map[string]int{}
-	r.before = r.counting("/lib/base/blobs/", layers)
+	r.Before = r.Counting("/lib/base/blobs/", layers)
 	push := Output{Push: true, Compression: image.Gzip}
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}
 	first := len(layers)
 	clear(layers)
-	whole.Runtimes[0].Image, whole.Runtimes[0].User = r.host+"/team/runtime:oh_v2", "agent"
+	whole.Runtimes[0].Image, whole.Runtimes[0].User = r.Host+"/team/runtime:oh_v2", "agent"
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,11 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 		return missing
 	}
 	if missing := lacking(); len(missing) > 0 && p.Output.Push {
-		seen, err := p.seen(ctx, missing, fits)
+		located, err := p.registry().Locate(ctx, missing, p.registries(), fits)
 		if err != nil {
 			return nil, err
 		}
-		p.know(seen, fits)
+		p.know(located, fits)
 	}
 	if missing := lacking(); len(missing) > 0 {
 		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)

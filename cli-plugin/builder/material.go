@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -26,7 +28,7 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, e
 			return nil, err
 		}
 	case b.Output.Push || b.Pull == PullAlways:
-		if offered, err = b.ask(ctx, ref); err != nil {
+		if offered, err = b.registry().Ask(ctx, ref); err != nil {
 			return nil, err
 		}
 	}
@@ -44,24 +46,20 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, e
 // fetch finds an image that b cannot do without in its registry. It is nil
 // where only the engine can be asked for it.
 func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, error) {
-	parsed, err := b.parse(ref)
+	parsed, err := b.registry().Parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
-	registries, err := b.connectRegistries()
-	if err != nil {
-		return nil, err
-	}
 	b.logf("looking for the %s %s in its registry", what, ref)
 	var excess *image.ExcessError
-	found, err := registries.describe(ctx, parsed, documentPatience)
+	found, err := b.registry().Describe(ctx, parsed)
 	switch {
 	case err == nil:
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case b.Engine.absent != nil, errors.As(err, &excess):
-		return nil, pullProblem(thisMachine, what, ref, err)
+		return nil, registry.PullProblem(registry.ThisMachine, what, ref, err)
 	}
 	b.logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
 	return nil, nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -91,6 +93,36 @@ func publishedNames(r plan.Runtime) []string {
 	return []string{r.Image}
 }
 
+// registries are those that images go to.
+func (p *publisher) registries() []name.Registry {
+	var all []name.Registry
+	for _, repository := range p.repositories {
+		if !slices.Contains(all, repository.Registry) {
+			all = append(all, repository.Registry)
+		}
+	}
+	return all
+}
+
+// push puts an image into registries.
+func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
+	traffic, layers, err := p.registry().Push(ctx, whole, names)
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		if known, ok := p.known[l.DiffID]; ok && known.Descriptor.Digest == l.Descriptor.Digest {
+			p.known[l.DiffID] = l
+		}
+	}
+	result.Digest = whole.Descriptor().Digest.String()
+	if result.Traffic == nil {
+		result.Traffic = &registry.Traffic{}
+	}
+	result.Traffic.Add(traffic)
+	return nil
+}
+
 func (p *publisher) findRepositories(whole plan.Plan) error {
 	if !p.Output.Push {
 		return nil
@@ -103,7 +135,7 @@ func (p *publisher) findRepositories(whole plan.Plan) error {
 		names = append(names, publishedNames(r)...)
 	}
 	for _, text := range names {
-		ref, err := p.parse(text)
+		ref, err := p.registry().Parse(text)
 		if err != nil {
 			return fmt.Errorf("reading the name %s: %w", text, err)
 		}
@@ -244,11 +276,11 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form image.Compress
 	for _, repository := range p.repositories {
 		refs = append(refs, repository.Name()+":"+form.PayloadTag(d.Tag))
 	}
-	if ref, err := p.parse(form.PayloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
+	if ref, err := p.registry().Parse(form.PayloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
 		refs = append(refs, form.PayloadTag(d.Image))
 	}
 	for _, ref := range refs {
-		found, err := p.ask(ctx, ref)
+		found, err := p.registry().Ask(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -407,4 +439,34 @@ func (p *publisher) write(ctx context.Context, whole *image.Image, result *Resul
 	}
 	p.logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())
 	return nil
+}
+
+// published reports whether a registry has the image under all of its names, made
+// from the same inputs.
+func (p *publisher) published(ctx context.Context, in inputs, result *Result) (bool, error) {
+	if !p.Output.Push || p.ForceRebuild {
+		return false, nil
+	}
+	for i, ref := range result.References {
+		found, err := p.registry().Ask(ctx, ref)
+		if err != nil || found == nil {
+			return false, err
+		}
+		if changed := in.differs(found.Labels(), found.Platform()); len(changed) > 0 ||
+			topCompression(found.Layers) != p.Output.Compression || i > 0 && found.ID != result.Digest {
+			return false, nil
+		}
+		result.ID, result.Digest = found.ConfigDigest(), found.ID
+	}
+	result.Reused = true
+	p.logf("image %s is there already", result.References[0])
+	return true, nil
+}
+
+// topCompression is that of the uppermost layer, "" where there is none.
+func topCompression(layers []image.Layer) image.Compression {
+	if len(layers) == 0 {
+		return ""
+	}
+	return layers[len(layers)-1].Compression()
 }

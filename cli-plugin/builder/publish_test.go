@@ -6,18 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -25,16 +20,15 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry/registrytest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -47,52 +41,10 @@ type bareCLI struct{ command.Cli }
 
 func (bareCLI) ConfigFile() *configfile.ConfigFile { return configfile.New("") }
 
-// testRegistry is a registry in memory. It does not mount.
-type testRegistry struct {
-	host     string
-	uploaded atomic.Int64 // bytes of blobs
-	before   func(*http.Request)
-	store    http.Handler
-}
+// testRegistry is a registry in memory with images of an engine.
+type testRegistry struct{ *registrytest.Registry }
 
-func newTestRegistry(t *testing.T) *testRegistry {
-	r := &testRegistry{store: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	r.host = strings.TrimPrefix(server.URL, "http://")
-	return r
-}
-
-func (r *testRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if request.Method == http.MethodPatch {
-		r.uploaded.Add(request.ContentLength)
-	}
-	if r.before != nil {
-		r.before(request)
-	}
-	r.store.ServeHTTP(w, request)
-}
-
-// counting counts the requests for what lies below a path.
-func (r *testRegistry) counting(path string, into map[string]int) func(*http.Request) {
-	var lock sync.Mutex
-	return func(request *http.Request) {
-		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, path) {
-			lock.Lock()
-			defer lock.Unlock()
-			into[request.URL.Path]++
-		}
-	}
-}
-
-func (r *testRegistry) image(t *testing.T, text string) (v1.Image, error) {
-	t.Helper()
-	ref, err := name.ParseReference(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return remote.Image(ref)
-}
+func newTestRegistry(t *testing.T) *testRegistry { return &testRegistry{registrytest.New(t)} }
 
 const testTag = "oh_deps_v1.6.0_aaaaaaaaaaaaaaaa"
 
@@ -118,13 +70,13 @@ func (r *testRegistry) upload(t *testing.T, s *fakeStore, ref string) {
 func (r *testRegistry) publication(t *testing.T, s *fakeStore) (base string, whole plan.Plan) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	base, deps := r.host+"/lib/base:1", r.host+"/team/runtime:"+testTag
+	base, deps := r.Host+"/lib/base:1", r.Host+"/team/runtime:"+testTag
 	r.put(t, s, base, map[string]string{"own": "yes"}, baseLayers...)
 	r.put(t, s, deps, map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag}, depsLayers...)
 	return base, plan.Plan{
 		Deps: plan.Deps{Image: deps, Tag: testTag, Arch: "amd64"},
 		Runtimes: []plan.Runtime{{
-			Base: base, Image: r.host + "/team/runtime:oh_v1", User: payload.User, LayerOrder: plan.OrderAuto,
+			Base: base, Image: r.Host + "/team/runtime:oh_v1", User: payload.User, LayerOrder: plan.OrderAuto,
 			Labels: map[string]string{
 				payload.LabelKind: payload.KindRuntime, payload.LabelServer: plan.DefaultServer, payload.LabelBaseName: base,
 				payload.LabelPlatform: "linux/amd64", payload.LabelDepsTag: testTag,
@@ -144,22 +96,22 @@ func TestPush(t *testing.T) {
 			forBothStores(t, func(t *testing.T, s *fakeStore) {
 				r := newTestRegistry(t)
 				_, whole := r.publication(t, s)
-				whole.Runtimes[0].Tags = []string{r.host + "/me/app:1", r.host + "/me/app:2", r.host + "/other/app:1"}
+				whole.Runtimes[0].Tags = []string{r.Host + "/me/app:1", r.Host + "/me/app:2", r.Host + "/other/app:1"}
 				results, err := publishing(s.engine(), Output{Push: true, Compression: form}).Build(t.Context(), whole)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := []string{r.host + "/me/app:" + form.PayloadTag(testTag)}; !slices.Equal(results[0].References, want) {
+				if want := []string{r.Host + "/me/app:" + form.PayloadTag(testTag)}; !slices.Equal(results[0].References, want) {
 					t.Errorf("the payload is pushed as %q, want %q", results[0].References, want)
 				}
-				if _, err := r.image(t, results[0].References[0]); err != nil {
+				if _, err := r.Image(t, results[0].References[0]); err != nil {
 					t.Error(err)
 				}
-				if _, err := r.image(t, whole.Runtimes[0].Image); err == nil {
+				if _, err := r.Image(t, whole.Runtimes[0].Image); err == nil {
 					t.Error("it is pushed where nobody asked for it")
 				}
 				for _, ref := range whole.Runtimes[0].Tags {
-					pushed, err := r.image(t, ref)
+					pushed, err := r.Image(t, ref)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -228,16 +180,16 @@ func TestPushWithoutEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // another machine
-	before := r.uploaded.Load()
+	before := r.Uploaded.Load()
 	results, err := publishing(none, push).Build(t.Context(), whole)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// This registry has its blobs in common for all repositories.
-	if results[1].Traffic.Present != 4 || results[1].Traffic.Uploaded != 1 || r.uploaded.Load()-before > 5000 {
-		t.Errorf("%+v, %d bytes of blobs", results[1].Traffic, r.uploaded.Load()-before)
+	if results[1].Traffic.Present != 4 || results[1].Traffic.Uploaded != 1 || r.Uploaded.Load()-before > 5000 {
+		t.Errorf("%+v, %d bytes of blobs", results[1].Traffic, r.Uploaded.Load()-before)
 	}
-	pushed, err := r.image(t, whole.Runtimes[0].Image)
+	pushed, err := r.Image(t, whole.Runtimes[0].Image)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,10 +197,10 @@ func TestPushWithoutEngine(t *testing.T) {
 		t.Error(err)
 	}
 	// Nothing is made again from the same, and everything from something else.
-	before = r.uploaded.Load()
+	before = r.Uploaded.Load()
 	results, err = publishing(none, push).Build(t.Context(), whole)
-	if err != nil || !results[0].Reused || !results[1].Reused || r.uploaded.Load() != before {
-		t.Errorf("%v: %+v, %d bytes", err, results, r.uploaded.Load()-before)
+	if err != nil || !results[0].Reused || !results[1].Reused || r.Uploaded.Load() != before {
+		t.Errorf("%v: %+v, %d bytes", err, results, r.Uploaded.Load()-before)
 	}
 	push.Compression = image.Zstd
 	results, err = publishing(none, push).Build(t.Context(), whole)
@@ -257,7 +209,7 @@ func TestPushWithoutEngine(t *testing.T) {
 	}
 	// The payload is found by that compression, too.
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	whole.Runtimes[0].Image = r.host + "/team/runtime:oh_v2"
+	whole.Runtimes[0].Image = r.Host + "/team/runtime:oh_v2"
 	if results, err = publishing(none, push).Build(t.Context(), whole); err != nil || !results[0].Reused || results[1].Traffic.Uploaded != 0 {
 		t.Errorf("the next with zstd: %v: %+v", err, results)
 	}
@@ -324,7 +276,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		if err != nil || len(results) != 2 || results[1].Digest == "" {
 			t.Fatalf("%v: %+v\n%s", err, results, &log)
 		}
-		if _, err := r.image(t, wanted.Image); err != nil {
+		if _, err := r.Image(t, wanted.Image); err != nil {
 			t.Error(err)
 		}
 		if _, ok := s.infos[whole.Deps.Image]; !ok {
@@ -380,7 +332,7 @@ func TestSightings(t *testing.T) {
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
 	}
-	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", r.host+"/team/runtime:oh_v2"
+	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", r.Host+"/team/runtime:oh_v2"
 	var said bytes.Buffer
 	b := publishing(s.engine(), push)
 	b.Log = &said
@@ -390,7 +342,7 @@ func TestSightings(t *testing.T) {
 	}
 	// Another registry has none of them.
 	other := newTestRegistry(t)
-	whole.Runtimes[0].Image = other.host + "/team/runtime:oh_v2"
+	whole.Runtimes[0].Image = other.Host + "/team/runtime:oh_v2"
 	if results, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil || results[1].Traffic.Uploaded != 3 {
 		t.Errorf("%v: %+v", err, results[1].Traffic)
 	}
@@ -406,13 +358,13 @@ func TestSightingRefused(t *testing.T) {
 		if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 			t.Fatal(err)
 		}
-		r.store = withTokens(r.store, func(scope string) int {
+		r.Store = withTokens(r.Store, func(scope string) int {
 			if strings.Contains(scope, "team/runtime") {
 				return status
 			}
 			return http.StatusOK
 		})
-		whole.Runtimes[0].Tags = []string{r.host + "/other/app:1"}
+		whole.Runtimes[0].Tags = []string{r.Host + "/other/app:1"}
 		results, err := publishing(s.engine(), push).Build(t.Context(), whole)
 		if err != nil || results[1].Digest == "" {
 			t.Errorf("%d: %v: %+v", status, err, results)
@@ -441,7 +393,7 @@ func TestInterruptedPush(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	r.before = func(request *http.Request) {
+	r.Before = func(request *http.Request) {
 		if request.Method == http.MethodPatch {
 			cancel()
 		}
@@ -452,7 +404,7 @@ func TestInterruptedPush(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 	for _, ref := range []string{whole.Runtimes[0].Image, whole.Deps.Image} {
-		if _, err := r.image(t, ref); err == nil {
+		if _, err := r.Image(t, ref); err == nil {
 			t.Errorf("%s is there", ref)
 		}
 	}
@@ -610,37 +562,27 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-func TestPushProblem(t *testing.T) {
-	answer := func(status int, code transport.ErrorCode, detail any) error {
-		return &transport.Error{StatusCode: status, Errors: []transport.Diagnostic{{Code: code, Detail: detail}}}
+// An image without layers, under the name that an image is pushed to, is none
+// of ours.
+func TestPushOverImageWithoutLayers(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	push := Output{Push: true, Compression: image.Gzip}
+	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
+		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		err  error
-		want problem.Code
-	}{
-		{answer(401, transport.UnauthorizedErrorCode, nil), problem.RegistryDenied},
-		{answer(403, transport.DeniedErrorCode, nil), problem.RegistryDenied},
-		{&transport.Error{StatusCode: 403}, problem.RegistryDenied},
-		{answer(404, transport.NameUnknownErrorCode, nil), problem.RegistryDenied},
-		{answer(405, transport.UnsupportedErrorCode, nil), problem.RegistryDenied},
-		{answer(429, transport.TooManyRequestsErrorCode, nil), problem.RegistryLimit},
-		{answer(500, transport.UnknownErrorCode, map[string]any{"DriverName": "filesystem", "Enclosed": map[string]any{"Err": 28, "Op": "write"}}), problem.DiskFull},
-		{&transport.Error{StatusCode: 507}, problem.DiskFull},
-		{answer(403, transport.DeniedErrorCode, "Quota has been exceeded on namespace x"), problem.DiskFull},
-		{answer(429, transport.UnknownErrorCode, "Quota exceeded for requests per minute"), problem.RegistryLimit},
-		{answer(401, transport.UnauthorizedErrorCode, []any{map[string]any{"Action": "push", "Name": misleading}}), problem.RegistryDenied},
-		{answer(500, transport.UnknownErrorCode, map[string]any{"Name": misleading}), problem.RegistryFailed},
-		{fmt.Errorf("Put %q: %w", "https://"+misleading, io.ErrUnexpectedEOF), problem.RegistryFailed},
-		{answer(500, transport.UnknownErrorCode, "no space left on device"), problem.DiskFull},
-		{answer(500, transport.UnknownErrorCode, nil), problem.RegistryFailed},
-		{&transport.Error{StatusCode: 503}, problem.RegistryFailed},
-		{io.ErrUnexpectedEOF, problem.RegistryFailed},
-		{&silentError{patience}, problem.RegistryFailed},
-		{errors.New("tls: failed to verify certificate: x509: certificate has expired"), problem.BadCertificate},
-	} {
-		var p *problem.Error
-		if err := problem.Classify(t.Context(), pushProblem("h/r", test.err)); !errors.As(err, &p) || p.Code != test.want || !strings.Contains(p.Summary, "h/r") || p.Next == "" {
-			t.Errorf("%v\ngot  %v\nwant %s", test.err, err, test.want)
-		}
+	pushed, err := r.Image(t, whole.Runtimes[0].Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pushed.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, s, whole.Runtimes[0].Image, config.Config.Labels)
+	r.upload(t, s, whole.Runtimes[0].Image)
+	results, err := publishing(s.engine(), push).Build(t.Context(), whole)
+	if err != nil || results[1].Reused {
+		t.Errorf("%v: %+v", err, results)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -17,17 +19,17 @@ import (
 
 // pull gets an image from its registry through the engine.
 func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
-	limit, err := pullPatience()
+	limit, err := registry.IdleLimit()
 	if err != nil {
 		return nil, err
 	}
-	pulling := newWatchdog(ctx, limit)
-	defer pulling.stop()
+	pulling := registry.NewIdleTimeout(ctx, limit)
+	defer pulling.Stop()
 	fail := func(err error) (*image.Image, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, pullProblem(theEngine, what, ref, pulling.reason(err))
+		return nil, registry.PullProblem(registry.TheEngine, what, ref, pulling.Reason(err))
 	}
 	if b.Pull == PullNever {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
@@ -43,7 +45,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, err
 	b.logf("pulling %s %s", what, ref)
 	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
 	if err != nil {
-		return fail(noCredentials(hostOf(ref), err))
+		return fail(registry.NoCredentials(registry.HostOf(ref), err))
 	}
 	stream, err := b.Engine.api.ImagePull(pulling, ref, client.ImagePullOptions{
 		RegistryAuth: auth,

@@ -39,7 +39,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	}
 	fits := found != nil && len(changed) == 0
 	if b.Pull == PullAlways || b.Pull != PullNever && !fits {
-		offered, err := b.ask(ctx, ref)
+		offered, err := b.registry().Ask(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, erro
 	if b.Pull != PullAlways {
 		return found, nil
 	}
-	offered, err := b.ask(ctx, ref)
+	offered, err := b.registry().Ask(ctx, ref)
 	if err != nil || offered == nil || offered.Same(found) {
 		return found, err
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -113,15 +115,15 @@ func (b *Builder) registryDigest(ctx context.Context, ref string) (string, error
 	if err != nil {
 		return "", err
 	}
-	limit, err := pullPatience()
+	limit, err := registry.IdleLimit()
 	if err != nil {
 		return "", err
 	}
-	asking := newWatchdog(ctx, limit)
-	defer asking.stop()
+	asking := registry.NewIdleTimeout(ctx, limit)
+	defer asking.Stop()
 	found, err := b.Engine.api.DistributionInspect(asking, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
 	if err != nil {
-		return "", asking.reason(err)
+		return "", asking.Reason(err)
 	}
 	return found.Descriptor.Digest.String(), nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -61,7 +63,7 @@ func writeResults(w io.Writer, results []builder.Result) error {
 }
 
 // traffic is what a push came to, for a person.
-func traffic(t *builder.Traffic) string {
+func traffic(t *registry.Traffic) string {
 	return fmt.Sprintf("%s uploaded, %d layers new, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
 }
 

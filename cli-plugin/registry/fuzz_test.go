@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func FuzzRegistryDocument(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := (&registries{puller: puller}).describe(t.Context(), ref, time.Minute)
+		found, err := (&connections{puller: puller}).describe(t.Context(), ref, time.Minute)
 		if err != nil {
 			return
 		}

@@ -1,4 +1,6 @@
-package builder
+// Package registry has registries as a place of images: it describes what they
+// have, pushes to them, and says what goes wrong with them.
+package registry
 
 import (
 	"context"
@@ -21,27 +23,39 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// registryPatience is how long a registry may take to describe an image that
-// the build can do without.
-const registryPatience = 4 * time.Second
+// Client talks to registries. What has been asked once, a login for example, is
+// not asked again.
+type Client struct {
+	Config   *configfile.ConfigFile // docker's, with credentials
+	Insecure []string               // registries that the engine trusts without TLS
+	Arch     string                 // of images of several platforms, GOARCH form
+	Logf     func(format string, args ...any)
 
-// ask asks the registry of ref for an image that b can do without. It is nil
+	silent map[string]bool // registries that did not answer
+	open   *connections    // nil: none was talked to
+}
+
+// askingLimit is how long a registry may take to describe an image that can be
+// done without.
+const askingLimit = 4 * time.Second
+
+// Ask asks the registry of ref for an image that can be done without. It is nil
 // where there is none, and where the registry does not answer: that one is not
-// asked again by b.
-func (b *Builder) ask(ctx context.Context, ref string) (*image.Image, error) {
-	parsed, err := b.parse(ref)
+// asked again by c.
+func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
+	parsed, err := c.Parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
 	host := parsed.Context().RegistryStr()
-	if b.silent[host] {
+	if c.silent[host] {
 		return nil, nil
 	}
-	registries, err := b.connectRegistries()
+	open, err := c.connect()
 	if err != nil {
 		return nil, err
 	}
-	found, err := registries.describe(ctx, parsed, registryPatience)
+	found, err := open.describe(ctx, parsed, askingLimit)
 	var refused *transport.Error
 	var excess *image.ExcessError
 	switch {
@@ -53,38 +67,47 @@ func (b *Builder) ask(ctx context.Context, ref string) (*image.Image, error) {
 		return nil, nil
 	case errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden):
 		// Registries answer so about images that do not exist, too.
-		b.logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
+		c.Logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
 		return nil, nil
 	case errors.As(err, &excess):
-		b.logf("going on without %s: %v", ref, err)
+		c.Logf("going on without %s: %v", ref, err)
 		return nil, nil
 	}
-	b.logf("going on without the registry %s: %v", host, err)
-	if b.silent == nil {
-		b.silent = map[string]bool{}
+	c.Logf("going on without the registry %s: %v", host, err)
+	if c.silent == nil {
+		c.silent = map[string]bool{}
 	}
-	b.silent[host] = true
+	c.silent[host] = true
 	return nil, nil
 }
 
-// documentPatience is how long a registry may take for the documents of an image
-// that a build cannot do without.
-const documentPatience = 30 * time.Second
+// describingLimit is how long a registry may take for the documents of an image
+// that cannot be done without.
+const describingLimit = 30 * time.Second
 
-// describe asks the registry of ref for the image, which has to be told within
-// limit. The image's layers may be read for as long as ctx lasts.
-func (c *registries) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*image.Image, error) {
-	asking := watch(ctx, limit, &lateError{limit})
+// Describe asks the registry of ref for the image, which it has to tell within
+// half a minute. The image's layers may be read for as long as ctx lasts.
+func (c *Client) Describe(ctx context.Context, ref name.Reference) (*image.Image, error) {
+	open, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	return open.describe(ctx, ref, describingLimit)
+}
+
+// describe is Describe with another limit.
+func (c *connections) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*image.Image, error) {
+	asking := limitTo(ctx, limit)
 	found, err := c.documents(asking, ref)
 	if err == nil && asking.timer.Stop() {
 		return found, nil
 	}
-	err = asking.reason(err)
-	asking.stop()
+	err = asking.Reason(err)
+	asking.Stop()
 	return nil, err
 }
 
-func (c *registries) documents(ctx context.Context, ref name.Reference) (*image.Image, error) {
+func (c *connections) documents(ctx context.Context, ref name.Reference) (*image.Image, error) {
 	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -137,49 +160,48 @@ func (c *registries) documents(ctx context.Context, ref name.Reference) (*image.
 	return r, nil
 }
 
-// parse reads a reference to an image of a registry. Without TLS are those
+// Parse reads a reference to an image of a registry. Without TLS are those
 // registries that the engine goes to without it.
-func (b *Builder) parse(ref string) (name.Reference, error) {
+func (c *Client) Parse(ref string) (name.Reference, error) {
 	parsed, err := name.ParseReference(ref)
-	if err == nil && slices.Contains(b.Engine.insecure, parsed.Context().RegistryStr()) {
+	if err == nil && slices.Contains(c.Insecure, parsed.Context().RegistryStr()) {
 		return name.ParseReference(ref, name.Insecure)
 	}
 	return parsed, err
 }
 
-// registries are the connections to all registries that b talks to. What has
-// been asked once, a login for example, is not asked again.
-type registries struct {
+// connections are those to all registries that a client talks to.
+type connections struct {
 	transport *registryTransport
 	puller    *remote.Puller
 	pusher    *remote.Pusher
 }
 
-func (b *Builder) connectRegistries() (*registries, error) {
-	if b.registries != nil {
-		return b.registries, nil
+func (c *Client) connect() (*connections, error) {
+	if c.open != nil {
+		return c.open, nil
 	}
-	limit, err := pullPatience()
+	limit, err := IdleLimit()
 	if err != nil {
 		return nil, err
 	}
 	lax := remote.DefaultTransport.(*http.Transport).Clone()
 	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
-	r := &registries{transport: &registryTransport{
-		strict: untilFull{patient{remote.DefaultTransport, limit}}, lax: untilFull{patient{lax, limit}}, insecure: b.Engine.insecure,
+	open := &connections{transport: &registryTransport{
+		strict: untilFull{idleTransport{remote.DefaultTransport, limit}}, lax: untilFull{idleTransport{lax, limit}}, insecure: c.Insecure,
 	}}
 	options := []remote.Option{
-		remote.WithTransport(r.transport), remote.WithAuthFromKeychain(keychain{b.CLI.ConfigFile()}),
-		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: b.Engine.arch}),
+		remote.WithTransport(open.transport), remote.WithAuthFromKeychain(keychain{c.Config}),
+		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: c.Arch}),
 	}
 	var pullErr, pushErr error
-	r.puller, pullErr = remote.NewPuller(options...)
-	r.pusher, pushErr = remote.NewPusher(options...)
+	open.puller, pullErr = remote.NewPuller(options...)
+	open.pusher, pushErr = remote.NewPusher(options...)
 	if err := errors.Join(pullErr, pushErr); err != nil {
 		return nil, fmt.Errorf("preparing to talk to registries: %w", err)
 	}
-	b.registries = r
-	return r, nil
+	c.open = open
+	return open, nil
 }
 
 // registryTransport checks certificates but those of registries that the
@@ -217,7 +239,7 @@ func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	}
 	auth, err := k.config.GetAuthConfig(host)
 	if err != nil {
-		return nil, noCredentials(target.RegistryStr(), err)
+		return nil, NoCredentials(target.RegistryStr(), err)
 	}
 	return authn.FromConfig(authn.AuthConfig{
 		Username: auth.Username, Password: auth.Password, Auth: auth.Auth,

@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"errors"
@@ -14,22 +14,23 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// caller is who asks a registry.
-type caller struct {
+// Caller is who asks a registry.
+type Caller struct {
 	name  string
 	trust string // what to do where it does not trust a certificate
 }
 
+// Those who ask.
 var (
-	theEngine = caller{"the engine",
+	TheEngine = Caller{"the engine",
 		"See that 'date' is right where the engine runs, and that the engine knows the registry's authority (/etc/docker/certs.d/HOST/ca.crt)"}
-	thisMachine = caller{"this machine",
+	ThisMachine = Caller{"this machine",
 		"See that 'date' is right here, and that this machine knows the registry's authority (SSL_CERT_FILE)"}
 )
 
-// pullProblem is the error of a pull that failed with err, nil where it ended
+// PullProblem is the error of a pull that failed with err, nil where it ended
 // well and brought nothing.
-func pullProblem(by caller, what, ref string, err error) error {
+func PullProblem(by Caller, what, ref string, err error) error {
 	var known *problem.Error
 	if errors.As(err, &known) {
 		return known
@@ -38,7 +39,7 @@ func pullProblem(by caller, what, ref string, err error) error {
 	if errors.As(err, &excess) {
 		return problem.New(problem.TooLarge, fmt.Sprintf("the %s %s is larger than what this program works with", what, ref), err, "Use another image")
 	}
-	host := hostOf(ref)
+	host := HostOf(ref)
 	code := pullFault(host, err)
 	var why, next string
 	switch code {
@@ -63,7 +64,8 @@ func pullProblem(by caller, what, ref string, err error) error {
 	return problem.New(code, fmt.Sprintf("the %s %s cannot be pulled: %s", what, ref, why), err, next)
 }
 
-func hostOf(ref string) string {
+// HostOf is the registry of an image.
+func HostOf(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return "a registry"
@@ -125,13 +127,13 @@ func answerFault(answer *transport.Error) problem.Code {
 	return problem.RegistryFailed
 }
 
-// spaceless tells whether a registry has no space left.
+// spaceless reports whether a registry has no space left.
 func spaceless(answer *transport.Error) bool {
 	return answer.StatusCode == http.StatusInsufficientStorage || noSpace.MatchString(answer.Error())
 }
 
-// noCredentials is the error of a credential helper.
-func noCredentials(host string, err error) error {
+// NoCredentials is the error of a credential helper.
+func NoCredentials(host string, err error) error {
 	return problem.New(problem.RegistryDenied, "the credentials for the registry "+host+" cannot be had", err,
 		"Correct credsStore and credHelpers in the config.json of docker, or install the helper that they name")
 }

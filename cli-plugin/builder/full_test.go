@@ -16,8 +16,8 @@ import (
 func TestPushToFullRegistry(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
-	store, uploads, full := r.store, atomic.Int64{}, atomic.Bool{}
-	r.store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	store, uploads, full := r.Store, atomic.Int64{}, atomic.Bool{}
+	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		switch {
 		case request.Method == http.MethodPatch:
 			uploads.Add(1)

@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"io"
@@ -15,7 +15,8 @@ type Traffic struct {
 	Present  int   `json:"presentLayers"` // there before
 }
 
-func (t *Traffic) add(more Traffic) {
+// Add adds more to t.
+func (t *Traffic) Add(more Traffic) {
 	t.Bytes += more.Bytes
 	t.Uploaded += more.Uploaded
 	t.Mounted += more.Mounted

@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"context"
@@ -17,23 +17,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A sighting is a compressed form of a layer and the repositories that had it.
-// Sightings are kept in the user's cache folder, so that a layer that only
+// A location is a compressed form of a layer and the repositories that had it.
+// Locations are kept in the user's cache folder, so that a layer that only
 // the engine has is compressed once: the next time it is found where it went.
-type sighting struct {
+type location struct {
 	Descriptor   ocispec.Descriptor `json:"descriptor"`
 	Repositories []string           `json:"repositories"` // the latest first
 }
 
-// maxSightings is how many repositories are kept of one form.
-const maxSightings = 8
+// maxLocations is how many repositories are kept of one form.
+const maxLocations = 8
 
 // maxAsked is how many requests are under way at a time.
 const maxAsked = 8
 
-// seen returns those layers that registries of the publisher still have.
-func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(image.Layer) bool) ([]image.Layer, error) {
-	registries, err := p.connectRegistries()
+// Locate returns those layers that the registries still have in a form that
+// fits.
+func (c *Client) Locate(ctx context.Context, ids []digest.Digest, registries []name.Registry, fits func(image.Layer) bool) ([]image.Layer, error) {
+	open, err := c.connect()
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(ima
 	group.SetLimit(maxAsked)
 	for i, id := range ids {
 		group.Go(func() (err error) {
-			found[i], err = p.look(ctx, registries.puller, id, fits)
+			found[i], err = c.look(ctx, open.puller, id, registries, fits)
 			return err
 		})
 	}
@@ -58,16 +59,16 @@ func (p *publisher) seen(ctx context.Context, ids []digest.Digest, fits func(ima
 	return layers, nil
 }
 
-// look goes through the sightings of one layer.
-func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.Digest, fits func(image.Layer) bool) (*image.Layer, error) {
-	for _, s := range sightings(id) {
+// look goes through the known locations of one layer.
+func (c *Client) look(ctx context.Context, puller *remote.Puller, id digest.Digest, registries []name.Registry, fits func(image.Layer) bool) (*image.Layer, error) {
+	for _, s := range locations(id) {
 		l := image.Layer{Descriptor: s.Descriptor, DiffID: id, Proven: true}
 		if !fits(l) {
 			continue
 		}
 		for _, text := range s.Repositories {
-			ref, err := p.parse(text + "@" + s.Descriptor.Digest.String())
-			if err != nil || !p.goesTo(ref.Context().Registry) {
+			ref, err := c.Parse(text + "@" + s.Descriptor.Digest.String())
+			if err != nil || !slices.Contains(registries, ref.Context().Registry) {
 				continue
 			}
 			there := false
@@ -91,32 +92,27 @@ func (p *publisher) look(ctx context.Context, puller *remote.Puller, id digest.D
 	return nil, nil
 }
 
-func (p *publisher) goesTo(registry name.Registry) bool {
-	return slices.ContainsFunc(p.repositories, func(r name.Repository) bool { return r.Registry == registry })
-}
+// locationCache has the locations of proven layers by their diff IDs.
+const locationCache = "layer-locations"
 
-// sightingCache has the sightings of layers by their diff IDs. A folder
-// "sightings" is of versions that noted diff IDs which nobody had proven.
-const sightingCache = "proven-sightings"
-
-// sightings are those of a layer; without a cache there are none.
-func sightings(id digest.Digest) (known []sighting) {
-	if !state.Recall(sightingCache, id.String(), &known) {
+// locations are those of a layer; without a cache there are none.
+func locations(id digest.Digest) (known []location) {
+	if !state.Recall(locationCache, id.String(), &known) {
 		return nil
 	}
 	return known
 }
 
-// noteSightings keeps where the proven layers of an image are now.
-func noteSightings(layers []image.Layer, repository name.Repository) {
+// noteLocations keeps where the proven layers of an image are now.
+func noteLocations(layers []image.Layer, repository name.Repository) {
 	for _, l := range layers {
 		if !l.Proven {
 			continue
 		}
-		known := sightings(l.DiffID)
-		i := slices.IndexFunc(known, func(s sighting) bool { return s.Descriptor.Digest == l.Descriptor.Digest })
+		known := locations(l.DiffID)
+		i := slices.IndexFunc(known, func(s location) bool { return s.Descriptor.Digest == l.Descriptor.Digest })
 		if i < 0 {
-			known, i = append(known, sighting{Descriptor: l.Descriptor}), len(known)
+			known, i = append(known, location{Descriptor: l.Descriptor}), len(known)
 		}
 		places := known[i].Repositories
 		if len(places) > 0 && places[0] == repository.Name() {
@@ -124,7 +120,7 @@ func noteSightings(layers []image.Layer, repository name.Repository) {
 		}
 		places = slices.DeleteFunc(places, func(place string) bool { return place == repository.Name() })
 		places = append([]string{repository.Name()}, places...)
-		known[i].Repositories = places[:min(len(places), maxSightings)]
-		state.Remember(sightingCache, l.DiffID.String(), known)
+		known[i].Repositories = places[:min(len(places), maxLocations)]
+		state.Remember(locationCache, l.DiffID.String(), known)
 	}
 }

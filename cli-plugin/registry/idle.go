@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"context"
@@ -12,23 +12,24 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
-// patience is how long a registry may say nothing, or next to nothing.
-const patience = time.Minute
+// defaultIdleLimit is how long a registry may say nothing, or next to nothing.
+const defaultIdleLimit = time.Minute
 
-// patienceVariable replaces patience, for example "5m".
-const patienceVariable = "OH_PULL_SILENCE"
+// idleVariable replaces defaultIdleLimit, for example "5m".
+const idleVariable = "OH_PULL_SILENCE"
 
-func pullPatience() (time.Duration, error) {
-	text := os.Getenv(patienceVariable)
+// IdleLimit is how long a registry may say nothing.
+func IdleLimit() (time.Duration, error) {
+	text := os.Getenv(idleVariable)
 	if text == "" {
-		return patience, nil
+		return defaultIdleLimit, nil
 	}
 	limit, err := time.ParseDuration(text)
 	if err == nil && limit <= 0 {
 		err = errors.New("it is not positive")
 	}
 	if err != nil {
-		return 0, problem.New(problem.Usage, fmt.Sprintf("the variable %s is %q and no time", patienceVariable, text), err, "Write it as in 90s or 5m, or unset it")
+		return 0, problem.New(problem.Usage, fmt.Sprintf("the variable %s is %q and no time", idleVariable, text), err, "Write it as in 90s or 5m, or unset it")
 	}
 	return limit, nil
 }
@@ -43,8 +44,8 @@ type lateError struct{ limit time.Duration }
 
 func (e *lateError) Error() string { return fmt.Sprintf("it did not end within %s", e.limit) }
 
-// watchdog ends its context with a reason unless it is written to.
-type watchdog struct {
+// IdleTimeout ends its context with a reason unless it is written to.
+type IdleTimeout struct {
 	context.Context
 	limit  time.Duration
 	timer  *time.Timer
@@ -52,47 +53,53 @@ type watchdog struct {
 	why    error
 }
 
-// newWatchdog ends its context with a *silentError.
-func newWatchdog(ctx context.Context, limit time.Duration) *watchdog {
+// NewIdleTimeout returns a context that ends when nothing is written to it for
+// that long.
+func NewIdleTimeout(ctx context.Context, limit time.Duration) *IdleTimeout {
 	return watch(ctx, limit, &silentError{limit})
 }
 
-func watch(ctx context.Context, limit time.Duration, why error) *watchdog {
+// limitTo returns a context that ends after that long.
+func limitTo(ctx context.Context, limit time.Duration) *IdleTimeout {
+	return watch(ctx, limit, &lateError{limit})
+}
+
+func watch(ctx context.Context, limit time.Duration, why error) *IdleTimeout {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &watchdog{ctx, limit, time.AfterFunc(limit, func() { cancel(why) }), cancel, why}
+	return &IdleTimeout{ctx, limit, time.AfterFunc(limit, func() { cancel(why) }), cancel, why}
 }
 
 // Write takes note of a sign of life.
-func (w *watchdog) Write(p []byte) (int, error) {
+func (w *IdleTimeout) Write(p []byte) (int, error) {
 	w.rest()
 	w.watch()
 	return len(p), nil
 }
 
 // rest lets time pass that nobody waits in.
-func (w *watchdog) rest() { w.timer.Stop() }
+func (w *IdleTimeout) rest() { w.timer.Stop() }
 
 // watch starts anew to wait for a sign of life.
-func (w *watchdog) watch() { w.timer.Reset(w.limit) }
+func (w *IdleTimeout) watch() { w.timer.Reset(w.limit) }
 
-// stop ends the context as well.
-func (w *watchdog) stop() {
+// Stop ends the context as well.
+func (w *IdleTimeout) Stop() {
 	w.rest()
 	w.cancel(nil)
 }
 
-// reason is why something ended with err: the watchdog's, where it was that one.
-func (w *watchdog) reason(err error) error {
+// Reason is why something ended with err: the time-out, where it was that.
+func (w *IdleTimeout) Reason(err error) error {
 	if context.Cause(w) == w.why {
 		return w.why
 	}
 	return err
 }
 
-// patient is a transport that ends a request of whose answer nothing is heard
+// idleTransport is a transport that ends a request of whose answer nothing is heard
 // for too long. Only the other side is waited for: a body that is slow to come
 // from this side, or to be read by it, is no silence.
-type patient struct {
+type idleTransport struct {
 	next  http.RoundTripper
 	limit time.Duration
 }
@@ -102,17 +109,17 @@ type patient struct {
 const storing = 5
 
 // RoundTrip implements http.RoundTripper.
-func (p patient) RoundTrip(request *http.Request) (*http.Response, error) {
+func (p idleTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	limit := p.limit
 	if request.Method == http.MethodPut {
 		limit *= storing
 	}
-	answer := newWatchdog(request.Context(), limit)
+	answer := NewIdleTimeout(request.Context(), limit)
 	request = withBody(request.WithContext(answer), func(body io.ReadCloser) io.ReadCloser { return sentBody{body, answer} })
 	response, err := p.next.RoundTrip(request)
 	if err != nil {
-		answer.stop()
-		return nil, answer.reason(err)
+		answer.Stop()
+		return nil, answer.Reason(err)
 	}
 	answer.rest()
 	response.Body = &answerBody{ReadCloser: response.Body, answer: answer}
@@ -142,7 +149,7 @@ func withBody(request *http.Request, wrap func(io.ReadCloser) io.ReadCloser) *ht
 // sentBody is read as fast as the other side takes it.
 type sentBody struct {
 	io.ReadCloser
-	answer *watchdog
+	answer *IdleTimeout
 }
 
 // Read implements io.Reader.
@@ -158,7 +165,7 @@ const slowest = 1 << 10
 // answerBody comes from the other side.
 type answerBody struct {
 	io.ReadCloser
-	answer *watchdog
+	answer *IdleTimeout
 	waited time.Duration // for the bytes that count
 	came   int64         // such bytes
 }
@@ -173,11 +180,11 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	if b.came += int64(n); float64(b.came) >= slowest*b.answer.limit.Seconds() {
 		b.waited, b.came = 0, 0
 	}
-	return n, b.answer.reason(err)
+	return n, b.answer.Reason(err)
 }
 
 // Close implements io.Closer.
 func (b *answerBody) Close() error {
-	defer b.answer.stop()
+	defer b.answer.Stop()
 	return b.ReadCloser.Close()
 }

@@ -1,15 +1,11 @@
-package builder
+package registry
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker/cli/cli/command"
-	"github.com/docker/cli/cli/config/configfile"
 )
 
 // misleading is a name with the words that tell failures.
@@ -44,38 +40,13 @@ func TestPullProblem(t *testing.T) {
 			said := strings.ReplaceAll(test.err, "h:1/a", ref)
 			said = strings.ReplaceAll(said, "/v2/a/", "/v2/"+strings.TrimPrefix(ref, "h:1/")+"/")
 			var p *problem.Error
-			if err := pullProblem(theEngine, "base image", ref, errors.New(said)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
+			if err := PullProblem(TheEngine, "base image", ref, errors.New(said)); !errors.As(err, &p) || p.Code != test.want || p.Next == "" {
 				t.Errorf("%s\ngot  %v\nwant %s", said, err, test.want)
 			}
 		}
 	}
 	var p *problem.Error
-	if err := pullProblem(theEngine, "base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
+	if err := PullProblem(TheEngine, "base image", "0123", nil); !errors.As(err, &p) || p.Code != problem.NotFound {
 		t.Errorf("without a cause it is %v", err)
-	}
-}
-
-// brokenCLI has a credential helper that is not there.
-type brokenCLI struct{ command.Cli }
-
-func (brokenCLI) ConfigFile() *configfile.ConfigFile {
-	config := configfile.New("")
-	config.CredentialsStore = "not-there"
-	return config
-}
-
-func TestBrokenCredentialHelper(t *testing.T) {
-	r, s := newTestRegistry(t), newFakeStore(t, false)
-	_, whole := r.publication(t, s)
-	for name, b := range map[string]*Builder{
-		"push":  publishing(s.engine(), Output{Push: true, Compression: image.Gzip}),
-		"fetch": publishing(NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
-	} {
-		b.CLI = brokenCLI{}
-		_, err := b.Build(t.Context(), whole)
-		var p *problem.Error
-		if !errors.As(err, &p) || p.Code != problem.RegistryDenied || !strings.Contains(p.Next, "credHelpers") {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }

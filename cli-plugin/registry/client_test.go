@@ -1,7 +1,6 @@
-package builder
+package registry
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry/registrytest"
+	"github.com/docker/cli/cli/config/configfile"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -21,15 +23,15 @@ import (
 
 // answering is a registry in which each repository has one image: what the
 // function writes of it.
-func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Request)) (*Builder, string) {
+func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Request)) (*Client, string) {
 	t.Helper()
-	r := newTestRegistry(t)
-	r.store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	r := registrytest.New(t)
+	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path != "/v2/" {
 			answer(w, request)
 		}
 	})
-	return publishing(NoEngine("amd64", errors.New("none")), Output{}), r.host + "/a/b:1"
+	return &Client{Config: configfile.New(""), Arch: "amd64", Logf: t.Logf}, r.Host + "/a/b:1"
 }
 
 // heap is what the heap holds, in bytes.
@@ -83,7 +85,7 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
+			c, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
 				if test.raw != "" {
 					w.Header().Set("Content-Type", string(types.OCIImageIndex))
 					_, _ = io.WriteString(w, `{"manifests":[`)
@@ -104,7 +106,12 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 				}
 			})
 			before := heap()
-			_, err := b.fetch(t.Context(), "base image", ref)
+			parsed, err := c.Parse(ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Describe(t.Context(), parsed)
+			err = PullProblem(ThisMachine, "base image", ref, err)
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != problem.TooLarge || !strings.Contains(err.Error(), ref) {
 				t.Errorf("it ends with %v", err)
@@ -112,9 +119,8 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 			if grown := int64(heap()) - int64(before); grown > 100*megabyte {
 				t.Errorf("the heap has grown by %d MB", grown/megabyte)
 			}
-			b.Log = &bytes.Buffer{}
-			if found, err := b.ask(t.Context(), ref); found != nil || err != nil || len(b.silent) > 0 {
-				t.Errorf("asked for it: %v, %v, silent are %v", found, err, b.silent)
+			if found, err := c.Ask(t.Context(), ref); found != nil || err != nil || len(c.silent) > 0 {
+				t.Errorf("asked for it: %v, %v, silent are %v", found, err, c.silent)
 			}
 		})
 	}
@@ -123,52 +129,27 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 // A registry that never ends a document does not hold the command, however
 // often it says something.
 func TestDocumentThatDoesNotEnd(t *testing.T) {
-	b, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
+	c, ref := answering(t, func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
 		for tick := time.NewTicker(time.Millisecond); request.Context().Err() == nil; <-tick.C {
 			_, _ = io.WriteString(w, " ")
 			_ = http.NewResponseController(w).Flush()
 		}
 	})
-	registries, err := b.connectRegistries()
+	open, err := c.connect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := b.parse(ref)
+	parsed, err := c.Parse(ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var late *lateError
-	if _, err := registries.describe(t.Context(), parsed, 100*time.Millisecond); !errors.As(err, &late) {
+	if _, err := open.describe(t.Context(), parsed, 100*time.Millisecond); !errors.As(err, &late) {
 		t.Errorf("it ends with %v", err)
 	}
 	var p *problem.Error
-	if err := pullProblem(thisMachine, "base image", ref, fmt.Errorf("reading: %w", late)); !errors.As(err, &p) || p.Code != problem.RegistryFailed {
+	if err := PullProblem(ThisMachine, "base image", ref, fmt.Errorf("reading: %w", late)); !errors.As(err, &p) || p.Code != problem.RegistryFailed {
 		t.Errorf("told as %v", err)
-	}
-}
-
-// An image without layers, under the name that an image is pushed to, is none
-// of ours.
-func TestPushOverImageWithoutLayers(t *testing.T) {
-	r, s := newTestRegistry(t), newFakeStore(t, false)
-	_, whole := r.publication(t, s)
-	push := Output{Push: true, Compression: image.Gzip}
-	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
-		t.Fatal(err)
-	}
-	pushed, err := r.image(t, whole.Runtimes[0].Image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := pushed.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.put(t, s, whole.Runtimes[0].Image, config.Config.Labels)
-	r.upload(t, s, whole.Runtimes[0].Image)
-	results, err := publishing(s.engine(), push).Build(t.Context(), whole)
-	if err != nil || results[1].Reused {
-		t.Errorf("%v: %+v", err, results)
 	}
 }

@@ -1,4 +1,4 @@
-package builder
+package registry
 
 import (
 	"context"
@@ -13,23 +13,24 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// push puts an image into registries. It has none of its tags before every
+// Push puts an encoded image into registries, and returns what that came to and
+// the image's layers as they are there now. It has none of its tags before every
 // repository has all of it.
-func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
+func (c *Client) Push(ctx context.Context, whole *image.Image, names []string) (Traffic, []image.Layer, error) {
 	start := time.Now()
-	registries, err := p.connectRegistries()
+	open, err := c.connect()
 	if err != nil {
-		return err
+		return Traffic{}, nil, err
 	}
 	root := whole.Descriptor().Digest
 	count := &meter{layers: map[string]bool{}}
 	for _, l := range whole.Layers {
 		count.layers[l.Descriptor.Digest.String()] = true
 	}
-	registries.transport.meter = count
-	defer func() { registries.transport.meter = nil }()
+	open.transport.meter = count
+	defer func() { open.transport.meter = nil }()
 	do := func(ref name.Reference) error {
-		err := registries.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry})
+		err := open.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry})
 		if err != nil && ctx.Err() == nil {
 			err = pushProblem(ref.Context().Name(), err)
 		}
@@ -38,9 +39,9 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 	var refs []name.Reference
 	var repositories []name.Repository
 	for _, text := range names {
-		ref, err := p.parse(text)
+		ref, err := c.Parse(text)
 		if err != nil {
-			return fmt.Errorf("reading the name %s: %w", text, err)
+			return Traffic{}, nil, fmt.Errorf("reading the name %s: %w", text, err)
 		}
 		refs = append(refs, ref)
 		if !slices.Contains(repositories, ref.Context()) {
@@ -49,67 +50,29 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 	}
 	for _, repository := range repositories {
 		if err := do(repository.Digest(root.String())); err != nil {
-			return err
+			return Traffic{}, nil, err
 		}
 	}
 	for _, ref := range refs {
 		if err := do(ref); err != nil {
-			return err
+			return Traffic{}, nil, err
 		}
 	}
 	// Layers found in one repository are in these as well now.
-	for i, l := range whole.Layers {
-		l.In = &repositories[0]
-		whole.Layers[i].In = l.In
-		if known, ok := p.known[l.DiffID]; ok && known.Descriptor.Digest == l.Descriptor.Digest {
-			p.known[l.DiffID] = l
-		}
+	layers := slices.Clone(whole.Layers)
+	for i := range layers {
+		layers[i].In = &repositories[0]
 	}
 	for _, repository := range repositories {
-		noteSightings(whole.Layers, repository)
-	}
-	result.Digest = root.String()
-	if result.Traffic == nil {
-		result.Traffic = &Traffic{}
-	}
-	count.traffic.Present = max(0, len(count.layers)*len(repositories)-count.traffic.Uploaded-count.traffic.Mounted)
-	result.Traffic.add(count.traffic)
-	for _, ref := range names {
-		p.logf("pushed %s@%s", ref, result.Digest)
+		noteLocations(layers, repository)
 	}
 	t := count.traffic
-	p.logf("  in %.1f s, %d bytes uploaded; layers: %d uploaded, %d mounted, %d there before", time.Since(start).Seconds(), t.Bytes, t.Uploaded, t.Mounted, t.Present)
-	return nil
-}
-
-// published tells whether a registry has the image under all of its names, made
-// from the same inputs.
-func (p *publisher) published(ctx context.Context, in inputs, result *Result) (bool, error) {
-	if !p.Output.Push || p.ForceRebuild {
-		return false, nil
+	t.Present = max(0, len(count.layers)*len(repositories)-t.Uploaded-t.Mounted)
+	for _, ref := range names {
+		c.Logf("pushed %s@%s", ref, root)
 	}
-	for i, ref := range result.References {
-		found, err := p.ask(ctx, ref)
-		if err != nil || found == nil {
-			return false, err
-		}
-		if changed := in.differs(found.Labels(), found.Platform()); len(changed) > 0 ||
-			topCompression(found.Layers) != p.Output.Compression || i > 0 && found.ID != result.Digest {
-			return false, nil
-		}
-		result.ID, result.Digest = found.ConfigDigest(), found.ID
-	}
-	result.Reused = true
-	p.logf("image %s is there already", result.References[0])
-	return true, nil
-}
-
-// topCompression is that of the uppermost layer, "" where there is none.
-func topCompression(layers []image.Layer) image.Compression {
-	if len(layers) == 0 {
-		return ""
-	}
-	return layers[len(layers)-1].Compression()
+	c.Logf("  in %.1f s, %d bytes uploaded; layers: %d uploaded, %d mounted, %d there before", time.Since(start).Seconds(), t.Bytes, t.Uploaded, t.Mounted, t.Present)
+	return t, layers, nil
 }
 
 // pushProblem is the error of a push to a repository that failed with err.
@@ -128,7 +91,7 @@ func pushProblem(repository string, err error) error {
 	var why, next string
 	switch code {
 	case problem.BadCertificate:
-		why, next = "its registry's certificate is not trusted", thisMachine.trust
+		why, next = "its registry's certificate is not trusted", ThisMachine.trust
 	case problem.DiskFull:
 		why, next = "its registry has no space left", "Have its owner free some, or push to another registry"
 	case problem.RegistryLimit:

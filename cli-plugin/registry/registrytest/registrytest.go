@@ -1,0 +1,90 @@
+// Package registrytest is a registry in memory for tests.
+package registrytest
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// Registry is a registry on the loopback interface. It does not mount.
+type Registry struct {
+	Host     string              // and port
+	Uploaded atomic.Int64        // bytes of blobs
+	Before   func(*http.Request) // sees each request; nil: nobody does
+	Store    http.Handler        // answers
+}
+
+// New returns a registry that ends with the test.
+func New(t testing.TB) *Registry {
+	r := &Registry{Store: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	r.Host = strings.TrimPrefix(server.URL, "http://")
+	return r
+}
+
+// ServeHTTP implements http.Handler.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if request.Method == http.MethodPatch {
+		r.Uploaded.Add(request.ContentLength)
+	}
+	if r.Before != nil {
+		r.Before(request)
+	}
+	r.Store.ServeHTTP(w, request)
+}
+
+// Counting returns a Before that counts what is got below a path, by paths.
+func (r *Registry) Counting(path string, into map[string]int) func(*http.Request) {
+	var lock sync.Mutex
+	return func(request *http.Request) {
+		if request.Method == http.MethodGet && strings.Contains(request.URL.Path, path) {
+			lock.Lock()
+			defer lock.Unlock()
+			into[request.URL.Path]++
+		}
+	}
+}
+
+// Image returns an image of the registry, read by another implementation.
+func (r *Registry) Image(t testing.TB, text string) (v1.Image, error) {
+	t.Helper()
+	ref, err := name.ParseReference(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remote.Image(ref)
+}
+
+// Silenced returns a Store that answers as before, but for requests of which it
+// sends no more than the first half of the answer.
+func (r *Registry) Silenced(t testing.TB, silent func(*http.Request) bool) http.Handler {
+	answers, over := r.Store, make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if !silent(request) {
+			answers.ServeHTTP(w, request)
+			return
+		}
+		if request.Method == http.MethodGet {
+			whole := httptest.NewRecorder()
+			answers.ServeHTTP(whole, request)
+			w.Header().Set("Content-Length", strconv.Itoa(whole.Body.Len()))
+			_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2]) // the other side may be gone
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-over
+	})
+}
