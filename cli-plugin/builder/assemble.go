@@ -5,9 +5,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/opencontainers/go-digest"
@@ -17,37 +18,31 @@ import (
 // that it writes, without running anything.
 type assembly struct {
 	image.Recipe
-	engine *Engine
+	engine *engine.Engine
 	deps   *image.Image
 	base   *image.Image // nil: scratch
 
 	announce func(id string) error // called before the engine can have the image
 }
 
-// refusedError is an engine's refusal of an archive.
-type refusedError struct{ err error }
-
-func (e *refusedError) Error() string { return e.err.Error() }
-func (e *refusedError) Unwrap() error { return e.err }
-
 // run makes the image and returns its ID. It has no name yet. The engine gets
 // only the layers that it lacks; where it refuses that, all of them.
 func (a assembly) run(ctx context.Context) (string, error) {
-	known := chains{}
+	known := engine.Chains{}
 	if a.base != nil {
 		var err error
-		if known, err = a.engine.chainsOver(ctx, a.base); err != nil {
+		if known, err = a.engine.ChainsOver(ctx, a.base); err != nil {
 			return "", err
 		}
-		known.add(a.base.DiffIDs())
+		known.Add(a.base.DiffIDs())
 	}
-	known.add(a.deps.DiffIDs())
+	known.Add(a.deps.DiffIDs())
 	complete := false
 	var id string
 	err := a.Retry(func(w image.Attempt) (err error) {
 		for {
 			id, err = attempt{a, w, known, complete}.run(ctx)
-			var refused *refusedError
+			var refused *engine.RefusedError
 			if complete || !errors.As(err, &refused) || ctx.Err() != nil || full(err) {
 				return err
 			}
@@ -64,8 +59,8 @@ func (a assembly) run(ctx context.Context) (string, error) {
 type attempt struct {
 	assembly
 	image.Attempt
-	known    chains // layer stacks that the engine has
-	complete bool   // nothing is left out of the archive
+	known    engine.Chains // layer stacks that the engine has
+	complete bool          // nothing is left out of the archive
 }
 
 // run streams the archive into the engine while it is being made: the base's
@@ -76,7 +71,7 @@ func (t attempt) run(ctx context.Context) (string, error) {
 	pipe, sink := io.Pipe()
 	loaded := make(chan error, 1)
 	go func() {
-		err := t.engine.load(ctx, pipe)
+		err := t.engine.Load(ctx, pipe)
 		// A refusal ends the writer below.
 		pipe.CloseWithError(cmp.Or(err, errLoadEnded))
 		loaded <- err
@@ -84,36 +79,20 @@ func (t attempt) run(ctx context.Context) (string, error) {
 	id, stack, err := t.write(ctx, tar.NewWriter(sink))
 	sink.CloseWithError(err) // nil: end of file
 	loadErr := <-loaded
-	var refused *refusedError
+	var refused *engine.RefusedError
 	if errors.As(loadErr, &refused) && (err == nil || errors.Is(err, loadErr) || errors.Is(err, errLoadEnded)) {
 		err = loadErr
 	}
 	if err = cmp.Or(err, loadErr); err == nil {
-		err = t.engine.holds(ctx, id, stack)
+		err = t.engine.Holds(ctx, id, stack)
 	}
 	if err != nil && id != "" {
-		err = errors.Join(err, t.engine.removeNameless(ctx, id))
+		err = errors.Join(err, t.engine.RemoveNameless(ctx, id))
 	}
 	return id, err
 }
 
 var errLoadEnded = errors.New("the engine stopped reading the archive")
-
-// holds checks that the engine holds the image with all of its layers:
-// containerd's store accepts a manifest whose blobs it does not have.
-func (e *Engine) holds(ctx context.Context, id string, stack []digest.Digest) error {
-	image, err := e.inspect(ctx, id)
-	if err != nil {
-		return err
-	}
-	if image == nil {
-		return &refusedError{fmt.Errorf("the engine does not have the image %s after loading it", id)}
-	}
-	if !slices.Equal(image.DiffIDs(), stack) {
-		return &refusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.DiffIDs()), len(stack))}
-	}
-	return nil
-}
 
 // write writes the archive and returns the image's ID and layers.
 func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, stack []digest.Digest, err error) {
@@ -128,7 +107,7 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 		return "", nil, err
 	}
 	finish := (*image.Image).WriteDockerArchive
-	if t.engine.containerd {
+	if t.engine.Containerd {
 		finish = (*image.Image).WriteLayout
 	}
 	written, err := finish(made, archive, t.announce)
@@ -146,27 +125,27 @@ func (t attempt) readBase(ctx context.Context, archive *tar.Writer) (*image.Imag
 		stack = slices.Concat(t.deps.DiffIDs(), stack)
 	}
 	how := image.Reading{Keep: t.Keep}
-	if t.complete || !t.engine.containerd && !t.known.has(stack) {
+	if t.complete || !t.engine.Containerd && !t.known.Has(stack) {
 		how.Forward = archive
 	}
-	return t.engine.save(ctx, t.base, how)
+	return t.engine.Save(ctx, t.base, how)
 }
 
 // payload returns the payload's layers and, where the engine lacks them above
 // those of below, hands them on.
 func (t attempt) payload(ctx context.Context, archive *tar.Writer, below []digest.Digest) ([]image.Layer, error) {
-	if t.complete || !t.engine.containerd && !t.known.has(slices.Concat(below, t.deps.DiffIDs())) {
-		saved, err := t.engine.save(ctx, t.deps, image.Reading{Forward: archive})
+	if t.complete || !t.engine.Containerd && !t.known.Has(slices.Concat(below, t.deps.DiffIDs())) {
+		saved, err := t.engine.Save(ctx, t.deps, image.Reading{Forward: archive})
 		if err != nil {
 			return nil, err
 		}
-		if t.engine.containerd {
-			rememberLayers(t.deps.ID, saved.Layers)
+		if t.engine.Containerd {
+			engine.RememberLayers(t.deps.ID, saved.Layers)
 		}
 		return saved.Layers, nil
 	}
-	if t.engine.containerd {
-		return t.engine.layersOf(ctx, t.deps)
+	if t.engine.Containerd {
+		return t.engine.LayersOf(ctx, t.deps)
 	}
 	return image.OfEngine(t.deps.DiffIDs()), nil
 }

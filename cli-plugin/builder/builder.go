@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 
@@ -20,12 +21,11 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
-	"github.com/moby/moby/client"
 )
 
 // Builder builds into one engine.
 type Builder struct {
-	Engine *Engine
+	Engine *engine.Engine
 	CLI    command.Cli // its configuration: credentials, context, plugins
 
 	Log      io.Writer // progress, for a person
@@ -93,7 +93,7 @@ func (b *Builder) logf(format string, args ...any) {
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
 	if b.client == nil {
-		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.insecure, Arch: b.Engine.arch, Logf: b.logf}
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.logf}
 	}
 	return b.client
 }
@@ -106,7 +106,7 @@ func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, 
 	var err error
 	if d.Given {
 		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
-			_, err = b.Engine.manifest(ctx, d.Image, found)
+			_, err = b.Engine.Manifest(ctx, d.Image, found)
 		}
 	} else {
 		unlock, lockErr := b.lock(ctx, d.Image)
@@ -114,10 +114,10 @@ func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, 
 			return nil, result, lockErr
 		}
 		defer unlock()
-		if found, err = b.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && b.Engine.containerd {
+		if found, err = b.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && b.Engine.Containerd {
 			// Other engines may not be able to pull it.
 			if found, err = b.reuse(ctx, "deps image", image.Zstd.PayloadTag(d.Image), depsDiffer(d)); found != nil {
-				err = b.tag(ctx, found.ID, []string{d.Image})
+				err = b.Engine.Tag(ctx, found.ID, []string{d.Image})
 			}
 		}
 	}
@@ -151,12 +151,12 @@ func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []str
 }
 
 func (b *Builder) checkArch(what, ref string, found *image.Image) error {
-	if found.Config.OS == "linux" && found.Config.Architecture == b.Engine.arch {
+	if found.Config.OS == "linux" && found.Config.Architecture == b.Engine.Arch {
 		return nil
 	}
 	return problem.New(problem.Platform,
-		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, found.Config.OS, found.Config.Architecture, b.Engine.arch), nil,
-		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.arch, ref))
+		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, found.Config.OS, found.Config.Architecture, b.Engine.Arch), nil,
+		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.Arch, ref))
 }
 
 // stage1 builds the deps image and checks what came out.
@@ -165,8 +165,8 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
 			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
 	}
-	if b.Engine.absent != nil {
-		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.absent),
+	if b.Engine.Absent != nil {
+		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.Absent),
 			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
 	}
 	b.logf("building deps image %s", d.Image)
@@ -181,7 +181,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 	if err := b.bake(ctx, target); err != nil {
 		return nil, err
 	}
-	built, err := b.Engine.inspect(ctx, d.Image)
+	built, err := b.Engine.Image(ctx, d.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +189,8 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 		return nil, problem.New(problem.BuildFailed, fmt.Sprintf("buildx ended well, but the engine has no image %s", d.Image), nil,
 			"Select a builder that loads its images into the engine: 'docker buildx use default'")
 	}
-	if _, err := b.Engine.manifest(ctx, d.Image, built); err != nil {
-		return nil, errors.Join(err, b.untag(ctx, d.Image))
+	if _, err := b.Engine.Manifest(ctx, d.Image, built); err != nil {
+		return nil, errors.Join(err, b.Engine.Untag(ctx, d.Image))
 	}
 	return built, nil
 }
@@ -214,7 +214,7 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.Image, r plan.R
 	}
 	if existing != nil {
 		result.ID, result.Reused = existing.ID, true
-		return result, b.tag(ctx, existing.ID, r.Tags)
+		return result, b.Engine.Tag(ctx, existing.ID, r.Tags)
 	}
 	if result.ID, err = b.make(ctx, r, deps, base, origin(deps, base)); err != nil {
 		return result, err
@@ -278,13 +278,13 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.Im
 	if r.Assemble == plan.AssembleNever {
 		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
-	lease := b.Engine.lease()
+	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	id, err := assembly{
-		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.arch, Created: image.Created(base, deps), Logf: b.logf},
+		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.Arch, Created: image.Created(base, deps), Logf: b.logf},
 		engine: b.Engine, deps: deps, base: base, announce: lease.Image,
 	}.run(ctx)
-	var refused *refusedError
+	var refused *engine.RefusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
 		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
 		return b.fromDockerfile(ctx, r, deps, base, origin)
@@ -294,12 +294,12 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.Im
 	}
 	made := id
 	if r.ExtraDeps == "" {
-		err = b.tag(ctx, id, r.References())
+		err = b.Engine.Tag(ctx, id, r.References())
 	} else {
 		made, err = b.extraDeps(ctx, r, id)
 	}
 	if err != nil {
-		return "", errors.Join(err, b.Engine.removeNameless(ctx, id))
+		return "", errors.Join(err, b.Engine.RemoveNameless(ctx, id))
 	}
 	return made, nil
 }
@@ -311,32 +311,9 @@ func full(err error) bool {
 	return errors.As(problem.Classify(context.Background(), err), &p) && p.Code == problem.DiskFull
 }
 
-// tag gives the image all of the names, or none of those that are new.
-func (b *Builder) tag(ctx context.Context, id string, refs []string) error {
-	for i, ref := range refs {
-		if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: ref}); err != nil {
-			err = fmt.Errorf("tagging %s as %s: %w", id, ref, err)
-			return errors.Join(err, b.untag(ctx, refs[:i]...))
-		}
-	}
-	return nil
-}
-
-// untag takes names away, also when ctx is cancelled. An image that has no
-// other name goes with its last one.
-func (b *Builder) untag(ctx context.Context, refs ...string) error {
-	var errs []error
-	for _, ref := range slices.Backward(refs) {
-		if _, err := b.Engine.api.ImageRemove(context.WithoutCancel(ctx), ref, client.ImageRemoveOptions{}); err != nil {
-			errs = append(errs, fmt.Errorf("removing the tag %s: %w", ref, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // LocalDeps describes a deps image of the engine, nil where it has none.
-func (e *Engine) LocalDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
-	found, err := e.inspect(ctx, ref)
+func LocalDeps(ctx context.Context, e *engine.Engine, ref string) (*plan.DepsImage, error) {
+	found, err := e.Image(ctx, ref)
 	if err != nil || found == nil {
 		return nil, err
 	}

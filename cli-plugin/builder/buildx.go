@@ -46,7 +46,7 @@ type bakeTarget struct {
 // builder, and whatever it writes is removed again. The names are given by the
 // build's last step, so a build that fails or is cancelled leaves none.
 func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
-	lease := b.Engine.lease()
+	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	dir, err := lease.Folder()
 	if err != nil {

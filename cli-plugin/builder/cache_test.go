@@ -24,7 +24,7 @@ func TestAssemblyWithoutCacheFolder(t *testing.T) {
 	for what, refuse := range map[string]int{"as little as possible": 0, "everything": 1} {
 		t.Run(what, func(t *testing.T) {
 			forBothStores(t, func(t *testing.T, s *fakeStore) {
-				s.refuse = refuse
+				s.Refuse = refuse
 				a := s.assembly(t, s.put(t, v1.ConfigFile{}, baseLayers...), plan.OrderAuto)
 				noCacheFolder(t)
 				if _, err := a.run(t.Context()); err != nil {

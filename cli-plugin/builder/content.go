@@ -25,7 +25,7 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 		return &image.Image{}, nil
 	}
 	if base.Repository == nil {
-		return p.Engine.save(ctx, base, image.Reading{Keep: w.Keep})
+		return p.Engine.Save(ctx, base, image.Reading{Keep: w.Keep})
 	}
 	read := *base
 	read.Layers = slices.Clone(base.Layers)

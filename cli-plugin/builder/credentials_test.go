@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -26,7 +28,7 @@ func TestBrokenCredentialHelper(t *testing.T) {
 	_, whole := r.publication(t, s)
 	for name, b := range map[string]*Builder{
 		"push":  publishing(s.engine(), Output{Push: true, Compression: image.Gzip}),
-		"fetch": publishing(NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
+		"fetch": publishing(engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, "")), Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}),
 	} {
 		b.CLI = brokenCLI{}
 		_, err := b.Build(t.Context(), whole)

@@ -1,18 +1,16 @@
 package builder
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-	"github.com/moby/moby/client"
 )
 
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
@@ -38,12 +36,12 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 		}
 		return b.bakeRuntime(ctx, r, text, secrets)
 	}
-	return b.withName(ctx, deps.ID, func(depsName string) (string, error) {
+	return b.Engine.WithName(ctx, deps.ID, func(depsName string) (string, error) {
 		if base == nil {
 			return build(depsName, plan.Scratch)
 		}
 		return b.inheritable(ctx, r, base, func(id string) (string, error) {
-			return b.withName(ctx, id, func(baseName string) (string, error) { return build(depsName, baseName) })
+			return b.Engine.WithName(ctx, id, func(baseName string) (string, error) { return build(depsName, baseName) })
 		})
 	})
 }
@@ -56,10 +54,10 @@ func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.I
 	if len(without) == 0 {
 		return use(base.ID)
 	}
-	lease := b.Engine.lease()
+	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
-	id, err := b.Engine.reconfigure(ctx, base, kept, lease.Image)
-	var refused *refusedError
+	id, err := b.Engine.Reconfigure(ctx, base, kept, lease.Image)
+	var refused *engine.RefusedError
 	if errors.As(err, &refused) && !full(err) {
 		return "", problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has settings that no Dockerfile takes away: %s", r.Base, strings.Join(without, "; ")), err,
 			"Leave --assemble never out, or take a base without these settings")
@@ -67,34 +65,8 @@ func (b *Builder) inheritable(ctx context.Context, r plan.Runtime, base *image.I
 	if err != nil {
 		return "", fmt.Errorf("making %s without settings of its own: %w", r.Base, err)
 	}
-	defer func() { err = errors.Join(err, b.Engine.removeNameless(ctx, id)) }()
+	defer func() { err = errors.Join(err, b.Engine.RemoveNameless(ctx, id)) }()
 	return use(id)
-}
-
-// reconfigure makes an image of another one's layers with the given
-// configuration, announced before the engine can have it. It has no name.
-func (e *Engine) reconfigure(ctx context.Context, from *image.Image, config dockerspec.DockerOCIImageConfig, announce func(id string) error) (string, error) {
-	layers, finish := image.OfEngine(from.DiffIDs()), (*image.Image).WriteDockerArchive
-	if e.containerd {
-		var err error
-		if layers, err = e.layersOf(ctx, from); err != nil {
-			return "", err
-		}
-		finish = (*image.Image).WriteLayout
-	}
-	made := from.Reconfigured(layers, config)
-	var archive bytes.Buffer
-	id, err := finish(made, tar.NewWriter(&archive), announce)
-	if err == nil {
-		err = e.load(ctx, &archive)
-	}
-	if err == nil {
-		err = e.holds(ctx, id.String(), made.DiffIDs())
-	}
-	if err != nil && id != "" {
-		err = errors.Join(err, e.removeNameless(ctx, id.String()))
-	}
-	return id.String(), err
 }
 
 // extraDeps runs the user's command on top of the image id, with the base's
@@ -104,7 +76,7 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 	if err != nil {
 		return "", err
 	}
-	return b.withName(ctx, id, func(name string) (string, error) {
+	return b.Engine.WithName(ctx, id, func(name string) (string, error) {
 		return b.bakeRuntime(ctx, r, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets)
 	})
 }
@@ -131,7 +103,7 @@ func (b *Builder) bakeRuntime(ctx context.Context, r plan.Runtime, dockerfile st
 	if err := b.bake(ctx, target); err != nil {
 		return "", err
 	}
-	built, err := b.Engine.inspect(ctx, refs[0])
+	built, err := b.Engine.Image(ctx, refs[0])
 	if err == nil && built == nil {
 		err = fmt.Errorf("the engine has no image %s after building it", refs[0])
 	}
@@ -139,17 +111,4 @@ func (b *Builder) bakeRuntime(ctx context.Context, r plan.Runtime, dockerfile st
 		return "", err
 	}
 	return built.ID, nil
-}
-
-// withName gives the image id a name while use runs: a Dockerfile cannot start
-// from an image ID.
-func (b *Builder) withName(ctx context.Context, id string, use func(name string) (string, error)) (_ string, err error) {
-	lease := b.Engine.lease()
-	defer func() { err = errors.Join(err, lease.End()) }()
-	name := leaseName + lease.ID
-	if _, err := b.Engine.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
-		return "", fmt.Errorf("naming image %s: %w", id, err)
-	}
-	defer func() { err = errors.Join(err, b.untag(ctx, name)) }()
-	return use(name)
 }

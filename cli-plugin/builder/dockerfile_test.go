@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -25,12 +27,12 @@ func dockerfileForm(t *testing.T, s *fakeStore, base *image.Image) (named []apii
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	deps := s.put(t, v1.ConfigFile{}, depsLayers...)
-	s.infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
+	s.Infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
 	var said strings.Builder
 	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: newStandIn(t, "")}
 	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
 	_, err = b.make(t.Context(), r, deps, base, nil)
-	return s.named, said.String(), err
+	return s.Named, said.String(), err
 }
 
 // A base without a name would go with the one that it gets for the build.
@@ -54,7 +56,7 @@ func TestDockerfileFormsBase(t *testing.T) {
 		config.Volumes = map[string]struct{}{"/data": {}, "/openhands": {}}
 		config.Env = []string{"A=b", "SU_TO_USER=false"}
 		config.OnBuild, config.StopSignal = []string{"RUN false"}, "SIGQUIT"
-		config.Labels, config.Cmd = map[string]string{"own": "yes", leaseLabel: "a"}, []string{"sh"}
+		config.Labels, config.Cmd = map[string]string{"own": "yes", engine.LeaseLabel: "a"}, []string{"sh"}
 		named, log, err := dockerfileForm(t, s, base)
 		if err != nil || len(named) != 2 {
 			t.Fatalf("%d images are named: %v", len(named), err)
@@ -64,10 +66,10 @@ func TestDockerfileFormsBase(t *testing.T) {
 		if diff := cmp.Diff(&want, named[1].Config); diff != "" {
 			t.Error(diff)
 		}
-		if !slices.Equal(imageOf("", &named[1]).DiffIDs(), base.DiffIDs()) {
+		if !slices.Equal(engine.Describe("", &named[1]).DiffIDs(), base.DiffIDs()) {
 			t.Errorf("it is of the layers %v, not %v", named[1].RootFS.Layers, base.DiffIDs())
 		}
-		if _, left := s.infos[named[1].ID]; left {
+		if _, left := s.Infos[named[1].ID]; left {
 			t.Error("it is left in the engine")
 		}
 		for _, told := range []string{"STOPSIGNAL SIGQUIT (", "ONBUILD RUN false (", "VOLUME /openhands (", "ENV SU_TO_USER (", "LABEL dev.openhands.lease ("} {
@@ -84,8 +86,8 @@ func TestDockerfileFormOfPlainBase(t *testing.T) {
 	base.Names = []string{"base:1"}
 	base.Config.Config.Env = []string{"PATH=/bin"}
 	named, log, err := dockerfileForm(t, s, base)
-	if err != nil || len(named) != 2 || named[1].ID != base.ID || len(s.loads) > 0 || strings.Contains(log, "not taken over") {
-		t.Errorf("%+v, %d loads, %v\n%s", named, len(s.loads), err, log)
+	if err != nil || len(named) != 2 || named[1].ID != base.ID || len(s.Loads) > 0 || strings.Contains(log, "not taken over") {
+		t.Errorf("%+v, %d loads, %v\n%s", named, len(s.Loads), err, log)
 	}
 }
 
@@ -95,7 +97,7 @@ func TestDockerfileFormRefused(t *testing.T) {
 	base.Names = []string{"base:1"}
 	config := &base.Config.Config
 	config.Volumes = map[string]struct{}{"/etc": {}}
-	s.refuse = 1
+	s.Refuse = 1
 	_, _, err := dockerfileForm(t, s, base)
 	var p *problem.Error
 	if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Summary, "VOLUME /etc") {
@@ -108,7 +110,7 @@ func TestLastStep(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	s, dir := newFakeStore(t, false), t.TempDir()
 	id := s.put(t, v1.ConfigFile{}, baseLayers...).ID
-	s.infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
+	s.Infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
 	b := &Builder{Engine: s.engine(), Log: os.Stderr, Progress: progressui.QuietMode, CLI: newStandIn(t, "cp Dockerfile "+dir+"\n")}
 	if _, err := b.extraDeps(t.Context(), plan.Runtime{Image: "out:1", ExtraDeps: "true"}, id); err != nil {
 		t.Fatal(err)

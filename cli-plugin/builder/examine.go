@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -25,7 +27,7 @@ func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
 
 // Local describes the image ref, nil where the engine lacks it.
 func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	return found, problem.Classify(ctx, err)
 }
 
@@ -42,7 +44,7 @@ func (b *Builder) Examine(ctx context.Context, ref string) (verify.Facts, string
 		Env: config.Env, Entrypoint: config.Entrypoint, WorkingDir: config.WorkingDir,
 	}
 	if id := facts.Labels[payload.LabelDepsDigest]; id != "" {
-		deps, err := b.Engine.inspect(ctx, id)
+		deps, err := b.Engine.Image(ctx, id)
 		if err != nil {
 			return facts, "", problem.Classify(ctx, err)
 		}
@@ -53,15 +55,15 @@ func (b *Builder) Examine(ctx context.Context, ref string) (verify.Facts, string
 	if facts.Labels[payload.LabelKind] == "" {
 		return facts, found.ID, nil // there is no payload to look at
 	}
-	return facts, found.ID, problem.Classify(ctx, b.Engine.examine(ctx, found.ID, &facts))
+	return facts, found.ID, problem.Classify(ctx, examine(ctx, b.Engine, found.ID, &facts))
 }
 
 // examine reads the payload of an image. What is wrong with it is a fact, and
 // no error.
-func (e *Engine) examine(ctx context.Context, image string, facts *verify.Facts) error {
+func examine(ctx context.Context, e *engine.Engine, id string, facts *verify.Facts) error {
 	var tree *bundler.Tree
 	var unreadable error
-	err := e.files(ctx, image, payload.Prefix, func(content io.Reader) error {
+	err := e.Files(ctx, id, payload.Prefix, func(content io.Reader) error {
 		tree, unreadable = bundler.ReadTree(ctx, content, bundler.TreeOptions{
 			Prefix: payload.Prefix, Keep: []string{payload.ManifestFile, payload.AllowFile},
 		})
@@ -103,7 +105,7 @@ func (b *Builder) StartAnyUser(ctx context.Context, ref string) (*Server, error)
 		return nil, err
 	}
 	server := serverOf(found)
-	return b.launch(ctx, ref, server, process{image: found.ID, user: AnyUser, cmd: listen(server)}, 0)
+	return b.launch(ctx, ref, server, engine.Process{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
 }
 
 // Exec runs argv in the server's container as user, empty for the server's
@@ -118,23 +120,23 @@ func (s *Server) Exec(ctx context.Context, user string, argv []string, limit tim
 		}
 		return -1, "", err
 	}
-	created, err := s.engine.api.ExecCreate(ctx, s.ID, client.ExecCreateOptions{
+	created, err := s.engine.API.ExecCreate(ctx, s.ID, client.ExecCreateOptions{
 		User: user, Cmd: argv, WorkingDir: payload.Workspace, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return fail(fmt.Errorf("preparing %s: %w", argv[0], err))
 	}
-	attached, err := s.engine.api.ExecAttach(ctx, created.ID, client.ExecAttachOptions{})
+	attached, err := s.engine.API.ExecAttach(ctx, created.ID, client.ExecAttachOptions{})
 	if err != nil {
 		return fail(fmt.Errorf("running %s: %w", argv[0], err))
 	}
 	defer attached.Close()
 	defer context.AfterFunc(ctx, attached.Close)()
-	var said tail
+	var said engine.Tail
 	if _, err := stdcopy.StdCopy(&said, &said, attached.Reader); err != nil {
 		return fail(fmt.Errorf("reading what %s says: %w", argv[0], err))
 	}
-	ended, err := s.engine.api.ExecInspect(ctx, created.ID, client.ExecInspectOptions{})
+	ended, err := s.engine.API.ExecInspect(ctx, created.ID, client.ExecInspectOptions{})
 	if err != nil {
 		return fail(fmt.Errorf("reading the exit status of %s: %w", argv[0], err))
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -17,11 +19,6 @@ import (
 // maxStack is how many layers an image may have in an engine with a graph
 // driver, see maxLayerDepth of moby's layer store. Other engines take more.
 const maxStack = 125
-
-// flatSuffix ends the tag of a payload in one layer. It is made where a base has
-// so many layers that those of the ordinary one have no room, once for each
-// engine, and shared by all images over such bases.
-const flatSuffix = "-flat"
 
 // fit is how a payload gets into the stack over a base.
 type fit int
@@ -62,7 +59,7 @@ func (b *Builder) checkDepth(ref string, base *image.Image) error {
 }
 
 // deep reports whether images go to an engine that takes any number of layers.
-func (b *Builder) deep() bool { return b.Output == nil && b.Engine.containerd }
+func (b *Builder) deep() bool { return b.Output == nil && b.Engine.Containerd }
 
 func tooDeep(ref string, base *image.Image) error {
 	return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s has %d layers, and no image of more than %d runs in every engine", ref, len(base.DiffIDs()), maxStack), nil,
@@ -92,9 +89,9 @@ func (b *Builder) fitting(ctx context.Context, deps, base *image.Image, r plan.R
 func flatTag(deps *image.Image) string {
 	tag := deps.Labels()[payload.LabelDepsTag]
 	if tag == "" {
-		tag = "oh_deps_" + ShortID(deps.ID)
+		tag = "oh_deps_" + engine.ShortID(deps.ID)
 	}
-	return tag + flatSuffix
+	return tag + plan.FlatSuffix
 }
 
 // flatten makes the flat form of the payload deps, unless the engine has it.
@@ -104,7 +101,7 @@ func (b *Builder) flatten(ctx context.Context, deps *image.Image, ref string) (*
 		return nil, err
 	}
 	defer unlock()
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +110,13 @@ func (b *Builder) flatten(ctx context.Context, deps *image.Image, ref string) (*
 		return found, nil
 	}
 	b.logf("the base has so many layers that the payload has to be one: making %s, once for this engine", ref)
-	_, err = b.withName(ctx, deps.ID, func(name string) (string, error) {
+	_, err = b.Engine.WithName(ctx, deps.ID, func(name string) (string, error) {
 		return "", b.bake(ctx, bakeTarget{dockerfile: flatDockerfile(name, deps), tags: []string{ref}, noCache: b.NoCache, fromEngine: true})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making one layer of the payload: %w", err)
 	}
-	found, err = b.Engine.inspect(ctx, ref)
+	found, err = b.Engine.Image(ctx, ref)
 	if err == nil && found == nil {
 		err = fmt.Errorf("the image %s was removed meanwhile", ref)
 	}
@@ -170,9 +167,9 @@ func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *image.
 			return found, err
 		}
 	}
-	if p.Engine.absent != nil {
+	if p.Engine.Absent != nil {
 		return nil, problem.New(problem.NoEngine, fmt.Sprintf("the base %s has so many layers that the payload has to be one, which no registry has and an engine has to make", r.Base),
-			problem.Cause(p.Engine.absent), "Start an engine, or make a base with fewer layers")
+			problem.Cause(p.Engine.Absent), "Start an engine, or make a base with fewer layers")
 	}
 	here, err := p.depsHere(ctx, d, deps)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -30,15 +32,15 @@ type flattening struct {
 }
 
 func (f flattening) ImageTag(ctx context.Context, o client.ImageTagOptions) (client.ImageTagResult, error) {
-	if strings.HasPrefix(o.Target, leaseName) {
-		f.infos[f.flat] = f.info
+	if strings.HasPrefix(o.Target, engine.LeaseName) {
+		f.Infos[f.flat] = f.info
 	}
 	return f.fakeStore.ImageTag(ctx, o)
 }
 
 // deepBase has the plan's base be one of so many layers, and returns an engine
 // that can make the payload's flat form, and the command that does it.
-func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Plan, *Engine, standIn, string) {
+func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Plan, *engine.Engine, standIn, string) {
 	t.Helper()
 	_, whole := r.publication(t, s)
 	lines := slices.Clone(baseLayers[:1])
@@ -46,13 +48,13 @@ func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Pla
 		lines = append(lines, []string{fmt.Sprintf("srv/%d=%d", i, i)})
 	}
 	r.put(t, s, whole.Runtimes[0].Base, map[string]string{"own": "yes"}, lines...)
-	all := map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag, payload.LabelDepsDigest: s.infos[whole.Deps.Image].ID}
-	name := r.Host + "/team/runtime:" + testTag + flatSuffix
+	all := map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag, payload.LabelDepsDigest: s.Infos[whole.Deps.Image].ID}
+	name := r.Host + "/team/runtime:" + testTag + plan.FlatSuffix
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: all}}, slices.Concat(depsLayers...))
-	engine := s.engine()
-	engine.api = flattening{worker{fakeStore: s}, name, s.infos[info.ID]}
+	e := s.engine()
+	e.API = flattening{worker{fakeStore: s}, name, s.Infos[info.ID]}
 	builds := filepath.Join(t.TempDir(), "builds")
-	return whole, engine, newStandIn(t, "cat Dockerfile >>"+builds), builds
+	return whole, e, newStandIn(t, "cat Dockerfile >>"+builds), builds
 }
 
 // A base leaves room for what its layers leave: the payload as it is, the
@@ -65,8 +67,8 @@ func TestDeepBases(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(layers), func(t *testing.T) {
 			r, s := newTestRegistry(t), newFakeStore(t, false)
-			whole, engine, cli, builds := deepBase(t, r, s, layers)
-			b := publishing(engine, Output{})
+			whole, e, cli, builds := deepBase(t, r, s, layers)
+			b := publishing(e, Output{})
 			var said bytes.Buffer
 			b.Output, b.CLI, b.Log, b.Pull = nil, cli, &said, PullNever
 			results, err := b.Build(t.Context(), whole)
@@ -80,7 +82,7 @@ func TestDeepBases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := len(s.infos[results[1].ID].RootFS.Layers); got != layers+want+1 {
+			if got := len(s.Infos[results[1].ID].RootFS.Layers); got != layers+want+1 {
 				t.Errorf("%d layers, want %d", got, layers+want+1)
 			}
 			if again, err := b.Build(t.Context(), whole); err != nil || !again[1].Reused {
@@ -100,10 +102,10 @@ func TestDeepBases(t *testing.T) {
 
 func TestPushOverDeepBase(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
-	whole, engine, cli, builds := deepBase(t, r, s, maxStack-2)
+	whole, e, cli, builds := deepBase(t, r, s, maxStack-2)
 	r.upload(t, s, whole.Runtimes[0].Base)
 	push := Output{Push: true, Compression: image.Gzip}
-	b := publishing(engine, push)
+	b := publishing(e, push)
 	b.CLI = cli
 	if _, err := b.Build(t.Context(), whole); err != nil {
 		t.Fatal(err)
@@ -123,7 +125,7 @@ func TestPushOverDeepBase(t *testing.T) {
 	}
 	// Another machine, without an engine, finds it there.
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	none := engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
 	results, err := publishing(none, push).Build(t.Context(), whole)
 	if err != nil || !results[1].Reused {
 		t.Errorf("%v: %+v", err, results)
@@ -133,8 +135,8 @@ func TestPushOverDeepBase(t *testing.T) {
 // A registry or a file has no image that an engine with a graph driver refuses.
 func TestPublishTooDeep(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
-	whole, engine, cli, _ := deepBase(t, r, s, maxStack-1)
-	b := publishing(engine, Output{Push: true, Compression: image.Gzip})
+	whole, e, cli, _ := deepBase(t, r, s, maxStack-1)
+	b := publishing(e, Output{Push: true, Compression: image.Gzip})
 	b.CLI = cli
 	var p *problem.Error
 	if _, err := b.Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.BaseConflict {

@@ -76,7 +76,7 @@ func TestForgedDiffIDs(t *testing.T) {
 				r, s := newTestRegistry(t), newFakeStore(t, false)
 				base, whole := r.publication(t, s)
 				r.upload(t, s, base)
-				id := layerOf(s.infos[whole.Deps.Image].RootFS.Layers, s.infos[base].RootFS.Layers)
+				id := layerOf(s.Infos[whole.Deps.Image].RootFS.Layers, s.Infos[base].RootFS.Layers)
 				forged := r.Host + "/attacker/base:1"
 				r.forge(t, forged, []string{"bin/evil=1"}, []string{id})
 				honest, hostile := whole.Runtimes[0], whole.Runtimes[0]
@@ -119,7 +119,7 @@ func TestForgedDiffIDOfKnownLayer(t *testing.T) {
 	_, whole := r.publication(t, s)
 	honest, forged := r.Host+"/attacker/base:1", r.Host+"/attacker/base:2"
 	r.forge(t, honest, []string{"bin/evil=1", "bin/evil=2"}, []string{"", ""})
-	r.forge(t, forged, []string{"bin/evil=1", "bin/evil=1"}, []string{"", s.infos[whole.Deps.Image].RootFS.Layers[0]})
+	r.forge(t, forged, []string{"bin/evil=1", "bin/evil=1"}, []string{"", s.Infos[whole.Deps.Image].RootFS.Layers[0]})
 	push := Output{Push: true, Compression: image.Gzip}
 	whole.Runtimes[0].Base = honest
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {

@@ -70,7 +70,7 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 		return l.DiffID, err
 	}
 	if m.Repository == nil {
-		saved, err := p.Engine.save(ctx, m, image.Reading{Spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
+		saved, err := p.Engine.Save(ctx, m, image.Reading{Spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
 			p.configs[m.ID] = saved.RawConfig
 		}
@@ -121,7 +121,7 @@ func (p *publisher) config(ctx context.Context, m *image.Image) ([]byte, error) 
 	if config, ok := p.configs[m.ID]; ok {
 		return config, nil
 	}
-	saved, err := p.Engine.save(ctx, m, image.Reading{})
+	saved, err := p.Engine.Save(ctx, m, image.Reading{})
 	if err != nil {
 		return nil, err
 	}

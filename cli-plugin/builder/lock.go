@@ -10,7 +10,7 @@ import (
 // time: what another one makes under that name is waited for. Where the user
 // has no cache folder to lock a file in, nobody is kept out.
 func (b *Builder) lock(ctx context.Context, ref string) (unlock func(), err error) {
-	unlock, err = state.Lock(ctx, b.Engine.id+"\x00"+ref, func(process string) {
+	unlock, err = state.Lock(ctx, b.Engine.ID+"\x00"+ref, func(process string) {
 		b.logf("waiting for the build of %s by process %s", ref, process)
 	})
 	if err != nil && ctx.Err() == nil {

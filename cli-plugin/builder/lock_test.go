@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 )
 
 // noteWriter tells when something was written.
@@ -25,14 +27,14 @@ func (w *noteWriter) Write(p []byte) (int, error) {
 func TestLockWaits(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	var none bytes.Buffer
-	first := &Builder{Engine: &Engine{id: "one"}, Log: &none}
+	first := &Builder{Engine: &engine.Engine{ID: "one"}, Log: &none}
 	unlock, err := first.lock(t.Context(), "a:1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Another name and another engine are not kept out.
 	for _, other := range []struct{ engine, ref string }{{"one", "a:2"}, {"two", "a:1"}} {
-		unlock, err := (&Builder{Engine: &Engine{id: other.engine}, Log: &none}).lock(t.Context(), other.ref)
+		unlock, err := (&Builder{Engine: &engine.Engine{ID: other.engine}, Log: &none}).lock(t.Context(), other.ref)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +42,7 @@ func TestLockWaits(t *testing.T) {
 	}
 
 	log := &noteWriter{written: make(chan struct{})}
-	waiting := &Builder{Engine: &Engine{id: "one"}, Log: log}
+	waiting := &Builder{Engine: &engine.Engine{ID: "one"}, Log: log}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -80,7 +82,7 @@ func TestLockWithoutCacheFolder(t *testing.T) {
 	var log bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	unlock, err := (&Builder{Engine: &Engine{}, Log: &log}).lock(ctx, "a:1")
+	unlock, err := (&Builder{Engine: &engine.Engine{}, Log: &log}).lock(ctx, "a:1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestLockWithoutCacheFolder(t *testing.T) {
 	if !bytes.Contains(log.Bytes(), []byte("going on without a lock of a:1")) {
 		t.Errorf("it says %q", &log)
 	}
-	if folder, err := (&Engine{}).lease().Folder(); err != nil {
+	if folder, err := (&engine.Engine{}).Lease().Folder(); err != nil {
 		t.Error(err)
 	} else if err := os.Remove(folder); err != nil {
 		t.Error(err)

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -16,7 +17,7 @@ import (
 // push finds in the engine and in its registry, the registry's is the better
 // one: no layer of it has to be moved within that registry.
 func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, error) {
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case b.Engine.absent != nil, errors.As(err, &excess):
+	case b.Engine.Absent != nil, errors.As(err, &excess):
 		return nil, registry.PullProblem(registry.ThisMachine, what, ref, err)
 	}
 	b.logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
@@ -68,16 +69,11 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 // checkDeps refuses an image that was named as payload and is none.
 func (b *Builder) checkDeps(ctx context.Context, m *image.Image) error {
 	if m.Repository == nil {
-		_, err := b.Engine.manifest(ctx, m.Ref, m)
+		_, err := b.Engine.Manifest(ctx, m.Ref, m)
 		return err
 	}
 	if kind := m.Labels()[payload.LabelKind]; kind != payload.KindDeps {
-		return notDeps(m.Ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+		return engine.NotDeps(m.Ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
 	return nil
-}
-
-func notDeps(ref string, cause error) error {
-	return problem.New(problem.NotDeps, fmt.Sprintf("%s is no deps image of OpenHands", ref), cause,
-		"Name an image that 'docker openhands deps build' made, or leave --deps-image out to have one built")
 }

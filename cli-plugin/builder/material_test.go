@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	apiimage "github.com/moby/moby/api/types/image"
@@ -29,7 +31,7 @@ func (s pullingStore) ImagePull(_ context.Context, ref string, _ client.ImagePul
 	if !ok {
 		return nil, errors.New(s.failure)
 	}
-	s.infos[ref] = info
+	s.Infos[ref] = info
 	return pullStream{text: strings.NewReader(`{"status":"Downloaded"}`)}, nil
 }
 
@@ -51,22 +53,22 @@ func TestBaseThroughEngine(t *testing.T) {
 	server.StartTLS() // of an authority that this machine does not know
 	t.Cleanup(server.Close)
 	base := strings.TrimPrefix(server.URL, "https://") + "/lib/base:1"
-	there := map[string]apiimage.InspectResponse{base: s.infos[whole.Runtimes[0].Base]}
+	there := map[string]apiimage.InspectResponse{base: s.Infos[whole.Runtimes[0].Base]}
 	whole.Runtimes[0].Base = base
 	const refusal = "manifest for x/base:1 not found: manifest unknown"
-	absent := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	absent := engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
 	for name, test := range map[string]struct {
-		engine *Engine
+		engine *engine.Engine
 		want   problem.Code // empty: it goes well
 		says   string
 	}{
-		"with it":           {&Engine{api: pullingStore{s, there, ""}, arch: "amd64"}, "", ""},
-		"not with it":       {&Engine{api: pullingStore{s, nil, refusal}, arch: "amd64"}, problem.NotFound, refusal},
+		"with it":           {&engine.Engine{API: pullingStore{s, there, ""}, Arch: "amd64"}, "", ""},
+		"not with it":       {&engine.Engine{API: pullingStore{s, nil, refusal}, Arch: "amd64"}, problem.NotFound, refusal},
 		"there is none":     {absent, problem.BadCertificate, "this machine does not trust"},
-		"nothing is pulled": {&Engine{api: pullingStore{s, there, ""}, arch: "amd64"}, problem.NotFound, "nothing is to be pulled"},
+		"nothing is pulled": {&engine.Engine{API: pullingStore{s, there, ""}, Arch: "amd64"}, problem.NotFound, "nothing is to be pulled"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			delete(s.infos, base)
+			delete(s.Infos, base)
 			b := publishing(test.engine, Output{Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")})
 			if name == "nothing is pulled" {
 				b.Pull = PullNever

@@ -42,11 +42,11 @@ type publisher struct {
 // publish makes every image of the plan and publishes it. Results are those of
 // the images that are finished, also where it ends with an error.
 func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err error) {
-	if b.Engine.absent != nil && slices.ContainsFunc(whole.Runtimes, madeInEngine) {
-		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.absent),
+	if b.Engine.Absent != nil && slices.ContainsFunc(whole.Runtimes, madeInEngine) {
+		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.Absent),
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
-	lease := b.Engine.lease()
+	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}}
 	if err := p.findRepositories(whole); err != nil {
@@ -244,7 +244,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Ima
 		}
 		return found, false, err
 	}
-	here, err := p.Engine.inspect(ctx, d.Image)
+	here, err := p.Engine.Image(ctx, d.Image)
 	if err != nil {
 		return nil, false, err
 	}
@@ -299,7 +299,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *image.Image, r plan
 		return result, err
 	}
 	p.tellWithout(r, base)
-	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.arch, Created: image.Created(base, deps), Logf: p.logf}, deps)
+	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.Arch, Created: image.Created(base, deps), Logf: p.logf}, deps)
 	if err != nil {
 		return result, err
 	}
@@ -365,14 +365,14 @@ func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *image.Imag
 	if found.Repository == nil {
 		return found, nil
 	}
-	here, err := p.Engine.inspect(ctx, d.Image)
+	here, err := p.Engine.Image(ctx, d.Image)
 	if err != nil {
 		return nil, err
 	}
 	if here == nil && found.Ref != d.Image { // else it is found by its name
 		pulled, err := p.take(ctx, "deps image", found.Ref, found, depsDiffer(d))
 		if err == nil && pulled != nil {
-			err = p.tag(ctx, pulled.ID, []string{d.Image})
+			err = p.Engine.Tag(ctx, pulled.ID, []string{d.Image})
 		}
 		if err != nil {
 			return nil, err
@@ -400,7 +400,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *image.I
 	if result, err = p.Builder.runtime(ctx, deps, here, r); err != nil {
 		return result, err
 	}
-	info, err := p.Engine.inspect(ctx, result.ID)
+	info, err := p.Engine.Image(ctx, result.ID)
 	if err == nil && info == nil {
 		err = fmt.Errorf("the image %s was removed meanwhile", result.ID)
 	}

@@ -15,6 +15,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
+
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image/imagetest"
@@ -52,7 +55,7 @@ const testTag = "oh_deps_v1.6.0_aaaaaaaaaaaaaaaa"
 func (r *testRegistry) put(t *testing.T, s *fakeStore, ref string, labels map[string]string, layers ...[]string) {
 	t.Helper()
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, layers...)
-	s.infos[ref] = s.infos[info.ID]
+	s.Infos[ref] = s.Infos[info.ID]
 }
 
 func (r *testRegistry) upload(t *testing.T, s *fakeStore, ref string) {
@@ -61,7 +64,7 @@ func (r *testRegistry) upload(t *testing.T, s *fakeStore, ref string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := remote.Write(parsed, s.images[s.infos[ref].ID]); err != nil {
+	if err := remote.Write(parsed, s.Images[s.Infos[ref].ID]); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -85,7 +88,7 @@ func (r *testRegistry) publication(t *testing.T, s *fakeStore) (base string, who
 	}
 }
 
-func publishing(e *Engine, out Output) *Builder {
+func publishing(e *engine.Engine, out Output) *Builder {
 	return &Builder{Engine: e, CLI: bareCLI{}, Log: io.Discard, Progress: progressui.PlainMode, Output: &out}
 }
 
@@ -134,12 +137,12 @@ func TestPush(t *testing.T) {
 					}
 					var got []string
 					for i, l := range manifest.Layers {
-						if want := form.MediaType(); string(l.MediaType) != want && !(s.containerd && slices.Contains([]int{2, 3, 4}, i)) {
+						if want := form.MediaType(); string(l.MediaType) != want && !(s.Containerd && slices.Contains([]int{2, 3, 4}, i)) {
 							t.Errorf("layer %d is %s, want %s", i, l.MediaType, want)
 						}
 						got = append(got, config.RootFS.DiffIDs[i].String())
 					}
-					want := append(slices.Clone(s.infos[whole.Deps.Image].RootFS.Layers), s.infos[whole.Runtimes[0].Base].RootFS.Layers...)
+					want := append(slices.Clone(s.Infos[whole.Deps.Image].RootFS.Layers), s.Infos[whole.Runtimes[0].Base].RootFS.Layers...)
 					if len(got) != 6 || !slices.Equal(got[:5], want) || manifest.MediaType != types.OCIManifestSchema1 {
 						t.Errorf("%s with layers %q, want %q and one more", manifest.MediaType, got, want)
 					}
@@ -170,7 +173,7 @@ func TestPushWithoutEngine(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	base, whole := r.publication(t, s)
 	r.upload(t, s, base)
-	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	none := engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
 	push := Output{Push: true, Compression: image.Gzip}
 	var p *problem.Error
 	if _, err := publishing(none, push).Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.NoEngine {
@@ -230,7 +233,7 @@ func (worker) CopyFromContainer(context.Context, string, client.CopyFromContaine
 	var b bytes.Buffer
 	archive := tar.NewWriter(&b)
 	manifest, err := json.Marshal(payload.Manifest{SchemaVersion: payload.SchemaVersion})
-	err = errors.Join(err, writeFile(archive, "manifest.json", manifest), archive.Close())
+	err = errors.Join(err, enginetest.WriteFile(archive, "manifest.json", manifest), archive.Close())
 	return client.CopyFromContainerResult{Content: io.NopCloser(&b)}, err
 }
 
@@ -243,7 +246,7 @@ func (w worker) ImagePull(_ context.Context, ref string, _ client.ImagePullOptio
 	if !ok {
 		return nil, cerrdefs.ErrNotFound
 	}
-	w.infos[ref] = w.infos[name]
+	w.Infos[ref] = w.Infos[name]
 	return pulledSilently{}, nil
 }
 
@@ -260,15 +263,15 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		_, whole := r.publication(t, s)
 		there := whole.Deps.Image
 		r.upload(t, s, there)
-		s.infos["kept"] = s.infos[there]
-		delete(s.infos, there)
+		s.Infos["kept"] = s.Infos[there]
+		delete(s.Infos, there)
 		whole.Deps.Image = "localhost:1/none/runtime:" + testTag
 		wanted := &whole.Runtimes[0]
 		wanted.ExtraDeps = "true"
-		s.infos[wanted.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
-		engine := s.engine()
-		engine.api = worker{s, map[string]string{there: "kept"}}
-		b := publishing(engine, Output{Push: true, Compression: image.Gzip})
+		s.Infos[wanted.Image] = s.Infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
+		e := s.engine()
+		e.API = worker{s, map[string]string{there: "kept"}}
+		b := publishing(e, Output{Push: true, Compression: image.Gzip})
 		var log strings.Builder
 		b.Log = &log
 		b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo "ERROR: stage 1 is built" >&2; exit 1 ;; esac`)
@@ -279,11 +282,11 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		if _, err := r.Image(t, wanted.Image); err != nil {
 			t.Error(err)
 		}
-		if _, ok := s.infos[whole.Deps.Image]; !ok {
+		if _, ok := s.Infos[whole.Deps.Image]; !ok {
 			t.Error("the next build has to look for the payload again")
 		}
 		var p *problem.Error
-		none := NoEngine("amd64", errors.New("none"))
+		none := engine.NoEngine("amd64", errors.New("none"))
 		if _, err := publishing(none, Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole); !errors.As(err, &p) || !strings.Contains(p.Summary, "--extra-deps") {
 			t.Errorf("without an engine: %v", err)
 		}
@@ -305,10 +308,10 @@ func TestForcedPush(t *testing.T) {
 			second.Image += "-second"
 			whole.Runtimes = []plan.Runtime{first, second}
 			for _, wanted := range whole.Runtimes {
-				s.infos[wanted.Image] = s.infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
+				s.Infos[wanted.Image] = s.Infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 			}
 			engine := s.engine()
-			engine.api = worker{fakeStore: s}
+			engine.API = worker{fakeStore: s}
 			b := publishing(engine, out)
 			b.ForceRebuild = true
 			builds := filepath.Join(t.TempDir(), "builds")
@@ -481,7 +484,7 @@ func fromLayout(t *testing.T, file, id string) v1.Image {
 			t.Fatal(err)
 		}
 	}
-	return imageOfLayout(t, dir, id)
+	return enginetest.ImageOfLayout(t, dir, id)
 }
 
 // A failure leaves the archive that was there before.
@@ -528,7 +531,7 @@ func TestSpool(t *testing.T) {
 		}
 		return data
 	}
-	lease := (&Engine{}).lease()
+	lease := (&engine.Engine{}).Lease()
 	defer func() {
 		if err := lease.End(); err != nil {
 			t.Error(err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,7 +25,7 @@ func TestReadingsOfBase(t *testing.T) {
 		readings := 0
 		err := a.Retry(func(w image.Attempt) error {
 			readings++
-			_, err := attempt{a, w, chains{}, true}.run(t.Context())
+			_, err := attempt{a, w, engine.Chains{}, true}.run(t.Context())
 			return err
 		})
 		if err != nil || readings != 2 {

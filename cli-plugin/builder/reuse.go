@@ -3,14 +3,18 @@ package builder
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/moby/buildkit/util/progress/progressui"
 )
 
 // PullPolicy says when registries are asked for images.
@@ -29,7 +33,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	if b.ForceRebuild {
 		return nil, nil
 	}
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +88,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Ima
 // get returns the image ref, which is not ours to make, from the engine or its
 // registry.
 func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, error) {
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -170,4 +174,17 @@ func abbreviated(digest string) string {
 		return digest
 	}
 	return algorithm + ":" + hex[:min(12, len(hex))]
+}
+
+// pull gets an image from its registry through the engine.
+func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
+	if b.Pull == PullNever {
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
+			"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
+	}
+	out := b.Log
+	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
+		out = io.Discard
+	}
+	return b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Progress: out, Logf: b.logf})
 }

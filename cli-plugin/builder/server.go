@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -31,11 +33,11 @@ type Server struct {
 	ID      string // of the container
 	Address string // URL without a path
 
-	container leased
+	container engine.Container
 	health    string // path that tells whether it is alive
 	editor    string // path that tells where its VS Code is; empty: it starts none
 	published string // address of the port of VS Code
-	engine    *Engine
+	engine    *engine.Engine
 	logf      func(format string, args ...any)
 }
 
@@ -60,7 +62,7 @@ func (b *Builder) StartTraditional(ctx context.Context, image string, port uint1
 }
 
 func (b *Builder) start(ctx context.Context, image string, port uint16, traditional bool) (*Server, error) {
-	found, err := b.Engine.inspect(ctx, image)
+	found, err := b.Engine.Image(ctx, image)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func (b *Builder) start(ctx context.Context, image string, port uint16, traditio
 		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
 	}
 	server := serverOf(found)
-	started := process{image: found.ID, cmd: listen(server)}
+	started := engine.Process{Image: found.ID, Cmd: listen(server)}
 	if traditional || server.Name == payload.ActionExecutionServer {
 		started = asOpenHands(found.ID, imageUser(found.Labels()))
 	}
@@ -110,43 +112,43 @@ func ImageUser(labels map[string]string) string {
 
 // asOpenHands is the process that OpenHands itself starts in a container whose
 // sessions are those of user, NAME[:UID].
-func asOpenHands(image, user string) process {
-	return process{
-		image:      image,
-		entrypoint: []string{}, // not nil: the image's is not wanted
-		cmd:        serverArgs(user),
-		workingDir: payload.Code,
+func asOpenHands(image, user string) engine.Process {
+	return engine.Process{
+		Image:      image,
+		Entrypoint: []string{}, // not nil: the image's is not wanted
+		Cmd:        serverArgs(user),
+		WorkingDir: payload.Code,
 	}
 }
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one, and at a free one the VS Code that it starts by itself.
 // Image is its name in messages.
-func (b *Builder) launch(ctx context.Context, image string, server payload.Server, started process, port uint16) (_ *Server, err error) {
+func (b *Builder) launch(ctx context.Context, image string, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
 	s := &Server{health: server.Health, editor: server.Editor, engine: b.Engine, logf: b.logf}
 	local := netip.MustParseAddr("127.0.0.1")
 	published := ""
 	if port != 0 {
 		published = strconv.Itoa(int(port))
 	}
-	started.ports = network.PortSet{serverPort: {}}
+	started.Ports = network.PortSet{serverPort: {}}
 	bindings := network.PortMap{serverPort: {{HostIP: local, HostPort: published}}}
 	if s.editor != "" {
-		started.ports[editorPort] = struct{}{}
+		started.Ports[editorPort] = struct{}{}
 		bindings[editorPort] = []network.PortBinding{{HostIP: local}}
 	}
-	s.container, err = b.Engine.create(ctx, started, &container.HostConfig{PortBindings: bindings})
+	s.container, err = b.Engine.Create(ctx, started, &container.HostConfig{PortBindings: bindings})
 	if err != nil {
 		return nil, err
 	}
-	s.ID = s.container.id
+	s.ID = s.container.ID
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
 	b.logf("starting the server of %s", image)
-	if _, err := b.Engine.api.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
+	if _, err := b.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
 		if port != 0 && portTaken.MatchString(err.Error()) {
 			return nil, problem.New(problem.PortTaken, fmt.Sprintf("the server cannot be published at port %d of this machine", port), err,
 				"Choose another one with --port, or leave it out to get a free one")
@@ -154,7 +156,7 @@ func (b *Builder) launch(ctx context.Context, image string, server payload.Serve
 		return nil, problem.New(problem.ServerDied, "the server of "+image+" cannot be started", err,
 			"See what 'docker openhands verify "+image+"' finds, and build the image anew with --force-rebuild")
 	}
-	running, err := b.Engine.api.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
+	running, err := b.Engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("inspecting the container: %w", err)
 	}
@@ -273,8 +275,8 @@ func (s *Server) Editor(ctx context.Context) string {
 
 // died tells what the container said last.
 func (s *Server) died(ctx context.Context) error {
-	var said tail
-	if logs, err := s.engine.api.ContainerLogs(ctx, s.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"}); err == nil {
+	var said engine.Tail
+	if logs, err := s.engine.API.ContainerLogs(ctx, s.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"}); err == nil {
 		defer logs.Close()
 		_, _ = stdcopy.StdCopy(&said, &said, logs) // as much of it as there is
 	}
@@ -287,7 +289,7 @@ func (s *Server) died(ctx context.Context) error {
 
 // Wait returns the container's exit status when it ends.
 func (s *Server) Wait(ctx context.Context) (int64, error) {
-	wait := s.engine.api.ContainerWait(ctx, s.ID, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	wait := s.engine.API.ContainerWait(ctx, s.ID, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
 	case response := <-wait.Result:
 		return response.StatusCode, nil
@@ -302,12 +304,12 @@ const stopTimeout = 10
 // Stop ends the server, SIGTERM first, and removes its container.
 func (s *Server) Stop(ctx context.Context) error {
 	timeout := stopTimeout
-	_, stopErr := s.engine.api.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
-	if err := s.container.remove(ctx); err != nil {
+	_, stopErr := s.engine.API.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
+	if err := s.container.Remove(ctx); err != nil {
 		return errors.Join(stopErr, err)
 	}
 	return nil
 }
 
 // Leave lets the container outlive this process.
-func (s *Server) Leave() error { return s.container.lease.End() }
+func (s *Server) Leave() error { return s.container.Lease.End() }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/moby/moby/client"
@@ -16,7 +18,7 @@ import (
 
 // A registry that takes requests and then says nothing ends the command.
 func TestSilentRegistry(t *testing.T) {
-	none := NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	none := engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
 	push, file := Output{Push: true, Compression: image.Gzip}, Output{Format: image.FormatOCI, Compression: image.Gzip}
 	for name, test := range map[string]struct {
 		out      Output
@@ -71,7 +73,7 @@ func (silentEngine) DistributionInspect(ctx context.Context, _ string, _ client.
 func TestSilentRegistryBehindEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said strings.Builder
-		b := &Builder{Engine: &Engine{api: silentEngine{}}, CLI: bareCLI{}, Log: &said}
+		b := &Builder{Engine: &engine.Engine{API: silentEngine{}}, CLI: bareCLI{}, Log: &said}
 		if there, err := b.fromRegistry(t.Context(), "h:1/x:1", false); there || err != nil || !strings.Contains(said.String(), "nothing was heard of it for 1m0s") {
 			t.Errorf("%v, %v: %s", there, err, &said)
 		}

@@ -53,13 +53,13 @@ func TestSkeletonOfBase(t *testing.T) {
 			store := &countingStore{fakeStore: newFakeStore(t, false)}
 			base := store.put(t, v1.ConfigFile{}, append(test.layers, []string{"bin/", "bin/sh=elf"})...)
 			a := store.assembly(t, base, plan.OrderAuto)
-			a.engine.api = store
-			store.refuse = 1 // so that the whole image can be read afterwards
+			a.engine.API = store
+			store.Refuse = 1 // so that the whole image can be read afterwards
 			id, err := a.run(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			layers, err := store.assembled(t, id).Layers()
+			layers, err := store.Loaded(t, id).Layers()
 			if err != nil {
 				t.Fatal(err)
 			}

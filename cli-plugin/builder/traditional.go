@@ -11,14 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
-	"github.com/docker/cli/cli/command"
-	"github.com/moby/moby/client"
 )
 
 // Traditional is an image over one base that is built from the Dockerfile in
@@ -69,7 +65,7 @@ func (b *Builder) PlanTraditional(ctx context.Context, t Traditional, pull bool)
 // held looks for those images that matter to the decision.
 func (b *Builder) held(ctx context.Context, n traditional.Names, pull bool) (held traditional.Held, err error) {
 	here := func(tag string) (bool, error) {
-		found, err := b.Engine.inspect(ctx, n.Reference(tag))
+		found, err := b.Engine.Image(ctx, n.Reference(tag))
 		return found != nil, err
 	}
 	anywhere := func(tag string) (bool, error) {
@@ -98,7 +94,7 @@ func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool
 	if pull {
 		_, err = b.pull(ctx, "earlier image", ref)
 	} else {
-		_, err = b.registryDigest(ctx, ref)
+		_, err = b.Engine.ManifestDigest(ctx, ref, b.CLI.ConfigFile())
 	}
 	if err != nil && ctx.Err() == nil {
 		if !cerrdefs.IsNotFound(err) {
@@ -107,25 +103,6 @@ func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// registryDigest asks the image's registry, through the engine.
-func (b *Builder) registryDigest(ctx context.Context, ref string) (string, error) {
-	auth, err := command.RetrieveAuthTokenFromImage(b.CLI.ConfigFile(), ref)
-	if err != nil {
-		return "", err
-	}
-	limit, err := registry.IdleLimit()
-	if err != nil {
-		return "", err
-	}
-	asking := registry.NewIdleTimeout(ctx, limit)
-	defer asking.Stop()
-	found, err := b.Engine.api.DistributionInspect(asking, ref, client.DistributionInspectOptions{EncodedRegistryAuth: auth})
-	if err != nil {
-		return "", asking.Reason(err)
-	}
-	return found.Descriptor.Digest.String(), nil
 }
 
 // compare says what an image that is used was made from and is asked for
@@ -137,7 +114,7 @@ func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Deci
 	} else if d.Start == traditional.FromScratch {
 		return nil
 	}
-	used, err := b.Engine.inspect(ctx, ref)
+	used, err := b.Engine.Image(ctx, ref)
 	if err != nil || used == nil {
 		return err
 	}
@@ -160,11 +137,11 @@ func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Deci
 
 // record is what the image is asked to be made from.
 func (b *Builder) record(ctx context.Context, t Traditional) (traditional.Record, error) {
-	r := traditional.Record{Platform: "linux/" + b.Engine.arch, ExtraDeps: t.ExtraDeps, BuildArgs: t.BuildArgs}
+	r := traditional.Record{Platform: "linux/" + b.Engine.Arch, ExtraDeps: t.ExtraDeps, BuildArgs: t.BuildArgs}
 	if parts := strings.Split(t.Platform, "/"); len(parts) > 1 {
 		r.Platform = parts[0] + "/" + parts[1]
 	}
-	base, err := b.Engine.inspect(ctx, t.Base)
+	base, err := b.Engine.Image(ctx, t.Base)
 	if base != nil {
 		r.BaseDigest = base.DistributionDigest()
 	}
@@ -187,7 +164,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 	if !p.Build {
 		ref := t.Names.Reference(t.Names.Source)
 		b.logf("%s is there already", ref)
-		found, err := b.Engine.inspect(ctx, ref)
+		found, err := b.Engine.Image(ctx, ref)
 		if err == nil && found == nil {
 			err = fmt.Errorf("the image %s was removed meanwhile", ref)
 		}
@@ -195,7 +172,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 			return result, err
 		}
 		result.ID, result.Reused, result.References = found.ID, true, append([]string{ref}, t.Tags...)
-		return result, b.tag(ctx, found.ID, t.Tags)
+		return result, b.Engine.Tag(ctx, found.ID, t.Tags)
 	}
 	for _, tag := range p.Tags {
 		result.References = append(result.References, t.Names.Reference(tag))
@@ -218,7 +195,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 // see the images that only the engine has. The selected builder stays
 // selected. The build gives all references at its end, or none.
 func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p TraditionalPlan, refs []string) (_ *image.Image, err error) {
-	native := t.Platform == "" || t.Platform == "linux/"+b.Engine.arch
+	native := t.Platform == "" || t.Platform == "linux/"+b.Engine.Arch
 	if p.Start == traditional.FromScratch && native {
 		if err := b.fetchBase(ctx, t.Base); err != nil {
 			return nil, err
@@ -228,7 +205,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 	if err != nil {
 		return nil, err
 	}
-	lease := b.Engine.lease()
+	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	dir, err := lease.Folder()
 	if err != nil {
@@ -274,7 +251,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 	if err != nil {
 		return nil, fmt.Errorf("finding the image that was built: %w", err)
 	}
-	built, err := b.Engine.inspect(ctx, strings.TrimSpace(string(id)))
+	built, err := b.Engine.Image(ctx, strings.TrimSpace(string(id)))
 	if err == nil && built == nil {
 		err = problem.New(problem.BuildFailed, fmt.Sprintf("buildx ended well, but the engine has no image %s", id), nil,
 			"Leave out extra build arguments that send the image elsewhere")
@@ -284,7 +261,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 
 // fetchBase sees to a base in the engine, so that its digest is known.
 func (b *Builder) fetchBase(ctx context.Context, ref string) error {
-	found, err := b.Engine.inspect(ctx, ref)
+	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return err
 	}

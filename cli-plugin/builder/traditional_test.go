@@ -36,7 +36,7 @@ func TestTraditionalWithoutTags(t *testing.T) {
 	s := newFakeStore(t, false)
 	earlier := s.put(t, v1.ConfigFile{Author: "earlier"}, baseLayers...)
 	for _, ref := range []string{"base:1", names.Reference("source"), names.Reference("lock"), names.Reference("versioned")} {
-		s.infos[ref] = s.infos[earlier.ID]
+		s.Infos[ref] = s.Infos[earlier.ID]
 	}
 	made := s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
 	b := &Builder{

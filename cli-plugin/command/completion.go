@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli-plugins/plugin"
@@ -57,20 +58,20 @@ const completionPatience = 3 * time.Second
 func completeAllImages(root *cobra.Command, dockerCLI command.Cli) {
 	for _, cmd := range root.Commands() {
 		completeAllImages(cmd, dockerCLI)
-		for flag, which := range map[string]builder.Names{"base": builder.BaseNames, "builder-base": builder.BaseNames, "deps-image": builder.DepsNames} {
+		for flag, which := range map[string]engine.Names{"base": engine.BaseNames, "builder-base": engine.BaseNames, "deps-image": engine.DepsNames} {
 			if cmd.Flags().Lookup(flag) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(flag, completeImages(dockerCLI, which, -1)) // fails only for unknown flags
 			}
 		}
 		if cmd.ValidArgsFunction == nil && strings.Contains(cmd.Use, "IMAGE") {
-			cmd.ValidArgsFunction = completeImages(dockerCLI, builder.RuntimeNames, 1)
+			cmd.ValidArgsFunction = completeImages(dockerCLI, engine.RuntimeNames, 1)
 		}
 	}
 }
 
 // completeImages suggests names of images of the engine, to the value of a flag
 // where limit is negative, and else to so many arguments.
-func completeImages(dockerCLI command.Cli, which builder.Names, limit int) cobra.CompletionFunc {
+func completeImages(dockerCLI command.Cli, which engine.Names, limit int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if limit >= 0 && len(args) >= limit {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -82,11 +83,11 @@ func completeImages(dockerCLI command.Cli, which builder.Names, limit int) cobra
 		if err != nil {
 			return nil, failed
 		}
-		names, err := builder.ImageNames(ctx, api, which)
+		names, err := engine.ImageNames(ctx, api, which)
 		if err != nil {
 			return nil, failed
 		}
-		if which == builder.BaseNames {
+		if which == engine.BaseNames {
 			names = append(names, plan.Scratch)
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

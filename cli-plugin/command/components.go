@@ -53,8 +53,8 @@ engine that has the component, without the libraries that components share.
 				return err
 			}
 			var manifests []payload.Manifest
-			if engine, err := connect(cmd.Context(), dockerCLI); err == nil { // sizes are not worth an error
-				manifests, _ = engine.Manifests(cmd.Context())
+			if e, err := connect(cmd.Context(), dockerCLI); err == nil { // sizes are not worth an error
+				manifests, _ = e.Manifests(cmd.Context())
 			}
 			reports := reportComponents(components, manifests)
 			if asJSON {

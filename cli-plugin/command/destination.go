@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -120,14 +122,14 @@ func checkPlace(name string) error {
 
 // engineFor returns the engine, or, for work that can do without, what stands
 // for none.
-func engineFor(ctx context.Context, dockerCLI command.Cli, out *builder.Output, arch string) (*builder.Engine, error) {
-	engine, err := connect(ctx, dockerCLI)
+func engineFor(ctx context.Context, dockerCLI command.Cli, out *builder.Output, arch string) (*engine.Engine, error) {
+	e, err := connect(ctx, dockerCLI)
 	var p *problem.Error
 	if out == nil || !errors.As(err, &p) || p.Code != problem.NoEngine {
-		return engine, err
+		return e, err
 	}
 	if arch == "" {
 		arch = runtime.GOARCH
 	}
-	return builder.NoEngine(arch, err), nil
+	return engine.NoEngine(arch, err), nil
 }

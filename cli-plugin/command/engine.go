@@ -3,7 +3,8 @@ package command
 import (
 	"context"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/context/docker"
@@ -11,12 +12,12 @@ import (
 )
 
 // connect returns the engine that docker's settings name.
-func connect(ctx context.Context, dockerCLI command.Cli) (*builder.Engine, error) {
+func connect(ctx context.Context, dockerCLI command.Cli) (*engine.Engine, error) {
 	api, err := engineAPI(dockerCLI)
 	if err != nil {
 		return nil, err
 	}
-	return builder.Connect(ctx, api)
+	return engine.Connect(ctx, api)
 }
 
 // engineAPI returns the client of the engine that docker's settings name. Where

@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -61,7 +63,7 @@ func filled[T any](text string) T {
 
 // shows are all the ways in which results are shown to people.
 func shows(text string) map[string]func(io.Writer) error {
-	inventory := filled[builder.Inventory](text)
+	inventory := filled[engine.Inventory](text)
 	for i := range inventory.Images {
 		inventory.Images[i].Payload = ""
 	}
@@ -70,7 +72,7 @@ func shows(text string) map[string]func(io.Writer) error {
 		"build":      func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
 		"dry run":    func(w io.Writer) error { return writePlan(w, filled[plan.Plan](text)) },
 		"ls":         func(w io.Writer) error { return writeInventory(w, &inventory) },
-		"inspect":    func(w io.Writer) error { d := filled[builder.Details](text); return writeDetails(w, &d) },
+		"inspect":    func(w io.Writer) error { d := filled[engine.Details](text); return writeDetails(w, &d) },
 		"prune":      func(w io.Writer) error { return writePruned(w, filled[pruned](text)) },
 		"verify":     func(w io.Writer) error { return writeReport(w, filled[verify.Report](text)) },
 		"components": func(w io.Writer) error { return writeComponents(w, filled[[]componentReport](text)) },

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
@@ -23,13 +24,13 @@ func newInspect(dockerCLI command.Cli) *cobra.Command {
 		Long: `Shows the inputs of the hash in the payload's tag, labels, layers and components
 of an image. With --json, the packages are listed as package URLs as well.`,
 		Args:              arguments(1, 1),
-		ValidArgsFunction: completeImages(dockerCLI, builder.OwnNames, 1),
+		ValidArgsFunction: completeImages(dockerCLI, engine.OwnNames, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			engine, err := connect(cmd.Context(), dockerCLI)
+			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return problem.Classify(cmd.Context(), err)
 			}
-			details, err := engine.Describe(cmd.Context(), args[0])
+			details, err := e.Details(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ of an image. With --json, the packages are listed as package URLs as well.`,
 	return cmd
 }
 
-func writeDetails(w io.Writer, d *builder.Details) error {
+func writeDetails(w io.Writer, d *engine.Details) error {
 	table := newTable(w)
 	field := func(name, value string) {
 		if value != "" {
@@ -76,7 +77,7 @@ func writeDetails(w io.Writer, d *builder.Details) error {
 	table.row()
 	table.row("LAYER", "SIZE", "IMAGES", "CREATED BY")
 	for _, l := range d.Layers {
-		table.row(builder.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), shortened(l.CreatedBy))
+		table.row(engine.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), shortened(l.CreatedBy))
 	}
 	table.row()
 	table.row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")

@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
@@ -25,11 +26,11 @@ image of the engine has: removing the image alone frees so much. "Built upon" is
 what has further steps than 'docker openhands build' makes.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			engine, err := connect(cmd.Context(), dockerCLI)
+			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return problem.Classify(cmd.Context(), err)
 			}
-			inventory, err := engine.Inventory(cmd.Context())
+			inventory, err := e.Inventory(cmd.Context())
 			if err != nil {
 				return problem.Classify(cmd.Context(), err)
 			}
@@ -43,7 +44,7 @@ what has further steps than 'docker openhands build' makes.`,
 	return cmd
 }
 
-func writeInventory(w io.Writer, inventory *builder.Inventory) error {
+func writeInventory(w io.Writer, inventory *engine.Inventory) error {
 	table := newTable(w)
 	table.row("IMAGE", "BASE", "ID", "TAGGED", "SIZE", "OWN", "CONTAINERS")
 	payloads := 0
@@ -77,7 +78,7 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-func writeImage(table table, indent string, img builder.Stored) {
+func writeImage(table table, indent string, img engine.Stored) {
 	first, further := nameOf(img), []string(nil)
 	if len(img.References) > 1 {
 		further = img.References[1:]
@@ -89,7 +90,7 @@ func writeImage(table table, indent string, img builder.Stored) {
 	if img.Derived {
 		base += ", built upon"
 	}
-	table.row(indent+first, base, builder.ShortID(img.ID), ago(img.Tagged),
+	table.row(indent+first, base, engine.ShortID(img.ID), ago(img.Tagged),
 		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), strconv.Itoa(img.Containers))
 	for _, ref := range further {
 		table.row(indent+ref, "", "", "", "", "", "")
@@ -97,7 +98,7 @@ func writeImage(table table, indent string, img builder.Stored) {
 }
 
 // nameOf is the first name of an image, as docker shows one that has none.
-func nameOf(img builder.Stored) string {
+func nameOf(img engine.Stored) string {
 	if len(img.References) == 0 {
 		return "<none>"
 	}

@@ -234,7 +234,7 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
 			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
 		},
-		migrate.New{Image: image, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch(), Components: components})
+		migrate.New{Image: image, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: components})
 	if m.runtimes.extraDeps == "" {
 		r.ExtraDeps = []migrate.Row{}
 		return nil
@@ -346,7 +346,7 @@ func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationRep
 		return nil
 	}
 	r.Old = &migrate.Measured{Image: m.image, Bytes: r.oldImage.Size, OwnBytes: r.oldImage.Size, BuildNote: "its layers do not tell"}
-	if r.Old.BuildSeconds, err = b.BuildSeconds(ctx, m.image, r.Base); err != nil {
+	if r.Old.BuildSeconds, err = b.Engine.BuildSeconds(ctx, m.image, r.Base); err != nil {
 		return err
 	}
 	if base, err := b.Local(ctx, r.Base); err != nil {

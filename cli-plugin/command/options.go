@@ -212,13 +212,13 @@ func (o *payloadOptions) checkout() (_ *plan.Source, err error) {
 // sketch makes a plan without needing an engine: where none answers, it is for
 // --platform, or this machine's architecture.
 func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
-	engine, engineErr := connect(ctx, dockerCLI)
+	e, engineErr := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
 		return plan.Plan{}, problem.Classify(ctx, ctx.Err())
 	}
 	arch := runtime.GOARCH
 	if engineErr == nil {
-		arch = engine.Arch()
+		arch = e.Arch
 	}
 	if o.platform != "" {
 		var err error
@@ -230,7 +230,7 @@ func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (pla
 	if o.depsImage != "" {
 		deps = &plan.DepsImage{Ref: o.depsImage}
 		if engineErr == nil {
-			found, err := engine.LocalDeps(ctx, o.depsImage)
+			found, err := builder.LocalDeps(ctx, e, o.depsImage)
 			if err != nil {
 				return plan.Plan{}, err
 			}
@@ -289,21 +289,21 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 			return nil, err
 		}
 	}
-	engine, err := engineFor(ctx, dockerCLI, o.output, wanted)
+	e, err := engineFor(ctx, dockerCLI, o.output, wanted)
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
-	if wanted != "" && wanted != engine.Arch() {
-		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, engine.Arch()), nil,
+	if wanted != "" && wanted != e.Arch {
+		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, e.Arch), nil,
 			"Use an engine of that platform, for example with 'docker context use'")
 	}
 	// Progress goes to the standard error, a terminal of which is drawn on.
 	var log io.Writer = os.Stderr
-	if err := engine.Sweep(ctx); err != nil {
+	if err := e.Sweep(ctx); err != nil {
 		fmt.Fprintln(log, terminal.Line("note: "+err.Error()))
 	}
 	return &builder.Builder{
-		Engine: engine, CLI: dockerCLI, Log: log, Progress: mode,
+		Engine: e, CLI: dockerCLI, Log: log, Progress: mode,
 		NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig, Output: o.output,
 	}, nil
 }
@@ -316,7 +316,7 @@ func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtime
 	if r.depsImage != "" {
 		deps = &plan.DepsImage{Ref: r.depsImage}
 	}
-	p, err := r.makePlan(b.Engine.Arch(), deps)
+	p, err := r.makePlan(b.Engine.Arch, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -324,7 +324,7 @@ func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtime
 		if deps, err = b.FindDeps(ctx, r.depsImage); err != nil {
 			return nil, problem.Classify(ctx, err)
 		}
-		if p, err = r.makePlan(b.Engine.Arch(), deps); err != nil {
+		if p, err = r.makePlan(b.Engine.Arch, deps); err != nil {
 			return nil, err
 		}
 	}

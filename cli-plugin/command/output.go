@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
@@ -56,7 +58,7 @@ func writeResults(w io.Writer, results []builder.Result) error {
 			status = fmt.Sprintf("written in %.1f s", r.Seconds)
 		}
 		for _, ref := range r.References {
-			table.row(base, ref, builder.ShortID(r.ID), status)
+			table.row(base, ref, engine.ShortID(r.ID), status)
 		}
 	}
 	return table.flush()

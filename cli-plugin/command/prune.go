@@ -8,7 +8,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
@@ -19,9 +20,9 @@ type pruneOptions struct{ dryRun, force, json bool }
 
 // pruned is what --json prints.
 type pruned struct {
-	Images  []builder.Superseded `json:"images"`
-	Bytes   int64                `json:"bytes"` // that are or would be freed
-	Removed bool                 `json:"removed"`
+	Images  []engine.Superseded `json:"images"`
+	Bytes   int64               `json:"bytes"` // that are or would be freed
+	Removed bool                `json:"removed"`
 }
 
 func newPrune(dockerCLI command.Cli) *cobra.Command {
@@ -48,21 +49,21 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if asks && (o.json || !dockerCLI.In().IsTerminal()) {
 		return problem.New(problem.Usage, "there is nobody to ask whether images may be removed", nil, "Say --force, or look first with --dry-run")
 	}
-	engine, err := connect(ctx, dockerCLI)
+	e, err := connect(ctx, dockerCLI)
 	if err != nil {
 		return problem.Classify(ctx, err)
 	}
 	if !o.dryRun {
-		if err := engine.Sweep(ctx); err != nil {
+		if err := e.Sweep(ctx); err != nil {
 			return problem.Classify(ctx, err)
 		}
 	}
-	inventory, err := engine.Inventory(ctx)
+	inventory, err := e.Inventory(ctx)
 	if err != nil {
 		return problem.Classify(ctx, err)
 	}
 	p := pruned{Images: inventory.Superseded()}
-	var images []builder.Stored
+	var images []engine.Stored
 	for _, img := range p.Images {
 		images = append(images, img.Stored)
 	}
@@ -79,7 +80,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 				return problem.Classify(ctx, err)
 			}
 		}
-		if err := remove(ctx, engine, images); err != nil {
+		if err := remove(ctx, e, images); err != nil {
 			return problem.Classify(ctx, err)
 		}
 		p.Removed = true
@@ -94,13 +95,13 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 }
 
 // remove removes as many of the images as can be.
-func remove(ctx context.Context, engine *builder.Engine, images []builder.Stored) error {
+func remove(ctx context.Context, e *engine.Engine, images []engine.Stored) error {
 	var errs []error
 	for _, img := range images {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		errs = append(errs, engine.Remove(ctx, img))
+		errs = append(errs, e.Remove(ctx, img))
 	}
 	return errors.Join(errs...)
 }
@@ -113,7 +114,7 @@ func writePruned(w io.Writer, p pruned) error {
 	table := newTable(w)
 	table.row("IMAGE", "ID", "TAGGED", "OWN", "WHY")
 	for _, img := range p.Images {
-		table.row(nameOf(img.Stored), builder.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+		table.row(nameOf(img.Stored), engine.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
 	}
 	if err := table.flush(); err != nil {
 		return err

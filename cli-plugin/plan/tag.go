@@ -97,3 +97,8 @@ func (d digest) addAll(name string, values map[string][]byte) {
 }
 
 func (d digest) tag() string { return base36(d.Sum(nil), hashLength) }
+
+// FlatSuffix ends the tag of a payload in one layer. It is made where a base has
+// so many layers that those of the ordinary one have no room, once for each
+// engine, and shared by all images over such bases.
+const FlatSuffix = "-flat"

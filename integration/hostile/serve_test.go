@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -117,7 +119,7 @@ func (w *workshop) build(ctx context.Context, base Published, q Request) (*made,
 	host := strings.TrimPrefix(w.server.URL, "http://")
 	var archive bytes.Buffer
 	b := &builder.Builder{
-		Engine: builder.NoEngine("amd64", problem.New(problem.NoEngine, "there is none", nil, "")), CLI: noCredentials{},
+		Engine: engine.NoEngine("amd64", problem.New(problem.NoEngine, "there is none", nil, "")), CLI: noCredentials{},
 		Log: io.Discard, Progress: progressui.QuietMode,
 		Output: &builder.Output{File: "-", Stdout: &archive, Format: image.FormatOCI, Compression: image.Gzip},
 	}

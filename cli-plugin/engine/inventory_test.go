@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func newShelf() *shelf {
 
 func inventory(t *testing.T, s *shelf) *Inventory {
 	t.Helper()
-	inv, err := (&Engine{api: s}).Inventory(t.Context())
+	inv, err := (&Engine{API: s}).Inventory(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"cmp"
@@ -16,21 +16,21 @@ import (
 // Manifests returns what the payloads of the engine say of themselves, the
 // newest first. An image that only claims to be one is passed over.
 func (e *Engine) Manifests(ctx context.Context) ([]payload.Manifest, error) {
-	list, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindDeps)})
+	list, err := e.API.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindDeps)})
 	if err != nil {
 		return nil, fmt.Errorf("listing payloads: %w", err)
 	}
 	slices.SortFunc(list.Items, func(a, b apiimage.Summary) int { return cmp.Compare(b.Created, a.Created) })
 	var manifests []payload.Manifest
 	for _, summary := range list.Items {
-		found, err := e.inspect(ctx, summary.ID)
+		found, err := e.Image(ctx, summary.ID)
 		if err != nil {
 			return manifests, err
 		}
 		if found == nil { // removed since
 			continue
 		}
-		manifest, err := e.manifest(ctx, summary.ID, found)
+		manifest, err := e.Manifest(ctx, summary.ID, found)
 		var p *problem.Error
 		if errors.As(err, &p) && p.Code == problem.NotDeps {
 			continue

@@ -1,14 +1,14 @@
-package builder
+package engine
 
-// tail keeps the last bytes of what is written to it: programs of an image may
+// Tail keeps the last bytes of what is written to it: programs of an image may
 // print without end.
-type tail struct{ kept []byte }
+type Tail struct{ kept []byte }
 
 // maxTail is how much is kept, in bytes.
 const maxTail = 64 << 10
 
 // Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
 	t.kept = append(t.kept, p[max(0, len(p)-maxTail):]...)
 	if over := len(t.kept) - maxTail; over > 0 {
 		t.kept = t.kept[:copy(t.kept, t.kept[over:])]
@@ -16,4 +16,4 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string { return string(t.kept) }
+func (t *Tail) String() string { return string(t.kept) }

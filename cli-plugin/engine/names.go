@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func ImageNames(ctx context.Context, api client.APIClient, which Names) ([]strin
 			continue
 		}
 		for _, name := range summary.RepoTags {
-			if !strings.HasPrefix(name, "<none>") && !strings.HasPrefix(name, leaseName) {
+			if !strings.HasPrefix(name, "<none>") && !strings.HasPrefix(name, LeaseName) {
 				names = append(names, name)
 			}
 		}

@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -16,22 +16,22 @@ import (
 
 // What a command makes for itself in an engine tells its lease.
 const (
-	leaseLabel = "dev.openhands.lease"     // of containers, the lease's ID
-	leaseName  = "docker-openhands-build:" // of images, before the lease's ID
+	LeaseLabel = "dev.openhands.lease"     // of containers, the lease's ID
+	LeaseName  = "docker-openhands-build:" // of images, before the lease's ID
 )
 
-// lease returns a new lease on the engine.
-func (e *Engine) lease() *state.Lease { return state.NewLease(e.id) }
+// Lease returns a new lease on the engine.
+func (e *Engine) Lease() *state.Lease { return state.NewLease(e.ID) }
 
 // Sweep takes away what commands of the same user left on this engine and on
 // this machine because they were killed.
 func (e *Engine) Sweep(ctx context.Context) error {
 	var take func(lease string, images []string) error
-	if e.absent == nil {
+	if e.Absent == nil {
 		take = func(lease string, images []string) error { return e.sweepImages(ctx, lease, images) }
 	}
-	errs := []error{state.Sweep(e.id, take)}
-	if e.absent == nil {
+	errs := []error{state.Sweep(e.ID, take)}
+	if e.Absent == nil {
 		errs = append(errs, e.sweepStrays(ctx, time.Now().Add(-strayAge)))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -46,7 +46,7 @@ const strayAge = 5 * time.Minute
 // sweepStrays removes containers that were never started: an engine may carry
 // a request out after the lease of who sent it was swept.
 func (e *Engine) sweepStrays(ctx context.Context, before time.Time) error {
-	return e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
+	return e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
 }
 
 // leaseID is the form of a lease's ID.
@@ -54,13 +54,13 @@ var leaseID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 
 // underLease reports whether create made the container.
 func underLease(c container.Summary) bool {
-	id := c.Labels[leaseLabel]
+	id := c.Labels[LeaseLabel]
 	return leaseID.MatchString(id) && slices.Contains(c.Names, "/"+containerName+id)
 }
 
 // removeContainers removes containers under leases, unless chosen says no.
 func (e *Engine) removeContainers(ctx context.Context, which client.Filters, chosen func(container.Summary) bool) error {
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
+	containers, err := e.API.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
@@ -68,7 +68,7 @@ func (e *Engine) removeContainers(ctx context.Context, which client.Filters, cho
 		if !underLease(c) || chosen != nil && !chosen(c) {
 			continue
 		}
-		_, err := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		_, err := e.API.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil && !cerrdefs.IsNotFound(err) {
 			return fmt.Errorf("removing the container %s: %w", c.ID, err)
 		}
@@ -78,14 +78,14 @@ func (e *Engine) removeContainers(ctx context.Context, which client.Filters, cho
 
 // sweepImages takes away what the engine has under a lease.
 func (e *Engine) sweepImages(ctx context.Context, lease string, images []string) error {
-	if err := e.removeContainers(ctx, client.Filters{}.Add("label", leaseLabel+"="+lease), nil); err != nil {
+	if err := e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel+"="+lease), nil); err != nil {
 		return err
 	}
-	if _, err := e.api.ImageRemove(ctx, leaseName+lease, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("removing the name %s%s: %w", leaseName, lease, err)
+	if _, err := e.API.ImageRemove(ctx, LeaseName+lease, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("removing the name %s%s: %w", LeaseName, lease, err)
 	}
 	for _, image := range images {
-		if err := e.removeNameless(ctx, image); err != nil {
+		if err := e.RemoveNameless(ctx, image); err != nil {
 			return err
 		}
 	}

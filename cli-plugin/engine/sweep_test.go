@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListO
 		result.Items = append(result.Items, f.strays...)
 	}
 	for lease, id := range f.containers {
-		if o.Filters["label"][leaseLabel+"="+lease] {
+		if o.Filters["label"][LeaseLabel+"="+lease] {
 			result.Items = append(result.Items, leasedContainer(id, lease, 0))
 		}
 	}
@@ -75,14 +75,14 @@ func (f *fakeLeftovers) ImageInspect(_ context.Context, ref string, _ ...client.
 
 // leasedContainer is a container as create makes them.
 func leasedContainer(id, lease string, created int64) container.Summary {
-	return container.Summary{ID: id, Names: []string{"/" + containerName + lease}, Labels: map[string]string{leaseLabel: lease}, Created: created}
+	return container.Summary{ID: id, Names: []string{"/" + containerName + lease}, Labels: map[string]string{LeaseLabel: lease}, Created: created}
 }
 
 // leave makes a lease over one of each thing. Killed means that its process is
 // gone.
 func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *state.Lease {
 	t.Helper()
-	l := e.lease()
+	l := e.Lease()
 	folder, err := l.Folder()
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func (f *fakeLeftovers) leave(t *testing.T, e *Engine, killed bool) *state.Lease
 		}
 	}
 	f.containers[l.ID] = "container of " + l.ID
-	f.images["sha256:nameless-"+l.ID], f.images[leaseName+l.ID] = true, true
+	f.images["sha256:nameless-"+l.ID], f.images[LeaseName+l.ID] = true, true
 	if killed {
 		abandon(t, l)
 	}
@@ -140,7 +140,7 @@ func abandon(t *testing.T, l *state.Lease) {
 func TestSweep(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}, parts: map[string]string{}}
-	e, other := &Engine{api: f, id: "one"}, &Engine{api: f, id: "two"}
+	e, other := &Engine{API: f, ID: "one"}, &Engine{API: f, ID: "two"}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Errorf("without a cache folder: %v", err)
 	}
@@ -158,11 +158,11 @@ func TestSweep(t *testing.T) {
 		leasedContainer("young", strings.Repeat("a", 26), time.Now().Unix()),
 		leasedContainer("stray", strings.Repeat("b", 26), earlier),
 		// Labels that the user's own containers have of their image.
-		{ID: "of an image with the label", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: "anything"}, Created: earlier},
-		{ID: "with a lease's ID", Names: []string{"/mine"}, Labels: map[string]string{leaseLabel: alive.ID}, Created: earlier},
-		{ID: "with the name, no ID", Names: []string{"/" + containerName}, Labels: map[string]string{leaseLabel: ""}, Created: earlier},
-		{ID: "with another's name", Names: []string{"/" + containerName + alive.ID}, Labels: map[string]string{leaseLabel: killed.ID}, Created: earlier},
-		{ID: "linked to", Names: []string{"/mine/" + containerName + alive.ID}, Labels: map[string]string{leaseLabel: alive.ID}, Created: earlier},
+		{ID: "of an image with the label", Names: []string{"/mine"}, Labels: map[string]string{LeaseLabel: "anything"}, Created: earlier},
+		{ID: "with a lease's ID", Names: []string{"/mine"}, Labels: map[string]string{LeaseLabel: alive.ID}, Created: earlier},
+		{ID: "with the name, no ID", Names: []string{"/" + containerName}, Labels: map[string]string{LeaseLabel: ""}, Created: earlier},
+		{ID: "with another's name", Names: []string{"/" + containerName + alive.ID}, Labels: map[string]string{LeaseLabel: killed.ID}, Created: earlier},
+		{ID: "linked to", Names: []string{"/mine/" + containerName + alive.ID}, Labels: map[string]string{LeaseLabel: alive.ID}, Created: earlier},
 	}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Error(err)
@@ -174,7 +174,7 @@ func TestSweep(t *testing.T) {
 	wantImages := map[string]bool{"sha256:named": true}
 	for _, l := range []*state.Lease{alive, elsewhere} {
 		wantContainers[l.ID] = "container of " + l.ID
-		wantImages["sha256:nameless-"+l.ID], wantImages[leaseName+l.ID] = true, true
+		wantImages["sha256:nameless-"+l.ID], wantImages[LeaseName+l.ID] = true, true
 		leaseFile(t, l)
 	}
 	for _, name := range []string{filepath.Join(leaseFile(t, alive)+".d", "Dockerfile"), f.parts[alive.ID]} {
@@ -262,10 +262,11 @@ func leaveFiles(archive string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(l, archive, func(w io.Writer) error {
-		_, err := io.WriteString(w, "half")
-		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode([]string{folder, layers}))
-		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or who would is gone
+	part, err := l.Part(archive)
+	if err != nil {
 		return err
-	})
+	}
+	err = errors.Join(os.WriteFile(part, []byte("half"), 0o644), json.NewEncoder(os.Stdout).Encode([]string{folder, layers}))
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or who would is gone
+	return err
 }

@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"cmp"
@@ -52,17 +52,17 @@ type Inventory struct {
 
 // Inventory looks at every image and container of the engine.
 func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
-	summaries, err := e.api.ImageList(ctx, client.ImageListOptions{})
+	summaries, err := e.API.ImageList(ctx, client.ImageListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
-	containers, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+	containers, err := e.API.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}
 	inv := &Inventory{Images: []Stored{}, sizes: map[string]int64{}, users: map[string][]string{}, stack: map[string][]string{}}
 	for _, summary := range summaries.Items {
-		found, err := e.inspect(ctx, summary.ID)
+		found, err := e.Image(ctx, summary.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, s
 	if kind != payload.KindDeps && kind != payload.KindRuntime {
 		return nil, nil
 	}
-	history, err := e.api.ImageHistory(ctx, found.ID)
+	history, err := e.API.ImageHistory(ctx, found.ID)
 	if cerrdefs.IsNotFound(err) {
 		return nil, nil
 	}
@@ -290,8 +290,8 @@ func ShortID(id string) string {
 func (img Stored) series(ref string) (series string, ok bool) {
 	at := strings.LastIndexByte(ref, ':')
 	form := ""
-	if img.Kind == payload.KindDeps && strings.HasSuffix(ref, flatSuffix) {
-		form, ref = flatSuffix, strings.TrimSuffix(ref, flatSuffix)
+	if img.Kind == payload.KindDeps && strings.HasSuffix(ref, plan.FlatSuffix) {
+		form, ref = plan.FlatSuffix, strings.TrimSuffix(ref, plan.FlatSuffix)
 	}
 	hash := img.DepsTag[strings.LastIndexByte(img.DepsTag, '_')+1:]
 	tag := ref[at+1:]
@@ -309,14 +309,14 @@ func (e *Engine) Remove(ctx context.Context, img Stored) error {
 		names = []string{img.ID}
 	}
 	for _, name := range names {
-		found, err := e.inspect(ctx, name)
+		found, err := e.Image(ctx, name)
 		if err != nil {
 			return err
 		}
 		if found == nil || found.ID != img.ID {
 			continue
 		}
-		if _, err := e.api.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+		if _, err := e.API.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 			return fmt.Errorf("removing %s: %w", name, err)
 		}
 	}

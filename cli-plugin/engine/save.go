@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -7,18 +7,18 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 )
 
-// save streams an image from the engine and reads it once. An image without
+// Save streams an image from the engine and reads it once. An image without
 // layers, which engines do not save, is what its inspection says.
-func (e *Engine) save(ctx context.Context, info *image.Image, how image.Reading) (*image.Image, error) {
+func (e *Engine) Save(ctx context.Context, info *image.Image, how image.Reading) (*image.Image, error) {
 	if len(info.DiffIDs()) == 0 {
 		return info, nil
 	}
-	stream, err := e.api.ImageSave(ctx, []string{info.ID})
+	stream, err := e.API.ImageSave(ctx, []string{info.ID})
 	if err != nil {
 		return nil, fmt.Errorf("saving image %s: %w", info.ID, err)
 	}
 	defer stream.Close()
-	saved, err := image.ReadSaved(stream, how, e.arch, e.containerd)
+	saved, err := image.ReadSaved(stream, how, e.Arch, e.Containerd)
 	if err != nil {
 		return nil, fmt.Errorf("reading the saved image %s: %w", info.ID, err)
 	}

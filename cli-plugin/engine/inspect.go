@@ -1,4 +1,4 @@
-package builder
+package engine
 
 import (
 	"context"
@@ -32,9 +32,9 @@ type Layer struct {
 	Images    int    `json:"images"` // of the engine that have it on disk in common, this one among them
 }
 
-// Describe describes the image ref of the engine.
-func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
-	found, err := e.inspect(ctx, ref)
+// Details describes the image ref of the engine.
+func (e *Engine) Details(ctx context.Context, ref string) (*Details, error) {
+	found, err := e.Image(ctx, ref)
 	if err != nil {
 		return nil, problem.Classify(ctx, err)
 	}
@@ -82,7 +82,7 @@ func (e *Engine) Describe(ctx context.Context, ref string) (*Details, error) {
 
 // layers pairs the image's layers with their history.
 func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs []digest.Digest) ([]Layer, error) {
-	history, err := e.api.ImageHistory(ctx, id)
+	history, err := e.API.ImageHistory(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of %s: %w", id, err)
 	}

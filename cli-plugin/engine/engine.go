@@ -1,4 +1,7 @@
-package builder
+// Package engine has a Docker engine as a place of images and containers: what
+// it has of ours, how images get in and out, and containers that a command
+// makes for itself.
+package engine
 
 import (
 	"cmp"
@@ -21,17 +24,17 @@ import (
 
 // Engine is a Docker engine and what this package has to know of it.
 type Engine struct {
-	api        client.APIClient
-	id         string   // that it gave itself
-	arch       string   // of its containers, GOARCH form
-	containerd bool     // keeps images in containerd's store, not a graph driver's
-	insecure   []string // registries that it trusts without TLS
-	absent     error    // why there is none: it has no images then
+	API        client.APIClient
+	ID         string   // that it gave itself
+	Arch       string   // of its containers, GOARCH form
+	Containerd bool     // keeps images in containerd's store, not a graph driver's
+	Insecure   []string // registries that it trusts without TLS
+	Absent     error    // why there is none: it has no images then
 }
 
 // NoEngine stands for an engine that cannot be reached for the given reason,
 // for work that may not need one.
-func NoEngine(arch string, reason error) *Engine { return &Engine{arch: arch, absent: reason} }
+func NoEngine(arch string, reason error) *Engine { return &Engine{Arch: arch, Absent: reason} }
 
 // connectTimeout is how long an engine may take to say what it is; one behind
 // ssh has to be logged in to.
@@ -52,24 +55,21 @@ func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
 		return nil, problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
 			"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
-	engine := &Engine{api: api, id: cmp.Or(result.Info.ID, api.DaemonHost()), arch: architecture(result.Info.Architecture)}
+	engine := &Engine{API: api, ID: cmp.Or(result.Info.ID, api.DaemonHost()), Arch: architecture(result.Info.Architecture)}
 	if registries := result.Info.RegistryConfig; registries != nil {
 		for host, index := range registries.IndexConfigs {
 			if !index.Secure {
-				engine.insecure = append(engine.insecure, host)
+				engine.Insecure = append(engine.Insecure, host)
 			}
 		}
 	}
 	for _, status := range result.Info.DriverStatus {
 		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter.") {
-			engine.containerd = true
+			engine.Containerd = true
 		}
 	}
 	return engine, nil
 }
-
-// Arch is the architecture of the engine's containers, in GOARCH form.
-func (e *Engine) Arch() string { return e.arch }
 
 // architecture turns what uname(2) says into GOARCH form.
 func architecture(machine string) string {
@@ -84,23 +84,24 @@ func architecture(machine string) string {
 	return machine
 }
 
-// inspect returns the image ref, or nil where the engine has none.
-func (e *Engine) inspect(ctx context.Context, ref string) (*image.Image, error) {
-	if e.absent != nil {
+// Image returns the image ref, or nil where the engine has none.
+func (e *Engine) Image(ctx context.Context, ref string) (*image.Image, error) {
+	if e.Absent != nil {
 		return nil, nil
 	}
-	result, err := e.api.ImageInspect(ctx, ref)
+	result, err := e.API.ImageInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("inspecting image %s: %w", ref, err)
 	}
-	return imageOf(ref, &result.InspectResponse), nil
+	return Describe(ref, &result.InspectResponse), nil
 }
 
-// imageOf is the image as an engine describes it.
-func imageOf(ref string, info *apiimage.InspectResponse) *image.Image {
+// Describe returns what an engine's answer says of the image that was asked for
+// by ref.
+func Describe(ref string, info *apiimage.InspectResponse) *image.Image {
 	i := &image.Image{Ref: ref, ID: info.ID, Names: info.RepoTags, Digests: info.RepoDigests, Size: info.Size, Tagged: info.Metadata.LastTagTime}
 	i.Config.OS, i.Config.Architecture, i.Config.Variant, i.Config.Author = info.Os, info.Architecture, info.Variant, info.Author
 	if created, err := time.Parse(time.RFC3339Nano, info.Created); err == nil {
@@ -115,29 +116,29 @@ func imageOf(ref string, info *apiimage.InspectResponse) *image.Image {
 	return i
 }
 
-// removeNameless removes the image id unless it has a name, also when ctx is
+// RemoveNameless removes the image id unless it has a name, also when ctx is
 // cancelled. It is no error if there is none.
-func (e *Engine) removeNameless(ctx context.Context, id string) error {
+func (e *Engine) RemoveNameless(ctx context.Context, id string) error {
 	ctx = context.WithoutCancel(ctx)
-	image, err := e.inspect(ctx, id)
+	image, err := e.Image(ctx, id)
 	if err != nil || image == nil || len(image.Names) > 0 {
 		return err
 	}
-	if _, err := e.api.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
+	if _, err := e.API.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
 		return fmt.Errorf("removing the image %s: %w", id, err)
 	}
 	return nil
 }
 
-// manifest checks that image keeps the payload's contract and returns what it
+// Manifest checks that image keeps the payload's contract and returns what it
 // says of itself.
-func (e *Engine) manifest(ctx context.Context, ref string, image *image.Image) (payload.Manifest, error) {
+func (e *Engine) Manifest(ctx context.Context, ref string, image *image.Image) (payload.Manifest, error) {
 	if kind := image.Labels()[payload.LabelKind]; kind != payload.KindDeps {
-		return payload.Manifest{}, notDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+		return payload.Manifest{}, NotDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
 	manifest, err := e.readManifest(ctx, image.ID)
 	if errors.Is(err, errNoDocument) {
-		err = notDeps(ref, err)
+		err = NotDeps(ref, err)
 	}
 	return manifest, err
 }
@@ -156,44 +157,8 @@ func (e *Engine) readManifest(ctx context.Context, id string) (payload.Manifest,
 	return manifest, err
 }
 
-// chains is a set of layer stacks, each named by its diff IDs from the lowest.
-type chains map[string]bool
-
-func chainKey(layers []digest.Digest) string {
-	var b strings.Builder
-	for _, layer := range layers {
-		b.WriteString(layer.String())
-		b.WriteByte(' ')
-	}
-	return b.String()
-}
-
-func (c chains) add(layers []digest.Digest) {
-	for n := range layers {
-		c[chainKey(layers[:n+1])] = true
-	}
-}
-
-func (c chains) has(layers []digest.Digest) bool { return len(layers) == 0 || c[chainKey(layers)] }
-
-// chainsOver returns the layer stacks of the runtime images over base that the
-// engine has.
-func (e *Engine) chainsOver(ctx context.Context, base *image.Image) (chains, error) {
-	known := chains{}
-	list, err := e.api.ImageList(ctx, client.ImageListOptions{
-		Filters: client.Filters{}.Add("label", payload.LabelKind+"="+payload.KindRuntime, payload.LabelBaseDigest+"="+base.ID),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing images: %w", err)
-	}
-	for _, summary := range list.Items {
-		image, err := e.inspect(ctx, summary.ID)
-		if err != nil {
-			return nil, err
-		}
-		if image != nil { // else removed since
-			known.add(image.DiffIDs())
-		}
-	}
-	return known, nil
+// NotDeps is the error of an image that was named as a payload and is none.
+func NotDeps(ref string, cause error) error {
+	return problem.New(problem.NotDeps, fmt.Sprintf("%s is no deps image of OpenHands", ref), cause,
+		"Name an image that 'docker openhands deps build' made, or leave --deps-image out to have one built")
 }
