@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
@@ -88,6 +90,11 @@ func (b *Builder) logf(format string, args ...any) {
 	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
 		fmt.Fprintln(b.Log, terminal.Line(fmt.Sprintf(format, args...)))
 	}
+}
+
+// buildx is how the builder builds.
+func (b *Builder) buildx() *buildx.Client {
+	return &buildx.Client{CLI: b.CLI, EngineID: b.Engine.ID, Log: b.Log, Progress: b.Progress}
 }
 
 // registry is how the builder talks to registries.
@@ -170,15 +177,15 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
 	}
 	b.logf("building deps image %s", d.Image)
-	secrets, err := HostSecrets(b.PackageConfig)
+	secrets, err := buildx.HostSecrets(b.PackageConfig)
 	if err != nil {
 		return nil, err
 	}
-	target := bakeTarget{files: d.Context, dockerfile: d.Dockerfile, tags: []string{d.Image}, secrets: secrets, noCache: b.NoCache}
-	if settings := indexSettings(secrets); settings != "" {
-		target.texts = map[string]string{settingsSecret: settings}
+	target := buildx.Target{Files: d.Context, Dockerfile: d.Dockerfile, Tags: []string{d.Image}, Secrets: secrets, NoCache: b.NoCache}
+	if settings := buildx.IndexSettings(secrets); settings != "" {
+		target.Texts = map[string]string{buildx.SettingsSecret: settings}
 	}
-	if err := b.bake(ctx, target); err != nil {
+	if err := b.buildx().Bake(ctx, target); err != nil {
 		return nil, err
 	}
 	built, err := b.Engine.Image(ctx, d.Image)

@@ -8,6 +8,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/util/progress/progressui"
 )
 
 // Who takes an image of ours for a base is told what was meant.
@@ -24,5 +25,15 @@ func TestBaseOfOurs(t *testing.T) {
 		if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Next, next) {
 			t.Errorf("%s: %v, want %q", kind, err, next)
 		}
+	}
+}
+
+// What this program says of images is shown and not obeyed.
+func TestLogIsNotObeyed(t *testing.T) {
+	var log strings.Builder
+	b := &Builder{Log: &log, Progress: progressui.PlainMode}
+	b.logf("pulling %s", "\x1b]0;OWNED\a\nFORGED")
+	if got, want := log.String(), `pulling \x1b]0;OWNED\x07`; !strings.HasPrefix(got, want) || strings.Contains(got, "\nFORGED") {
+		t.Errorf("%q", got)
 	}
 }

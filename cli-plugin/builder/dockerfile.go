@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -83,7 +85,7 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 
 // certificates are the only file of this machine that extra dependencies get.
 func (b *Builder) certificates() (map[string]string, error) {
-	secrets, err := HostSecrets(b.PackageConfig)
+	secrets, err := buildx.HostSecrets(b.PackageConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +96,13 @@ func (b *Builder) certificates() (map[string]string, error) {
 }
 
 func (b *Builder) bakeRuntime(ctx context.Context, r plan.Runtime, dockerfile string, secrets map[string]string) (string, error) {
-	target := bakeTarget{dockerfile: dockerfile, secrets: secrets, tags: r.References(), noCache: b.NoCache, fromEngine: true}
+	target := buildx.Target{Dockerfile: dockerfile, Secrets: secrets, Tags: r.References(), NoCache: b.NoCache, FromEngine: true}
 	if r.ExtraDeps != "" {
-		target.texts = map[string]string{plan.ExtraDepsSecret: r.ExtraDeps}
-		target.noCache = true // a secret is no part of a step in BuildKit's cache
+		target.Texts = map[string]string{plan.ExtraDepsSecret: r.ExtraDeps}
+		target.NoCache = true // a secret is no part of a step in BuildKit's cache
 	}
-	refs := target.tags
-	if err := b.bake(ctx, target); err != nil {
+	refs := target.Tags
+	if err := b.buildx().Bake(ctx, target); err != nil {
 		return "", err
 	}
 	built, err := b.Engine.Image(ctx, refs[0])

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -29,7 +31,7 @@ func dockerfileForm(t *testing.T, s *fakeStore, base *image.Image) (named []apii
 	deps := s.put(t, v1.ConfigFile{}, depsLayers...)
 	s.Infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
 	var said strings.Builder
-	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: newStandIn(t, "")}
+	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: buildxtest.NewStandIn(t, "")}
 	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
 	_, err = b.make(t.Context(), r, deps, base, nil)
 	return s.Named, said.String(), err
@@ -111,7 +113,7 @@ func TestLastStep(t *testing.T) {
 	s, dir := newFakeStore(t, false), t.TempDir()
 	id := s.put(t, v1.ConfigFile{}, baseLayers...).ID
 	s.Infos["out:1"] = apiimage.InspectResponse{ID: "sha256:built"}
-	b := &Builder{Engine: s.engine(), Log: os.Stderr, Progress: progressui.QuietMode, CLI: newStandIn(t, "cp Dockerfile "+dir+"\n")}
+	b := &Builder{Engine: s.engine(), Log: os.Stderr, Progress: progressui.QuietMode, CLI: buildxtest.NewStandIn(t, "cp Dockerfile "+dir+"\n")}
 	if _, err := b.extraDeps(t.Context(), plan.Runtime{Image: "out:1", ExtraDeps: "true"}, id); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/distribution/reference"
@@ -111,7 +113,7 @@ func (b *Builder) flatten(ctx context.Context, deps *image.Image, ref string) (*
 	}
 	b.logf("the base has so many layers that the payload has to be one: making %s, once for this engine", ref)
 	_, err = b.Engine.WithName(ctx, deps.ID, func(name string) (string, error) {
-		return "", b.bake(ctx, bakeTarget{dockerfile: flatDockerfile(name, deps), tags: []string{ref}, noCache: b.NoCache, fromEngine: true})
+		return "", b.buildx().Bake(ctx, buildx.Target{Dockerfile: flatDockerfile(name, deps), Tags: []string{ref}, NoCache: b.NoCache, FromEngine: true})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making one layer of the payload: %w", err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -40,7 +42,7 @@ func (f flattening) ImageTag(ctx context.Context, o client.ImageTagOptions) (cli
 
 // deepBase has the plan's base be one of so many layers, and returns an engine
 // that can make the payload's flat form, and the command that does it.
-func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Plan, *engine.Engine, standIn, string) {
+func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Plan, *engine.Engine, buildxtest.StandIn, string) {
 	t.Helper()
 	_, whole := r.publication(t, s)
 	lines := slices.Clone(baseLayers[:1])
@@ -54,7 +56,7 @@ func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Pla
 	e := s.engine()
 	e.API = flattening{worker{fakeStore: s}, name, s.Infos[info.ID]}
 	builds := filepath.Join(t.TempDir(), "builds")
-	return whole, e, newStandIn(t, "cat Dockerfile >>"+builds), builds
+	return whole, e, buildxtest.NewStandIn(t, "cat Dockerfile >>"+builds), builds
 }
 
 // A base leaves room for what its layers leave: the payload as it is, the

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
 
@@ -274,7 +276,7 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 		b := publishing(e, Output{Push: true, Compression: image.Gzip})
 		var log strings.Builder
 		b.Log = &log
-		b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo "ERROR: stage 1 is built" >&2; exit 1 ;; esac`)
+		b.CLI = buildxtest.NewStandIn(t, `case "$*" in *--builder*) ;; *) echo "ERROR: stage 1 is built" >&2; exit 1 ;; esac`)
 		results, err := b.Build(t.Context(), whole)
 		if err != nil || len(results) != 2 || results[1].Digest == "" {
 			t.Fatalf("%v: %+v\n%s", err, results, &log)
@@ -315,7 +317,7 @@ func TestForcedPush(t *testing.T) {
 			b := publishing(engine, out)
 			b.ForceRebuild = true
 			builds := filepath.Join(t.TempDir(), "builds")
-			b.CLI = newStandIn(t, `case "$*" in *--builder*) ;; *) echo stage 1 >>`+builds+` ;; esac`)
+			b.CLI = buildxtest.NewStandIn(t, `case "$*" in *--builder*) ;; *) echo stage 1 >>`+builds+` ;; esac`)
 			results, err := b.Build(t.Context(), whole)
 			if err != nil || results[0].Reused {
 				t.Errorf("%v: %+v", err, results)

@@ -240,11 +240,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		args = append(args, "--no-cache")
 	}
 	args = append(args, t.BuildArgs...)
-	buildx, err := b.buildx()
-	if err != nil {
-		return nil, err
-	}
-	if err := b.runBuildx(ctx, buildx.Path, dir, nil, nil, append(args, context)...); err != nil {
+	if err := b.buildx().Run(ctx, dir, append(args, context)...); err != nil {
 		return nil, err
 	}
 	id, err := os.ReadFile(idFile)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/util/progress/progressui"
@@ -41,7 +43,7 @@ func TestTraditionalWithoutTags(t *testing.T) {
 	made := s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...)
 	b := &Builder{
 		Engine: s.engine(), Log: t.Output(), Progress: progressui.PlainMode, ForceRebuild: true,
-		CLI: newStandIn(t, `while [ "$1" != --iidfile ]; do shift; done; echo `+made.ID+` >"$2"`),
+		CLI: buildxtest.NewStandIn(t, `while [ "$1" != --iidfile ]; do shift; done; echo `+made.ID+` >"$2"`),
 	}
 	result, err := b.Traditional(t.Context(), Traditional{Source: source, Names: names, Base: "base:1"})
 	if err != nil {

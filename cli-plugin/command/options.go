@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -276,7 +278,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 		}
 		packageConfig[name] = file
 	}
-	if _, err := builder.HostSecrets(packageConfig); err != nil {
+	if _, err := buildx.HostSecrets(packageConfig); err != nil {
 		return nil, err
 	}
 	if err := checkWritable("--metadata-file", o.metadataFile); err != nil {

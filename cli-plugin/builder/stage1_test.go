@@ -2,11 +2,16 @@ package builder
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -20,12 +25,12 @@ import (
 // context are files of the folder that it returns.
 func told(t *testing.T, version string) (*Builder, *fakeStore, string) {
 	t.Helper()
-	clearEnvironment(t)
+	buildxtest.ClearEnvironment(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir, store := t.TempDir(), newFakeStore(t, false)
 	script := "cat >" + dir + "/bake; cp -r . " + dir + "/context; printf '%s\\n' \"$@\" >" + dir + "/arguments; env >" + dir + "/environment\n"
 	return &Builder{
-		Engine: store.engine(), Log: new(strings.Builder), Progress: progressui.PlainMode, CLI: newStandInOf(t, version, script),
+		Engine: store.engine(), Log: new(strings.Builder), Progress: progressui.PlainMode, CLI: buildxtest.NewStandInOf(t, version, script),
 	}, store, dir
 }
 
@@ -164,5 +169,61 @@ func TestCommandsCannotBeSearched(t *testing.T) {
 		if other[name] != value {
 			t.Errorf("the label %s tells two commands apart: %s and %s", name, value, other[name])
 		}
+	}
+}
+
+// What people set in the environment instead of a file comes to the steps of
+// stage 1 as a shell script: the bake file names the variable of buildx that
+// holds it.
+func TestIndexSettings(t *testing.T) {
+	buildxtest.ClearEnvironment(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := t.TempDir()
+	var log strings.Builder
+	b := &Builder{
+		Engine: newFakeStore(t, false).engine(), Log: &log, Progress: progressui.PlainMode,
+		CLI: buildxtest.NewStandIn(t, "cat >"+dir+"/bake; env -0 >"+dir+"/env\n"),
+	}
+	got := func() (script string, named bool) {
+		t.Helper()
+		_, err := b.stage1(t.Context(), plan.Deps{Image: "team/deps:1"})
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.BuildFailed { // the stand-in builds nothing
+			t.Fatalf("%v\n%s", err, &log)
+		}
+		var file struct {
+			Target struct{ Image struct{ Secret []string } }
+		}
+		data, err := os.ReadFile(dir + "/bake")
+		if err == nil {
+			err = json.Unmarshal(data, &file)
+		}
+		environment, readErr := os.ReadFile(dir + "/env")
+		if err := errors.Join(err, readErr); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range file.Target.Image.Secret {
+			if variable, ok := strings.CutPrefix(secret, "id=settings,env="); ok {
+				named = true
+				for entry := range strings.SplitSeq(string(environment), "\x00") {
+					if value, ok := strings.CutPrefix(entry, variable+"="); ok {
+						script = value
+					}
+				}
+			}
+		}
+		return script, named
+	}
+	if script, named := got(); named {
+		t.Errorf("without variables there is a secret, with %q", script)
+	}
+	t.Setenv("PIP_INDEX_URL", "https://me:it's@index/simple?a=$b")
+	t.Setenv("UV_INDEX", "https://uv/")
+	script, _ := got()
+	cmd := exec.Command("sh", "-euc", script+`printf '%s|%s' "$PIP_INDEX_URL" "$UV_INDEX"`)
+	cmd.Env = []string{}
+	out, err := cmd.CombinedOutput()
+	if want := "https://me:it's@index/simple?a=$b|https://uv/"; err != nil || string(out) != want {
+		t.Errorf("the script sets %q, want %q: %v", out, want, err)
 	}
 }

@@ -1,15 +1,16 @@
-package builder
+package buildx
 
 import (
 	"encoding/json"
 	"errors"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -17,27 +18,12 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 )
 
-func clearEnvironment(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"} {
-		t.Setenv(name, "")
-		t.Setenv(strings.ToLower(name), "")
-	}
-	for _, name := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "NPM_CONFIG_USERCONFIG"} {
-		t.Setenv(name, "")
-	}
-	for _, name := range indexVariables {
-		t.Setenv(name, "")
-	}
-	t.Setenv("HOME", t.TempDir())
-}
-
 func TestBakeDefinition(t *testing.T) {
-	clearEnvironment(t)
+	buildxtest.ClearEnvironment(t)
 	t.Setenv("https_proxy", "http://user:${x}@proxy:1")
-	data, env, err := bakeTarget{
-		tags: []string{"r:1", "r:2"}, noCache: true,
-		secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, texts: map[string]string{"settings": "export A=b", "extra-deps": "echo ${x}"},
+	data, env, err := Target{
+		Tags: []string{"r:1", "r:2"}, NoCache: true,
+		Secrets: map[string]string{"pip": "/etc/pip.conf", "ca": `/a,b "c"`}, Texts: map[string]string{"settings": "export A=b", "extra-deps": "echo ${x}"},
 	}.definition()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +49,7 @@ func TestBakeDefinition(t *testing.T) {
 
 func TestWriteContext(t *testing.T) {
 	dir := t.TempDir()
-	target := bakeTarget{dockerfile: "FROM x\n", files: map[string]plan.File{
+	target := Target{Dockerfile: "FROM x\n", Files: map[string]plan.File{
 		"helpers/oh-init": {Mode: 0o755, Data: []byte("elf")}, "a": {Mode: 0o644, Data: []byte("text")},
 	}}
 	if err := writeContext(dir, target); err != nil {
@@ -75,10 +61,10 @@ func TestWriteContext(t *testing.T) {
 			t.Errorf("%s: %v %v, want %v", name, info, err, mode)
 		}
 	}
-	if len(target.files) != 2 {
+	if len(target.Files) != 2 {
 		t.Error("the plan's files were changed")
 	}
-	target.files["../out"] = plan.File{}
+	target.Files["../out"] = plan.File{}
 	if err := writeContext(dir, target); err == nil {
 		t.Error("a file outside of the context was written")
 	}
@@ -87,7 +73,7 @@ func TestWriteContext(t *testing.T) {
 // Buildx mixes status lines, text and its error on one stream.
 func TestShow(t *testing.T) {
 	var drawn strings.Builder
-	b := &Builder{Log: &drawn, Progress: progressui.PlainMode}
+	b := &Client{Log: &drawn, Progress: progressui.PlainMode}
 	stream := `{"vertexes":[{"digest":"sha256:aa","name":"RUN step","started":"2026-01-01T00:00:00Z"}]}
 some warning
 {"logs":[{"vertex":"sha256:aa","stream":1,"data":"aGVsbG8K","timestamp":"2026-01-01T00:00:01Z"}]}
@@ -131,7 +117,7 @@ func TestIndexOfUV(t *testing.T) {
 		"uv.toml": {map[string]string{"PIP_INDEX_URL": "https://pip/"}, map[string]string{"uv": "uv.toml"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clearEnvironment(t)
+			buildxtest.ClearEnvironment(t)
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
@@ -139,7 +125,7 @@ func TestIndexOfUV(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(test.want)) {
 				want = append(want, "export "+name+"='"+test.want[name]+"'")
 			}
-			for line := range strings.Lines(indexSettings(test.files)) {
+			for line := range strings.Lines(IndexSettings(test.files)) {
 				if strings.HasPrefix(line, "export UV_") {
 					got = append(got, strings.TrimSuffix(line, "\n"))
 				}
@@ -152,7 +138,7 @@ func TestIndexOfUV(t *testing.T) {
 }
 
 func TestHostSecrets(t *testing.T) {
-	clearEnvironment(t)
+	buildxtest.ClearEnvironment(t)
 	home := os.Getenv("HOME")
 	write := func(name string, size int) string {
 		t.Helper()
@@ -193,61 +179,5 @@ func TestHostSecrets(t *testing.T) {
 		if !errors.As(err, &p) || p.Code != problem.Usage {
 			t.Errorf("%s: got %v, want %s", given, err, problem.Usage)
 		}
-	}
-}
-
-// What people set in the environment instead of a file comes to the steps of
-// stage 1 as a shell script: the bake file names the variable of buildx that
-// holds it.
-func TestIndexSettings(t *testing.T) {
-	clearEnvironment(t)
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	dir := t.TempDir()
-	var log strings.Builder
-	b := &Builder{
-		Engine: newFakeStore(t, false).engine(), Log: &log, Progress: progressui.PlainMode,
-		CLI: newStandIn(t, "cat >"+dir+"/bake; env -0 >"+dir+"/env\n"),
-	}
-	got := func() (script string, named bool) {
-		t.Helper()
-		_, err := b.stage1(t.Context(), plan.Deps{Image: "team/deps:1"})
-		var p *problem.Error
-		if !errors.As(err, &p) || p.Code != problem.BuildFailed { // the stand-in builds nothing
-			t.Fatalf("%v\n%s", err, &log)
-		}
-		var file struct {
-			Target struct{ Image struct{ Secret []string } }
-		}
-		data, err := os.ReadFile(dir + "/bake")
-		if err == nil {
-			err = json.Unmarshal(data, &file)
-		}
-		environment, readErr := os.ReadFile(dir + "/env")
-		if err := errors.Join(err, readErr); err != nil {
-			t.Fatal(err)
-		}
-		for _, secret := range file.Target.Image.Secret {
-			if variable, ok := strings.CutPrefix(secret, "id=settings,env="); ok {
-				named = true
-				for entry := range strings.SplitSeq(string(environment), "\x00") {
-					if value, ok := strings.CutPrefix(entry, variable+"="); ok {
-						script = value
-					}
-				}
-			}
-		}
-		return script, named
-	}
-	if script, named := got(); named {
-		t.Errorf("without variables there is a secret, with %q", script)
-	}
-	t.Setenv("PIP_INDEX_URL", "https://me:it's@index/simple?a=$b")
-	t.Setenv("UV_INDEX", "https://uv/")
-	script, _ := got()
-	cmd := exec.Command("sh", "-euc", script+`printf '%s|%s' "$PIP_INDEX_URL" "$UV_INDEX"`)
-	cmd.Env = []string{}
-	out, err := cmd.CombinedOutput()
-	if want := "https://me:it's@index/simple?a=$b|https://uv/"; err != nil || string(out) != want {
-		t.Errorf("the script sets %q, want %q: %v", out, want, err)
 	}
 }

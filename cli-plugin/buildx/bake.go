@@ -1,4 +1,6 @@
-package builder
+// Package buildx builds images by docker's buildx plugin, and finds what of this
+// machine a build may need.
+package buildx
 
 import (
 	"bufio"
@@ -19,34 +21,44 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker/cli/cli-plugins/manager"
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/socket"
+	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/cobra"
 )
 
-// bakeTarget is one image for buildx to build and to load into the engine.
-type bakeTarget struct {
-	files      map[string]plan.File // of the build context
-	dockerfile string
-	tags       []string
-	secrets    map[string]string // files by ID
-	texts      map[string]string // secrets by ID that are no files
-	noCache    bool
+// Client runs buildx.
+type Client struct {
+	CLI      command.Cli // docker's configuration: context, plugins
+	EngineID string      // of the engine that the command works with
+	Log      io.Writer   // progress, for a person
+	Progress progressui.DisplayMode
+}
+
+// Target is one image for buildx to build and to load into the engine.
+type Target struct {
+	Files      map[string]plan.File // of the build context
+	Dockerfile string
+	Tags       []string
+	Secrets    map[string]string // files by ID
+	Texts      map[string]string // secrets by ID that are no files
+	NoCache    bool
 
 	// fromEngine is set where the Dockerfile starts from an image that only
 	// the engine has: only the builder inside the engine can do that.
-	fromEngine bool
+	FromEngine bool
 }
 
-// bake runs "docker buildx bake" on the target. It changes no setting of any
+// Bake runs "docker buildx bake" on the target. It changes no setting of any
 // builder, and whatever it writes is removed again. The names are given by the
 // build's last step, so a build that fails or is cancelled leaves none.
-func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
-	lease := b.Engine.Lease()
+func (c *Client) Bake(ctx context.Context, target Target) (err error) {
+	lease := state.NewLease(c.EngineID)
 	defer func() { err = errors.Join(err, lease.End()) }()
 	dir, err := lease.Folder()
 	if err != nil {
@@ -59,20 +71,20 @@ func (b *Builder) bake(ctx context.Context, target bakeTarget) (err error) {
 	if err != nil {
 		return fmt.Errorf("encoding the bake file: %w", err)
 	}
-	buildx, err := b.buildx()
+	buildx, err := c.plugin()
 	if err != nil {
 		return err
 	}
 	args := []string{"bake", "--file", "-"}
 	if asksForFiles(buildx.Version) {
-		for _, id := range slices.Sorted(maps.Keys(target.secrets)) {
-			args = append(args, "--allow", "fs.read="+target.secrets[id])
+		for _, id := range slices.Sorted(maps.Keys(target.Secrets)) {
+			args = append(args, "--allow", "fs.read="+target.Secrets[id])
 		}
 	}
-	if target.fromEngine {
-		args = append(args, "--builder", b.CLI.CurrentContext())
+	if target.FromEngine {
+		args = append(args, "--builder", c.CLI.CurrentContext())
 	}
-	return b.runBuildx(ctx, buildx.Path, dir, env, bytes.NewReader(definition), append(args, "image")...)
+	return c.run(ctx, buildx.Path, dir, env, bytes.NewReader(definition), append(args, "image")...)
 }
 
 // asksForFiles reports whether bake of a version of buildx wants each file
@@ -84,12 +96,12 @@ func asksForFiles(version string) bool {
 	return err != nil || major > 0 || minor >= 18 || minor == 0 // a version of its own making says 0.0
 }
 
-// runBuildx runs a command of the program buildx that builds, in the folder dir and with the
-// variables env beside those of this process, and shows its progress.
-func (b *Builder) runBuildx(ctx context.Context, buildx, dir string, env []string, stdin io.Reader, args ...string) error {
+// run runs a command of the program buildx that builds, in the folder dir and
+// with the variables env beside those of this process, and shows its progress.
+func (c *Client) run(ctx context.Context, buildx, dir string, env []string, stdin io.Reader, args ...string) error {
 	cmd := exec.CommandContext(ctx, buildx, append([]string{args[0], "--progress", "rawjson"}, args[1:]...)...)
 	cmd.Dir = dir
-	cmd.Env = append(b.buildxEnv(), env...)
+	cmd.Env = append(c.env(), env...)
 	cmd.Stdin = stdin
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	dieTogether(cmd)
@@ -101,14 +113,24 @@ func (b *Builder) runBuildx(ctx context.Context, buildx, dir string, env []strin
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting buildx: %w", err)
 	}
-	said, showErr := b.show(ctx, stderr)
+	said, showErr := c.show(ctx, stderr)
 	if err := cmd.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return b.buildxProblem(ctx, buildx, args[0], said, err)
+		return c.problem(ctx, buildx, args[0], said, err)
 	}
 	return showErr
+}
+
+// Run runs a command of buildx that builds in the folder dir, and shows its
+// progress.
+func (c *Client) Run(ctx context.Context, dir string, args ...string) error {
+	plugin, err := c.plugin()
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, plugin.Path, dir, nil, nil, args...)
 }
 
 // cmpText prefers what buildx said about its failure to its exit status.
@@ -119,9 +141,9 @@ func cmpText(said string, err error) error {
 	return errors.New(strings.TrimPrefix(said, errorPrefix))
 }
 
-// buildx finds the plugin as the docker command does.
-func (b *Builder) buildx() (*manager.Plugin, error) {
-	plugin, err := manager.GetPlugin("buildx", b.CLI, &cobra.Command{})
+// plugin finds buildx as the docker command does.
+func (c *Client) plugin() (*manager.Plugin, error) {
+	plugin, err := manager.GetPlugin("buildx", c.CLI, &cobra.Command{})
 	if err != nil {
 		return nil, problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, installBuildx)
 	}
@@ -131,17 +153,17 @@ func (b *Builder) buildx() (*manager.Plugin, error) {
 	return plugin, nil
 }
 
-// buildxEnv makes buildx see the same engine as this process, as a program of
+// env makes buildx see the same engine as this process, as a program of
 // its own: it is stopped by a signal of ours, not through the docker command.
-func (b *Builder) buildxEnv() []string {
+func (c *Client) env() []string {
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return name == metadata.ReexecEnvvar || name == socket.EnvKey
 	})
-	if current := b.CLI.CurrentContext(); current != "default" {
+	if current := c.CLI.CurrentContext(); current != "default" {
 		env = append(env, "DOCKER_CONTEXT="+current)
 	} else {
-		env = append(env, "DOCKER_HOST="+b.CLI.DockerEndpoint().Host)
+		env = append(env, "DOCKER_HOST="+c.CLI.DockerEndpoint().Host)
 	}
 	return append(env,
 		"DOCKER_CONFIG="+config.Dir(),
@@ -150,12 +172,12 @@ func (b *Builder) buildxEnv() []string {
 	)
 }
 
-func writeContext(dir string, target bakeTarget) error {
-	files := maps.Clone(target.files)
+func writeContext(dir string, target Target) error {
+	files := maps.Clone(target.Files)
 	if files == nil {
 		files = map[string]plan.File{}
 	}
-	files["Dockerfile"] = plan.File{Mode: 0o644, Data: []byte(target.dockerfile)}
+	files["Dockerfile"] = plan.File{Mode: 0o644, Data: []byte(target.Dockerfile)}
 	for name, file := range files {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("%s is outside of the context", name)
@@ -174,12 +196,12 @@ func writeContext(dir string, target bakeTarget) error {
 	return nil
 }
 
-// settingsSecret is the ID of the secret with indexSettings.
-const settingsSecret = "settings"
+// SettingsSecret is the ID of the secret with indexSettings.
+const SettingsSecret = "settings"
 
 // definition is the bake file, and the variables that it has buildx read.
 // Bake expands ${} and %{} in every string.
-func (t bakeTarget) definition() (file []byte, env []string, err error) {
+func (t Target) definition() (file []byte, env []string, err error) {
 	literal := strings.NewReplacer("${", "$${", "%{", "%%{").Replace
 	type target struct {
 		Context    string            `json:"context"`
@@ -190,26 +212,26 @@ func (t bakeTarget) definition() (file []byte, env []string, err error) {
 		Output     []string          `json:"output"`
 		NoCache    bool              `json:"no-cache,omitempty"`
 	}
-	image := target{Context: ".", Dockerfile: "Dockerfile", Args: map[string]string{}, Output: []string{"type=docker"}, NoCache: t.noCache}
-	for _, tag := range t.tags {
+	image := target{Context: ".", Dockerfile: "Dockerfile", Args: map[string]string{}, Output: []string{"type=docker"}, NoCache: t.NoCache}
+	for _, tag := range t.Tags {
 		image.Tags = append(image.Tags, literal(tag))
 	}
 	for name, value := range proxyArgs() {
 		image.Args[name] = literal(value)
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.secrets)) {
+	for _, id := range slices.Sorted(maps.Keys(t.Secrets)) {
 		var fields bytes.Buffer
 		w := csv.NewWriter(&fields)
-		if err := w.Write([]string{"id=" + id, "src=" + t.secrets[id]}); err != nil {
+		if err := w.Write([]string{"id=" + id, "src=" + t.Secrets[id]}); err != nil {
 			return nil, nil, err
 		}
 		w.Flush()
 		image.Secrets = append(image.Secrets, literal(strings.TrimSpace(fields.String())))
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.texts)) {
+	for _, id := range slices.Sorted(maps.Keys(t.Texts)) {
 		variable := "OPENHANDS_SECRET_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
 		image.Secrets = append(image.Secrets, "id="+id+",env="+variable)
-		env = append(env, variable+"="+t.texts[id])
+		env = append(env, variable+"="+t.Texts[id])
 	}
 	file, err = json.Marshal(map[string]map[string]target{"target": {"image": image}})
 	return file, env, err
@@ -220,8 +242,8 @@ const errorPrefix = "ERROR: "
 
 // show draws the status stream of buildx until its end and returns what else it
 // said: its error message, where it failed.
-func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err error) {
-	display, err := progressui.NewDisplay(b.Log, b.Progress)
+func (c *Client) show(ctx context.Context, stream io.Reader) (said string, err error) {
+	display, err := progressui.NewDisplay(c.Log, c.Progress)
 	if err != nil {
 		_, _ = io.Copy(io.Discard, stream)
 		return "", fmt.Errorf("showing progress: %w", err)
@@ -239,7 +261,7 @@ func (b *Builder) show(ctx context.Context, stream io.Reader) (said string, err 
 		status := new(bkclient.SolveStatus)
 		if text := bytes.TrimSpace(line); len(text) == 0 {
 		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
-			if b.Progress != progressui.RawJSONMode {
+			if c.Progress != progressui.RawJSONMode {
 				harmless(status)
 			}
 			statuses <- status

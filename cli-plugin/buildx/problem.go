@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ const installBuildx = "Install a current one: on Debian and Ubuntu the package d
 // stand after what could not be solved.
 var buildxOwnFile = regexp.MustCompile(`^(mkdir|open|failed to update builder) .*: (read-only file system|permission denied)$`)
 
-// buildxProblem is the error of a buildx command that ended with err after it
+// problem is the error of a buildx command that ended with err after it
 // had said something.
-func (b *Builder) buildxProblem(ctx context.Context, buildx, command, said string, err error) error {
+func (c *Client) problem(ctx context.Context, buildx, command, said string, err error) error {
 	cause := cmpText(said, err)
 	switch {
 	case strings.HasPrefix(cause.Error(), "no builder "):
@@ -27,7 +27,7 @@ func (b *Builder) buildxProblem(ctx context.Context, buildx, command, said strin
 	case buildxOwnFile.MatchString(cause.Error()):
 		return problem.New(problem.NotWritable, "buildx cannot write to docker's configuration folder", cause,
 			"Let the variable BUILDX_CONFIG name a folder that can be written to")
-	case !b.reportsProgress(ctx, buildx, command):
+	case !c.reportsProgress(ctx, buildx, command):
 		return problem.New(problem.NoBuildx, "the docker buildx plugin at "+buildx+" is too old or does not work", cause, installBuildx)
 	}
 	return problem.New(problem.BuildFailed, "the build failed", cause,
@@ -36,9 +36,9 @@ func (b *Builder) buildxProblem(ctx context.Context, buildx, command, said strin
 
 // reportsProgress tells whether a buildx command can report its progress to a
 // program.
-func (b *Builder) reportsProgress(ctx context.Context, buildx, command string) bool {
+func (c *Client) reportsProgress(ctx context.Context, buildx, command string) bool {
 	cmd := exec.CommandContext(ctx, buildx, command, "--help")
-	cmd.Env = b.buildxEnv()
+	cmd.Env = c.env()
 	help, err := cmd.CombinedOutput()
 	return err == nil && bytes.Contains(help, []byte("rawjson"))
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package builder
+package buildx
 
 import "os/exec"
 

@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"

@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"bytes"
@@ -91,14 +91,14 @@ var indexVariables = []string{
 	"NPM_CONFIG_REGISTRY", "npm_config_registry",
 }
 
-// indexSettings returns the index settings of this process's environment as a
+// IndexSettings returns the index settings of this process's environment as a
 // shell script that exports them; empty where there are none. They may hold
 // passwords, so a build gets them as a secret.
 //
 // Recipes use uv beside pip, which nobody needs to know who has pip set up: uv
 // gets pip's index where it has none of its own, also that of the pip.conf
 // among the files that the build gets.
-func indexSettings(files map[string]string) string {
+func IndexSettings(files map[string]string) string {
 	set := map[string]string{}
 	for _, name := range indexVariables {
 		if value := os.Getenv(name); value != "" {

@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"os/exec"
