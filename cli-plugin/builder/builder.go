@@ -86,7 +86,8 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
 	return results, nil
 }
 
-func (b *Builder) logf(format string, args ...any) {
+// Logf says a line of progress, for a person.
+func (b *Builder) Logf(format string, args ...any) {
 	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
 		fmt.Fprintln(b.Log, terminal.Line(fmt.Sprintf(format, args...)))
 	}
@@ -100,7 +101,7 @@ func (b *Builder) buildx() *buildx.Client {
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
 	if b.client == nil {
-		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.logf}
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.Logf}
 	}
 	return b.client
 }
@@ -176,7 +177,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.Absent),
 			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
 	}
-	b.logf("building deps image %s", d.Image)
+	b.Logf("building deps image %s", d.Image)
 	secrets, err := buildx.HostSecrets(b.PackageConfig)
 	if err != nil {
 		return nil, err
@@ -227,7 +228,7 @@ func (b *Builder) runtime(ctx context.Context, deps, base *image.Image, r plan.R
 		return result, err
 	}
 	result.Seconds = time.Since(start).Seconds()
-	b.logf("%s made in %.1f s", r.Image, result.Seconds)
+	b.Logf("%s made in %.1f s", r.Image, result.Seconds)
 	return result, nil
 }
 
@@ -288,12 +289,12 @@ func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.Im
 	lease := b.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
 	id, err := assembly{
-		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.Arch, Created: image.Created(base, deps), Logf: b.logf},
+		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.Arch, Created: image.Created(base, deps), Logf: b.Logf},
 		engine: b.Engine, deps: deps, base: base, announce: lease.Image,
 	}.run(ctx)
 	var refused *engine.RefusedError
 	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
-		b.logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
+		b.Logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
 		return b.fromDockerfile(ctx, r, deps, base, origin)
 	}
 	if err != nil {
@@ -355,6 +356,27 @@ func (b *Builder) tellWithout(r plan.Runtime, base *image.Image) {
 	}
 	_, without := image.Inherited(r, base.Config.Config)
 	for _, line := range without {
-		b.logf("not taken over of the base %s: %s", r.Base, line)
+		b.Logf("not taken over of the base %s: %s", r.Base, line)
 	}
+}
+
+// Find describes the image ref, pulled where the engine lacks it.
+func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
+	found, err := b.get(ctx, "image", ref)
+	return found, problem.Classify(ctx, err)
+}
+
+// Local describes the image ref, nil where the engine lacks it.
+func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
+	found, err := b.Engine.Image(ctx, ref)
+	return found, problem.Classify(ctx, err)
+}
+
+// Obtain describes the image ref, pulled only where the engine lacks it.
+func (b *Builder) Obtain(ctx context.Context, ref string) (*image.Image, error) {
+	found, err := b.Engine.Image(ctx, ref)
+	if err == nil && found == nil {
+		found, err = b.pull(ctx, "image", ref)
+	}
+	return found, problem.Classify(ctx, err)
 }

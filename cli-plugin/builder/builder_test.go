@@ -32,7 +32,7 @@ func TestBaseOfOurs(t *testing.T) {
 func TestLogIsNotObeyed(t *testing.T) {
 	var log strings.Builder
 	b := &Builder{Log: &log, Progress: progressui.PlainMode}
-	b.logf("pulling %s", "\x1b]0;OWNED\a\nFORGED")
+	b.Logf("pulling %s", "\x1b]0;OWNED\a\nFORGED")
 	if got, want := log.String(), `pulling \x1b]0;OWNED\x07`; !strings.HasPrefix(got, want) || strings.Contains(got, "\nFORGED") {
 		t.Errorf("%q", got)
 	}

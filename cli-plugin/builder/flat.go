@@ -108,10 +108,10 @@ func (b *Builder) flatten(ctx context.Context, deps *image.Image, ref string) (*
 		return nil, err
 	}
 	if found != nil && slices.Contains(deps.Identities(), found.Labels()[payload.LabelDepsDigest]) && found.Platform() == deps.Platform() {
-		b.logf("the payload in one layer, %s, is there already", ref)
+		b.Logf("the payload in one layer, %s, is there already", ref)
 		return found, nil
 	}
-	b.logf("the base has so many layers that the payload has to be one: making %s, once for this engine", ref)
+	b.Logf("the base has so many layers that the payload has to be one: making %s, once for this engine", ref)
 	_, err = b.Engine.WithName(ctx, deps.ID, func(name string) (string, error) {
 		return "", b.buildx().Bake(ctx, buildx.Target{Dockerfile: flatDockerfile(name, deps), Tags: []string{ref}, NoCache: b.NoCache, FromEngine: true})
 	})

@@ -40,7 +40,7 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 		p.know(located, fits)
 	}
 	if missing := lacking(); len(missing) > 0 {
-		p.logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)
+		p.Logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)
 		if err := p.compress(ctx, m, must, missing); err != nil {
 			return nil, err
 		}

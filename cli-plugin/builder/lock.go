@@ -11,10 +11,10 @@ import (
 // has no cache folder to lock a file in, nobody is kept out.
 func (b *Builder) lock(ctx context.Context, ref string) (unlock func(), err error) {
 	unlock, err = state.Lock(ctx, b.Engine.ID+"\x00"+ref, func(process string) {
-		b.logf("waiting for the build of %s by process %s", ref, process)
+		b.Logf("waiting for the build of %s by process %s", ref, process)
 	})
 	if err != nil && ctx.Err() == nil {
-		b.logf("going on without a lock of %s: %v", ref, err)
+		b.Logf("going on without a lock of %s: %v", ref, err)
 		return func() {}, nil
 	}
 	return unlock, err

@@ -51,7 +51,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
-	b.logf("looking for the %s %s in its registry", what, ref)
+	b.Logf("looking for the %s %s in its registry", what, ref)
 	var excess *image.ExcessError
 	found, err := b.registry().Describe(ctx, parsed)
 	switch {
@@ -62,7 +62,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 	case b.Engine.Absent != nil, errors.As(err, &excess):
 		return nil, registry.PullProblem(registry.ThisMachine, what, ref, err)
 	}
-	b.logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
+	b.Logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
 	return nil, nil
 }
 

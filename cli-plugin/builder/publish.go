@@ -224,7 +224,7 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 		missing = append(missing, ref)
 	}
 	if len(missing) == 0 {
-		p.logf("the payload %s is there already", deps.Ref)
+		p.Logf("the payload %s is there already", deps.Ref)
 		return nil
 	}
 	whole, err := p.whole(ctx, deps, true)
@@ -299,7 +299,7 @@ func (p *publisher) runtime(ctx context.Context, deps, base *image.Image, r plan
 		return result, err
 	}
 	p.tellWithout(r, base)
-	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.Arch, Created: image.Created(base, deps), Logf: p.logf}, deps)
+	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.Arch, Created: image.Created(base, deps), Logf: p.Logf}, deps)
 	if err != nil {
 		return result, err
 	}
@@ -437,7 +437,7 @@ func (p *publisher) write(ctx context.Context, whole *image.Image, result *Resul
 	if err := writeWhole(p.spool.lease, p.Output.File, write); err != nil {
 		return err
 	}
-	p.logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())
+	p.Logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())
 	return nil
 }
 
@@ -459,7 +459,7 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 		result.ID, result.Digest = found.ConfigDigest(), found.ID
 	}
 	result.Reused = true
-	p.logf("image %s is there already", result.References[0])
+	p.Logf("image %s is there already", result.References[0])
 	return true, nil
 }
 

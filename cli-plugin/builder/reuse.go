@@ -56,10 +56,10 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	}
 	switch {
 	case fits:
-		b.logf("%s %s is there already", what, ref)
+		b.Logf("%s %s is there already", what, ref)
 		return found, nil
 	case found != nil:
-		b.logf("%s %s is made again: another %s", what, ref, strings.Join(changed, " and another "))
+		b.Logf("%s %s is made again: another %s", what, ref, strings.Join(changed, " and another "))
 	}
 	return nil, nil
 }
@@ -68,7 +68,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 // where it is not, and where it cannot be pulled.
 func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Image, differs func(map[string]string, string) []string) (*image.Image, error) {
 	if changed := differs(offered.Labels(), offered.Platform()); len(changed) > 0 {
-		b.logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
+		b.Logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
 		return nil, nil
 	}
 	pulled, err := b.pull(ctx, what, ref)
@@ -76,7 +76,7 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Ima
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		b.logf("going on without %s: %v", ref, problem.Cause(err))
+		b.Logf("going on without %s: %v", ref, problem.Cause(err))
 		return nil, nil
 	}
 	if len(differs(pulled.Labels(), pulled.Platform())) > 0 { // it changed since
@@ -104,7 +104,7 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, erro
 	}
 	pulled, err := b.pull(ctx, what, ref)
 	if err != nil && ctx.Err() == nil {
-		b.logf("going on with the %s %s that is here: %v", what, ref, problem.Cause(err))
+		b.Logf("going on with the %s %s that is here: %v", what, ref, problem.Cause(err))
 		return found, nil
 	}
 	return pulled, err
@@ -186,5 +186,5 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, err
 	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
 		out = io.Discard
 	}
-	return b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Progress: out, Logf: b.logf})
+	return b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Progress: out, Logf: b.Logf})
 }

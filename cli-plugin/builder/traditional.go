@@ -98,7 +98,7 @@ func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool
 	}
 	if err != nil && ctx.Err() == nil {
 		if !cerrdefs.IsNotFound(err) {
-			b.logf("going on without %s: %v", ref, problem.Cause(err))
+			b.Logf("going on without %s: %v", ref, problem.Cause(err))
 		}
 		return false, nil
 	}
@@ -131,7 +131,7 @@ func (b *Builder) compare(ctx context.Context, t Traditional, d traditional.Deci
 	if t.StrictTags {
 		return problem.New(problem.TagReused, what, nil, next)
 	}
-	b.logf("note: %s. %s.", what, next)
+	b.Logf("note: %s. %s.", what, next)
 	return nil
 }
 
@@ -163,7 +163,7 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 	}
 	if !p.Build {
 		ref := t.Names.Reference(t.Names.Source)
-		b.logf("%s is there already", ref)
+		b.Logf("%s is there already", ref)
 		found, err := b.Engine.Image(ctx, ref)
 		if err == nil && found == nil {
 			err = fmt.Errorf("the image %s was removed meanwhile", ref)
@@ -178,14 +178,14 @@ func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error
 		result.References = append(result.References, t.Names.Reference(tag))
 	}
 	result.References = append(result.References, t.Tags...)
-	b.logf("building %s from %s (%s)", t.Names.Reference(t.Names.Source), p.From, p.Start)
+	b.Logf("building %s from %s (%s)", t.Names.Reference(t.Names.Source), p.From, p.Start)
 	built, err := b.buildTraditional(ctx, t, p, result.References)
 	if err != nil {
 		return result, err
 	}
 	result.ID, result.Seconds = built.ID, time.Since(start).Seconds()
 	if len(result.References) == 0 {
-		b.logf("the tags stay with the images that have them; the new image is %s", built.ID)
+		b.Logf("the tags stay with the images that have them; the new image is %s", built.ID)
 		result.References = []string{built.ID}
 	}
 	return result, nil
@@ -280,7 +280,7 @@ func (b *Builder) TraditionalFolder(ctx context.Context, t Traditional, dir stri
 			return p, problem.Classify(ctx, err)
 		}
 	} else {
-		b.logf("%s is there already: nothing is prepared (--force-rebuild does it nevertheless)", t.Names.Reference(t.Names.Source))
+		b.Logf("%s is there already: nothing is prepared (--force-rebuild does it nevertheless)", t.Names.Reference(t.Names.Source))
 	}
 	return p, problem.Classify(ctx, t.Names.AppendConfig(dir))
 }

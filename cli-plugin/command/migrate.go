@@ -3,12 +3,12 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 
@@ -18,7 +18,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -358,37 +357,12 @@ func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationRep
 		}
 		r.New.OwnBytes -= base.Size
 	}
-	health, seconds, err := oldHealth(ctx, b, m.image)
+	health, seconds, err := sandbox.Client{Engine: b.Engine, Logf: b.Logf}.LiveTraditional(ctx, r.oldImage)
 	if err != nil {
 		return err
 	}
 	r.OldHealth, r.Old.StartSeconds = &health, seconds
 	return nil
-}
-
-// oldHealth starts the traditional image as OpenHands does. It has no payload
-// that could be looked at.
-func oldHealth(ctx context.Context, b *builder.Builder, image string) (_ verify.Finding, seconds float64, err error) {
-	f := verify.Finding{Check: "server, old image", Status: verify.Failed, Cure: "'docker openhands run " + image + "' shows its log; compare with an image that works"}
-	begin := time.Now()
-	server, err := b.StartTraditional(ctx, image, 0)
-	if err == nil {
-		defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-		limited, cancel := context.WithTimeoutCause(ctx, aliveLimit, fmt.Errorf("not alive after %s", aliveLimit))
-		defer cancel()
-		if err = server.WaitAlive(limited); err != nil && context.Cause(limited) != nil && ctx.Err() == nil {
-			err = context.Cause(limited)
-		}
-	}
-	if ctx.Err() != nil {
-		return f, 0, ctx.Err()
-	}
-	if err != nil {
-		f.Detail = oneLine(err)
-		return f, 0, nil
-	}
-	seconds = time.Since(begin).Seconds()
-	return verify.Finding{Check: f.Check, Status: verify.OK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}, seconds, nil
 }
 
 // verdict is an error where the new image should not be switched to. An old

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
+
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -77,15 +79,20 @@ func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
 	if given != 1 {
 		return oneImage()
 	}
-	b, image, err := c.obtain(ctx, dockerCLI)
+	b, ref, err := c.obtain(ctx, dockerCLI)
 	if err != nil {
 		return err
 	}
-	start := b.Start
-	if c.mode.mode == modeTraditional {
-		start = b.StartTraditional
+	found, err := b.Obtain(ctx, ref)
+	if err != nil {
+		return err
 	}
-	server, err := start(ctx, image, c.port)
+	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
+	start := client.Start
+	if c.mode.mode == modeTraditional {
+		start = client.StartTraditional
+	}
+	server, err := start(ctx, found, c.port)
 	if err != nil {
 		return problem.Classify(ctx, err)
 	}
@@ -93,7 +100,7 @@ func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
 }
 
 // obtain returns the name of the image, which is built if need be.
-func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder.Builder, image string, err error) {
+func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder.Builder, ref string, err error) {
 	var results []builder.Result
 	if c.mode.mode == modeTraditional && c.image == "" {
 		t := traditionalBuild{runtimes: &c.runtimes, how: &c.how, mode: &c.mode, old: &c.old}
@@ -134,7 +141,7 @@ func writeStarted(w io.Writer, s started, asJSON bool) error {
 }
 
 // serve waits until the server is alive and, unless it is detached, ends with it.
-func serve(ctx context.Context, dockerCLI command.Cli, server *builder.Server, detach, asJSON bool) (err error) {
+func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, detach, asJSON bool) (err error) {
 	left := false
 	defer func() {
 		if !left {

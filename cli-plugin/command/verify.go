@@ -2,11 +2,10 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -69,112 +68,30 @@ func verdict(r verify.Report) error {
 }
 
 // examine makes all checks of an image.
-func examine(ctx context.Context, b *builder.Builder, image string, live bool) (verify.Report, error) {
-	facts, id, err := b.Examine(ctx, image)
+func examine(ctx context.Context, b *builder.Builder, ref string, live bool) (verify.Report, error) {
+	found, err := b.Find(ctx, ref)
 	if err != nil {
 		return verify.Report{}, err
+	}
+	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
+	facts, err := client.Examine(ctx, found)
+	if err != nil {
+		return verify.Report{}, problem.Classify(ctx, err)
 	}
 	findings := verify.Static(facts)
 	var servers []verify.Server
 	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
 	if live {
 		manifest, _ := verify.ReadManifest(facts.Manifest) // its faults are among the findings
-		for _, start := range liveStarts(builder.ImageUser(facts.Labels)) {
-			found, server, err := start.run(ctx, b, image, manifest.Components)
-			if err != nil {
-				return verify.Report{}, err
-			}
-			findings = append(findings, found...)
-			servers = append(servers, server...)
+		more, alive, err := client.Live(ctx, found, manifest.Components)
+		if err != nil {
+			return verify.Report{}, err
 		}
+		findings, servers = append(findings, more...), alive
 	}
-	report := verify.NewReport(image, id, findings)
+	report := verify.NewReport(ref, found.ID, findings)
 	report.Live, report.Servers = live, servers
 	return report, nil
-}
-
-// liveStart is a way to start the server of an image, and who then proves that
-// the components work.
-type liveStart struct {
-	account string // for people
-	start   func(context.Context, *builder.Builder, string) (*builder.Server, error)
-	user    string // of the proofs
-	cure    string // where the server does not start
-}
-
-// liveStarts are those for the image's own user and for one that it does not
-// know.
-func liveStarts(user string) []liveStart {
-	return []liveStart{
-		{"user " + user, func(ctx context.Context, b *builder.Builder, image string) (*builder.Server, error) {
-			return b.Start(ctx, image, 0)
-		}, user, "'docker openhands run IMAGE' shows its log"},
-		{"user ID " + builder.AnyUser, func(ctx context.Context, b *builder.Builder, image string) (*builder.Server, error) {
-			return b.StartAnyUser(ctx, image)
-		}, builder.AnyUser, "run the image as root or as " + user + " until then"},
-	}
-}
-
-// Limits of what a live check waits for.
-const (
-	aliveLimit = 5 * time.Minute
-	proofLimit = 2 * time.Minute
-)
-
-func (l liveStart) run(ctx context.Context, b *builder.Builder, image string, components []payload.Component) (findings []verify.Finding, servers []verify.Server, err error) {
-	alive := verify.Finding{Check: "server, " + l.account, Status: verify.Failed, Cure: l.cure}
-	begin := time.Now()
-	server, err := l.start(ctx, b, image)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, nil, err
-		}
-		alive.Detail = oneLine(err)
-		return []verify.Finding{alive}, nil, nil
-	}
-	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-	limited, cancel := context.WithTimeoutCause(ctx, aliveLimit, fmt.Errorf("not alive after %s", aliveLimit))
-	defer cancel()
-	if err := server.WaitAlive(limited); err != nil {
-		if ctx.Err() != nil {
-			return nil, nil, err
-		}
-		if cause := context.Cause(limited); cause != nil {
-			err = cause
-		}
-		alive.Detail = oneLine(err)
-		return []verify.Finding{alive}, nil, nil
-	}
-	seconds := time.Since(begin).Seconds()
-	alive = verify.Finding{Check: alive.Check, Status: verify.OK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}
-	findings = append(findings, alive)
-	for _, c := range components {
-		if len(c.Proof) == 0 {
-			continue
-		}
-		proof := verify.Proof{Component: c.Name, Argv: c.Proof}
-		proof.Status, proof.Output, proof.Err = server.Exec(ctx, l.user, c.Proof, proofLimit)
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		findings = append(findings, proof.Finding(l.account))
-	}
-	return findings, []verify.Server{{Account: l.account, Seconds: seconds}}, nil
-}
-
-// oneLine is an error without its lines' ends: the last thing that a server
-// said is what counts.
-func oneLine(err error) string {
-	var lines []string
-	for line := range strings.Lines(err.Error()) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) > 3 {
-		lines = append(lines[:1], lines[len(lines)-2:]...)
-	}
-	return strings.Join(lines, " | ")
 }
 
 // writeReport prints a table, then the cure of each finding that needs one.

@@ -1,4 +1,6 @@
-package builder
+// Package sandbox has containers of images as OpenHands starts them, and what can
+// be found out about an image: what it holds, and whether its server lives.
+package sandbox
 
 import (
 	"cmp"
@@ -49,39 +51,42 @@ var (
 	editorPort = network.MustParsePort(strconv.Itoa(plan.EditorPort) + "/tcp")
 )
 
-// Start starts the server in a container of image, as OpenHands does, and
-// publishes it on 127.0.0.1 at port, 0 for a free one.
-func (b *Builder) Start(ctx context.Context, image string, port uint16) (*Server, error) {
-	return b.start(ctx, image, port, false)
+// Client starts servers in an engine.
+type Client struct {
+	Engine *engine.Engine
+	Logf   func(format string, args ...any)
+}
+
+// Start starts the server in a container of a runtime image, as OpenHands does,
+// and publishes it on 127.0.0.1 at port, 0 for a free one.
+func (c Client) Start(ctx context.Context, found *image.Image, port uint16) (*Server, error) {
+	if found.Labels()[payload.LabelKind] != payload.KindRuntime {
+		return nil, problem.New(problem.Usage, found.Ref+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+found.Ref)
+	}
+	server := serverOf(found)
+	started := engine.Process{Image: found.ID, Cmd: listen(server)}
+	if server.Name == payload.ActionExecutionServer {
+		started = asOpenHands(found)
+	}
+	return c.launch(ctx, found.Ref, server, started, port)
 }
 
 // StartTraditional is Start, but takes images of the traditional mode, too: no
 // label tells what they are.
-func (b *Builder) StartTraditional(ctx context.Context, image string, port uint16) (*Server, error) {
-	return b.start(ctx, image, port, true)
+func (c Client) StartTraditional(ctx context.Context, found *image.Image, port uint16) (*Server, error) {
+	if found.Labels()[payload.LabelKind] != "" {
+		return c.Start(ctx, found, port)
+	}
+	return c.launch(ctx, found.Ref, serverOf(found), asOpenHands(found), port)
 }
 
-func (b *Builder) start(ctx context.Context, image string, port uint16, traditional bool) (*Server, error) {
-	found, err := b.Engine.Image(ctx, image)
-	if err != nil {
-		return nil, err
-	}
-	if found == nil {
-		if found, err = b.pull(ctx, "image", image); err != nil {
-			return nil, err
-		}
-	}
-	kind := found.Labels()[payload.LabelKind]
-	traditional = traditional && kind == ""
-	if kind != payload.KindRuntime && !traditional {
-		return nil, problem.New(problem.Usage, image+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+image)
-	}
+// AnyUser is an account that no image knows, with group 0, as clusters give it.
+const AnyUser = "12345:0"
+
+// StartAnyUser starts the image's own command as AnyUser, at a free port.
+func (c Client) StartAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
 	server := serverOf(found)
-	started := engine.Process{Image: found.ID, Cmd: listen(server)}
-	if traditional || server.Name == payload.ActionExecutionServer {
-		started = asOpenHands(found.ID, imageUser(found.Labels()))
-	}
-	return b.launch(ctx, image, server, started, port)
+	return c.launch(ctx, found.Ref, server, engine.Process{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
 }
 
 // serverOf is the profile of an image.
@@ -110,22 +115,22 @@ func ImageUser(labels map[string]string) string {
 	return name
 }
 
-// asOpenHands is the process that OpenHands itself starts in a container whose
-// sessions are those of user, NAME[:UID].
-func asOpenHands(image, user string) engine.Process {
+// asOpenHands is the process that OpenHands itself starts in a container, for
+// the account that the image was made for.
+func asOpenHands(found *image.Image) engine.Process {
 	return engine.Process{
-		Image:      image,
+		Image:      found.ID,
 		Entrypoint: []string{}, // not nil: the image's is not wanted
-		Cmd:        serverArgs(user),
+		Cmd:        serverArgs(imageUser(found.Labels())),
 		WorkingDir: payload.Code,
 	}
 }
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one, and at a free one the VS Code that it starts by itself.
-// Image is its name in messages.
-func (b *Builder) launch(ctx context.Context, image string, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
-	s := &Server{health: server.Health, editor: server.Editor, engine: b.Engine, logf: b.logf}
+// Ref is the name of its image in messages.
+func (c Client) launch(ctx context.Context, ref string, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
+	s := &Server{health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf}
 	local := netip.MustParseAddr("127.0.0.1")
 	published := ""
 	if port != 0 {
@@ -137,7 +142,7 @@ func (b *Builder) launch(ctx context.Context, image string, server payload.Serve
 		started.Ports[editorPort] = struct{}{}
 		bindings[editorPort] = []network.PortBinding{{HostIP: local}}
 	}
-	s.container, err = b.Engine.Create(ctx, started, &container.HostConfig{PortBindings: bindings})
+	s.container, err = c.Engine.Create(ctx, started, &container.HostConfig{PortBindings: bindings})
 	if err != nil {
 		return nil, err
 	}
@@ -147,16 +152,16 @@ func (b *Builder) launch(ctx context.Context, image string, server payload.Serve
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	b.logf("starting the server of %s", image)
-	if _, err := b.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
+	c.Logf("starting the server of %s", ref)
+	if _, err := c.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
 		if port != 0 && portTaken.MatchString(err.Error()) {
 			return nil, problem.New(problem.PortTaken, fmt.Sprintf("the server cannot be published at port %d of this machine", port), err,
 				"Choose another one with --port, or leave it out to get a free one")
 		}
-		return nil, problem.New(problem.ServerDied, "the server of "+image+" cannot be started", err,
-			"See what 'docker openhands verify "+image+"' finds, and build the image anew with --force-rebuild")
+		return nil, problem.New(problem.ServerDied, "the server of "+ref+" cannot be started", err,
+			"See what 'docker openhands verify "+ref+"' finds, and build the image anew with --force-rebuild")
 	}
-	running, err := b.Engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
+	running, err := c.Engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("inspecting the container: %w", err)
 	}
@@ -313,3 +318,38 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // Leave lets the container outlive this process.
 func (s *Server) Leave() error { return s.container.Lease.End() }
+
+// Exec runs argv in the server's container as user, empty for the server's
+// own, and returns its exit status and the end of what it printed. It is given
+// up, not ended, after limit.
+func (s *Server) Exec(ctx context.Context, user string, argv []string, limit time.Duration) (status int, output string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no end after %s", limit))
+	defer cancel()
+	fail := func(err error) (int, string, error) {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return -1, "", err
+	}
+	created, err := s.engine.API.ExecCreate(ctx, s.ID, client.ExecCreateOptions{
+		User: user, Cmd: argv, WorkingDir: payload.Workspace, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return fail(fmt.Errorf("preparing %s: %w", argv[0], err))
+	}
+	attached, err := s.engine.API.ExecAttach(ctx, created.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return fail(fmt.Errorf("running %s: %w", argv[0], err))
+	}
+	defer attached.Close()
+	defer context.AfterFunc(ctx, attached.Close)()
+	var said engine.Tail
+	if _, err := stdcopy.StdCopy(&said, &said, attached.Reader); err != nil {
+		return fail(fmt.Errorf("reading what %s says: %w", argv[0], err))
+	}
+	ended, err := s.engine.API.ExecInspect(ctx, created.ID, client.ExecInspectOptions{})
+	if err != nil {
+		return fail(fmt.Errorf("reading the exit status of %s: %w", argv[0], err))
+	}
+	return ended.ExitCode, said.String(), nil
+}

@@ -1,0 +1,76 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Examine gathers what can be known about an image without running anything
+// of it: its payload is read, as it lies there, by this program.
+func (c Client) Examine(ctx context.Context, found *image.Image) (verify.Facts, error) {
+	config := found.Config.Config
+	facts := verify.Facts{
+		Architecture: found.Config.Architecture, Labels: found.Labels(), Layers: found.DiffIDs(), Paths: map[string]bool{},
+		Env: config.Env, Entrypoint: config.Entrypoint, WorkingDir: config.WorkingDir,
+	}
+	if id := facts.Labels[payload.LabelDepsDigest]; id != "" {
+		deps, err := c.Engine.Image(ctx, id)
+		if err != nil {
+			return facts, err
+		}
+		if deps != nil {
+			facts.DepsLayers = deps.DiffIDs()
+		}
+	}
+	if facts.Labels[payload.LabelKind] == "" {
+		return facts, nil // there is no payload to look at
+	}
+	return facts, examine(ctx, c.Engine, found.ID, &facts)
+}
+
+// examine reads the payload of an image. What is wrong with it is a fact, and
+// no error.
+func examine(ctx context.Context, e *engine.Engine, id string, facts *verify.Facts) error {
+	var tree *bundler.Tree
+	var unreadable error
+	err := e.Files(ctx, id, payload.Prefix, func(content io.Reader) error {
+		tree, unreadable = bundler.ReadTree(ctx, content, bundler.TreeOptions{
+			Prefix: payload.Prefix, Keep: []string{payload.ManifestFile, payload.AllowFile},
+		})
+		return ctx.Err()
+	})
+	switch {
+	case cerrdefs.IsNotFound(err):
+		facts.SealErr = fmt.Errorf("the image has no %s", payload.Prefix)
+		return nil
+	case err != nil:
+		return err
+	case unreadable != nil:
+		facts.SealErr = unreadable
+		return nil
+	}
+	facts.Manifest = tree.Content(payload.ManifestFile)
+	for _, path := range verify.Paths(facts.Manifest) {
+		facts.Paths[path] = tree.Has(path)
+	}
+	allow, err := bundler.ParseAllowances(bytes.NewReader(tree.Content(payload.AllowFile)))
+	if err != nil {
+		facts.SealErr = fmt.Errorf("%s: %w", payload.AllowFile, err)
+		return nil
+	}
+	facts.Seal, facts.SealErr = tree.Verify(ctx, bundler.VerifyOptions{Links: payload.OutsideLinks(), Allow: allow})
+	if facts.Seal != nil {
+		facts.Seal.Offenders = append(facts.Seal.Offenders, tree.Permissions()...)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,124 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+)
+
+// Live starts the image's server twice, as the image's own user and as one that
+// it does not know, and has the components proven there.
+func (c Client) Live(ctx context.Context, found *image.Image, components []payload.Component) (findings []verify.Finding, servers []verify.Server, err error) {
+	user := ImageUser(found.Labels())
+	for _, l := range []liveStart{
+		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, 0) }, user, "'docker openhands run IMAGE' shows its log"},
+		{"user ID " + AnyUser, func(ctx context.Context) (*Server, error) { return c.StartAnyUser(ctx, found) }, AnyUser, "run the image as root or as " + user + " until then"},
+	} {
+		more, alive, err := l.prove(ctx, components)
+		if err != nil {
+			return findings, servers, err
+		}
+		findings, servers = append(findings, more...), append(servers, alive...)
+	}
+	return findings, servers, nil
+}
+
+// LiveTraditional starts the server of a traditional image as OpenHands does, and
+// returns the seconds until it was alive, 0 where it was not. The image has no
+// payload that could be looked at.
+func (c Client) LiveTraditional(ctx context.Context, found *image.Image) (f verify.Finding, seconds float64, err error) {
+	server, f, seconds, err := liveStart{
+		account: "old image",
+		start:   func(ctx context.Context) (*Server, error) { return c.StartTraditional(ctx, found, 0) },
+		cure:    "'docker openhands run " + found.Ref + "' shows its log; compare with an image that works",
+	}.alive(ctx)
+	if server != nil {
+		err = errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
+	}
+	return f, seconds, err
+}
+
+// liveStart is a way to start the server of an image, and who then proves that
+// the components work.
+type liveStart struct {
+	account string // for people
+	start   func(context.Context) (*Server, error)
+	user    string // of the proofs
+	cure    string // where the server does not start
+}
+
+// Limits of what a live check waits for.
+const (
+	aliveLimit = 5 * time.Minute
+	proofLimit = 2 * time.Minute
+)
+
+// alive returns the server when it is alive, which the caller stops. It is nil
+// where the finding says why it is not.
+func (l liveStart) alive(ctx context.Context) (_ *Server, f verify.Finding, seconds float64, err error) {
+	f = verify.Finding{Check: "server, " + l.account, Status: verify.Failed, Cure: l.cure}
+	begin := time.Now()
+	server, err := l.start(ctx)
+	if err == nil {
+		limited, cancel := context.WithTimeoutCause(ctx, aliveLimit, fmt.Errorf("not alive after %s", aliveLimit))
+		defer cancel()
+		if err = server.WaitAlive(limited); err == nil {
+			seconds = time.Since(begin).Seconds()
+			return server, verify.Finding{Check: f.Check, Status: verify.OK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}, seconds, nil
+		}
+		if cause := context.Cause(limited); cause != nil && ctx.Err() == nil {
+			err = cause
+		}
+		if stopErr := server.Stop(context.WithoutCancel(ctx)); stopErr != nil {
+			return nil, f, 0, errors.Join(err, stopErr)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, f, 0, ctx.Err()
+	}
+	f.Detail = oneLine(err)
+	return nil, f, 0, nil
+}
+
+// prove has the components proven in the live server.
+func (l liveStart) prove(ctx context.Context, components []payload.Component) (findings []verify.Finding, servers []verify.Server, err error) {
+	server, alive, seconds, err := l.alive(ctx)
+	if server == nil || err != nil {
+		return []verify.Finding{alive}, nil, err
+	}
+	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
+	findings = append(findings, alive)
+	for _, c := range components {
+		if len(c.Proof) == 0 {
+			continue
+		}
+		proof := verify.Proof{Component: c.Name, Argv: c.Proof}
+		proof.Status, proof.Output, proof.Err = server.Exec(ctx, l.user, c.Proof, proofLimit)
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		findings = append(findings, proof.Finding(l.account))
+	}
+	return findings, []verify.Server{{Account: l.account, Seconds: seconds}}, nil
+}
+
+// oneLine is an error without its lines' ends: the last thing that a server
+// said is what counts.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) > 3 {
+		lines = append(lines[:1], lines[len(lines)-2:]...)
+	}
+	return strings.Join(lines, " | ")
+}
