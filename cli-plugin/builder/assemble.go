@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/opencontainers/go-digest"
 )

@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"

@@ -7,18 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
@@ -57,29 +52,29 @@ type Result struct {
 // Build makes every image of the plan, the deps image first. An image that is
 // there already and was made from the same inputs is reused. Results are those
 // of the images that are finished, also where it ends with an error.
-func (b *Builder) Build(ctx context.Context, p plan.Plan) ([]Result, error) {
-	if b.Output != nil {
-		results, err := b.publish(ctx, p)
-		return results, problem.Classify(ctx, err)
+func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
+	defer func() { err = problem.Classify(ctx, err) }()
+	to, err := b.target(p)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, to.end()) }()
 	// A base that cannot be had is found out before minutes go into stage 1.
 	bases := make([]*image.Image, len(p.Runtimes))
 	for i, r := range p.Runtimes {
-		base, err := b.base(ctx, r.Base)
-		if err != nil {
-			return nil, problem.Classify(ctx, err)
+		if bases[i], err = to.base(ctx, r.Base); err != nil {
+			return nil, err
 		}
-		bases[i] = base
 	}
-	deps, result, err := b.deps(ctx, p.Deps)
+	deps, result, err := to.payload(ctx, p)
 	if err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
-	results := []Result{result}
+	results = append(results, result)
 	for i, r := range p.Runtimes {
-		result, err := b.runtime(ctx, deps, bases[i], r)
+		result, err := to.runtime(ctx, p.Deps, deps, bases[i], r)
 		if err != nil {
-			return results, problem.Classify(ctx, err)
+			return results, err
 		}
 		results = append(results, result)
 	}
@@ -106,45 +101,6 @@ func (b *Builder) registry() *registry.Client {
 	return b.client
 }
 
-// deps sees to the deps image.
-func (b *Builder) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, error) {
-	start := time.Now()
-	result := Result{References: []string{d.Image}}
-	var found *image.Image
-	var err error
-	if d.Given {
-		if found, err = b.get(ctx, "deps image", d.Image); err == nil {
-			_, err = b.Engine.Manifest(ctx, d.Image, found)
-		}
-	} else {
-		unlock, lockErr := b.lock(ctx, d.Image)
-		if lockErr != nil {
-			return nil, result, lockErr
-		}
-		defer unlock()
-		if found, err = b.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && b.Engine.Containerd {
-			// Other engines may not be able to pull it.
-			if found, err = b.reuse(ctx, "deps image", image.Zstd.PayloadTag(d.Image), depsDiffer(d)); found != nil {
-				err = b.Engine.Tag(ctx, found.ID, []string{d.Image})
-			}
-		}
-	}
-	if err != nil {
-		return nil, result, err
-	}
-	result.Reused = found != nil
-	if found == nil {
-		if found, err = b.stage1(ctx, d); err != nil {
-			return nil, result, err
-		}
-	}
-	if err := b.checkArch("deps image", d.Image, found); err != nil {
-		return nil, result, err
-	}
-	result.ID, result.Seconds = found.ID, time.Since(start).Seconds()
-	return found, result, nil
-}
-
 // depsDiffer says what keeps an image from being the payload d.
 func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []string {
 	return func(have map[string]string, platform string) (changed []string) {
@@ -167,102 +123,6 @@ func (b *Builder) checkArch(what, ref string, found *image.Image) error {
 		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.Arch, ref))
 }
 
-// stage1 builds the deps image and checks what came out.
-func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error) {
-	if b.Offline {
-		return nil, problem.New(problem.NotFound, fmt.Sprintf("the deps image %s is not in the engine, and cannot be built without a network", d.Image), nil,
-			"Leave --offline out, bring the image in with 'docker load', or name one that is there with --deps-image; 'docker openhands ls' shows them")
-	}
-	if b.Engine.Absent != nil {
-		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.Absent),
-			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
-	}
-	b.Logf("building deps image %s", d.Image)
-	secrets, err := buildx.HostSecrets(b.PackageConfig)
-	if err != nil {
-		return nil, err
-	}
-	target := buildx.Target{Files: d.Context, Dockerfile: d.Dockerfile, Tags: []string{d.Image}, Secrets: secrets, NoCache: b.NoCache}
-	if settings := buildx.IndexSettings(secrets); settings != "" {
-		target.Texts = map[string]string{buildx.SettingsSecret: settings}
-	}
-	if err := b.buildx().Bake(ctx, target); err != nil {
-		return nil, err
-	}
-	built, err := b.Engine.Image(ctx, d.Image)
-	if err != nil {
-		return nil, err
-	}
-	if built == nil {
-		return nil, problem.New(problem.BuildFailed, fmt.Sprintf("buildx ended well, but the engine has no image %s", d.Image), nil,
-			"Select a builder that loads its images into the engine: 'docker buildx use default'")
-	}
-	if _, err := b.Engine.Manifest(ctx, d.Image, built); err != nil {
-		return nil, errors.Join(err, b.Engine.Untag(ctx, d.Image))
-	}
-	return built, nil
-}
-
-// runtime sees to one runtime image; base is nil for scratch.
-func (b *Builder) runtime(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
-	start := time.Now()
-	result := Result{Base: r.Base, References: r.References()}
-	deps, err := b.fitting(ctx, deps, base, r)
-	if err != nil {
-		return result, err
-	}
-	unlock, err := b.lock(ctx, r.Image)
-	if err != nil {
-		return result, err
-	}
-	defer unlock()
-	existing, err := b.reuse(ctx, "image", r.Image, inputs{r, deps, base}.differs)
-	if err != nil {
-		return result, err
-	}
-	if existing != nil {
-		result.ID, result.Reused = existing.ID, true
-		return result, b.Engine.Tag(ctx, existing.ID, r.Tags)
-	}
-	if result.ID, err = b.make(ctx, r, deps, base, origin(deps, base)); err != nil {
-		return result, err
-	}
-	result.Seconds = time.Since(start).Seconds()
-	b.Logf("%s made in %.1f s", r.Image, result.Seconds)
-	return result, nil
-}
-
-// origin are the labels that say what an image was made from.
-func origin(deps, base *image.Image) map[string]string {
-	from := map[string]string{
-		payload.LabelDepsDigest:            deps.ID,
-		payload.LabelBaseDigest:            "",
-		"org.opencontainers.image.created": image.Created(base, deps).Format(time.RFC3339),
-	}
-	if base != nil {
-		from[payload.LabelBaseDigest] = base.ID
-		from[labelOCIBaseDigest] = base.DistributionDigest()
-	}
-	for _, label := range []string{payload.LabelComponents, payload.LabelVariant, payload.LabelInputs} {
-		if value := deps.Labels()[label]; value != "" {
-			from[label] = value
-		}
-	}
-	return from
-}
-
-// base returns the base image from the engine or a registry; nil for scratch.
-func (b *Builder) base(ctx context.Context, ref string) (*image.Image, error) {
-	if ref == plan.Scratch {
-		return nil, nil
-	}
-	found, err := b.get(ctx, "base image", ref)
-	if err != nil {
-		return nil, err
-	}
-	return found, b.checkBase(ref, found)
-}
-
 // checkBase refuses what nothing can be built over.
 func (b *Builder) checkBase(ref string, found *image.Image) error {
 	if kind := found.Labels()[payload.LabelKind]; kind != "" {
@@ -273,50 +133,6 @@ func (b *Builder) checkBase(ref string, found *image.Image) error {
 		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil, next)
 	}
 	return errors.Join(b.checkArch("base image", ref, found), b.checkDepth(ref, found))
-}
-
-// make makes the image and, when it is whole, gives it its names.
-func (b *Builder) make(ctx context.Context, r plan.Runtime, deps, base *image.Image, origin map[string]string) (_ string, err error) {
-	b.tellWithout(r, base)
-	if r.ExtraDeps != "" {
-		if origin[payload.LabelExtraDeps], err = fingerprint.New(r.ExtraDeps); err != nil {
-			return "", err
-		}
-	}
-	if r.Assemble == plan.AssembleNever {
-		return b.fromDockerfile(ctx, r, deps, base, origin)
-	}
-	lease := b.Engine.Lease()
-	defer func() { err = errors.Join(err, lease.End()) }()
-	id, err := assembly{
-		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: b.Engine.Arch, Created: image.Created(base, deps), Logf: b.Logf},
-		engine: b.Engine, deps: deps, base: base, announce: lease.Image,
-	}.run(ctx)
-	var refused *engine.RefusedError
-	if errors.As(err, &refused) && ctx.Err() == nil && !full(err) {
-		b.Logf("the engine refused the assembled image (%v): building its Dockerfile form", err)
-		return b.fromDockerfile(ctx, r, deps, base, origin)
-	}
-	if err != nil {
-		return "", err
-	}
-	made := id
-	if r.ExtraDeps == "" {
-		err = b.Engine.Tag(ctx, id, r.References())
-	} else {
-		made, err = b.extraDeps(ctx, r, id)
-	}
-	if err != nil {
-		return "", errors.Join(err, b.Engine.RemoveNameless(ctx, id))
-	}
-	return made, nil
-}
-
-// full tells whether an error is about a full disk, which another way of
-// building does not help.
-func full(err error) bool {
-	var p *problem.Error
-	return errors.As(problem.Classify(context.Background(), err), &p) && p.Code == problem.DiskFull
 }
 
 // LocalDeps describes a deps image of the engine, nil where it has none.
@@ -347,17 +163,6 @@ func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 func depsImage(ref string, found *image.Image) *plan.DepsImage {
 	all := found.Labels()
 	return &plan.DepsImage{Ref: ref, Tag: all[payload.LabelDepsTag], Version: all[payload.LabelVersion], Server: all[payload.LabelServer]}
-}
-
-// tellWithout says which settings of its base an image is without.
-func (b *Builder) tellWithout(r plan.Runtime, base *image.Image) {
-	if base == nil {
-		return
-	}
-	_, without := image.Inherited(r, base.Config.Config)
-	for _, line := range without {
-		b.Logf("not taken over of the base %s: %s", r.Base, line)
-	}
 }
 
 // Find describes the image ref, pulled where the engine lacks it.

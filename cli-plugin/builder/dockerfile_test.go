@@ -9,9 +9,7 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -33,7 +31,7 @@ func dockerfileForm(t *testing.T, s *fakeStore, base *image.Image) (named []apii
 	var said strings.Builder
 	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: buildxtest.NewStandIn(t, "")}
 	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
-	_, err = b.make(t.Context(), r, deps, base, nil)
+	_, err = local{b}.make(t.Context(), r, deps, base, nil)
 	return s.Named, said.String(), err
 }
 

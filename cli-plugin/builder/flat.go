@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/distribution/reference"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -70,10 +68,10 @@ func tooDeep(ref string, base *image.Image) error {
 
 // fitting returns the payload for a runtime image in the engine: deps itself, or
 // its flat form.
-func (b *Builder) fitting(ctx context.Context, deps, base *image.Image, r plan.Runtime) (*image.Image, error) {
+func (l local) fitting(ctx context.Context, deps, base *image.Image, r plan.Runtime) (*image.Image, error) {
 	how := fitOf(deps, base, r)
 	switch {
-	case how == ordinary, b.deep():
+	case how == ordinary, l.deep():
 		return deps, nil
 	case how == none:
 		return nil, tooDeep(r.Base, base)
@@ -84,7 +82,7 @@ func (b *Builder) fitting(ctx context.Context, deps, base *image.Image, r plan.R
 	if err != nil {
 		return nil, fmt.Errorf("reading the name %s: %w", r.Image, err)
 	}
-	return b.flatten(ctx, deps, reference.FamiliarName(named)+":"+flatTag(deps))
+	return l.flatten(ctx, deps, reference.FamiliarName(named)+":"+flatTag(deps))
 }
 
 // flatTag is the tag of the payload's flat form.

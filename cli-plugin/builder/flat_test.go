@@ -12,9 +12,7 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"

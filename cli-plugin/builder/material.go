@@ -6,10 +6,8 @@ import (
 	"fmt"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 

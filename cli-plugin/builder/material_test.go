@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	apiimage "github.com/moby/moby/api/types/image"

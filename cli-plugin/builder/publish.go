@@ -2,17 +2,15 @@ package builder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/opencontainers/go-digest"
@@ -31,6 +29,7 @@ type Output struct {
 // engine is needed only for what nobody else has, and for what has to be run.
 type publisher struct {
 	*Builder
+	here         local // the engine, for what it has to make
 	spool        *spool
 	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
@@ -39,53 +38,24 @@ type publisher struct {
 	configs map[string][]byte // of images of the engine, by their ID
 }
 
-// publish makes every image of the plan and publishes it. Results are those of
-// the images that are finished, also where it ends with an error.
-func (b *Builder) publish(ctx context.Context, whole plan.Plan) (_ []Result, err error) {
-	if b.Engine.Absent != nil && slices.ContainsFunc(whole.Runtimes, madeInEngine) {
+// publisher returns the target for what the plan makes.
+func (b *Builder) publisher(p plan.Plan) (*publisher, error) {
+	if b.Engine.Absent != nil && slices.ContainsFunc(p.Runtimes, madeInEngine) {
 		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.Absent),
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
-	lease := b.Engine.Lease()
-	defer func() { err = errors.Join(err, lease.End()) }()
-	p := &publisher{Builder: b, spool: &spool{lease: lease}, known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}}
-	if err := p.findRepositories(whole); err != nil {
+	to := &publisher{Builder: b, here: local{b}, known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}}
+	if err := to.findRepositories(p); err != nil {
 		return nil, err
 	}
-	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*image.Image, len(whole.Runtimes))
-	for i, r := range whole.Runtimes {
-		if bases[i], err = p.base(ctx, r.Base); err != nil {
-			return nil, err
-		}
-	}
-	deps, result, err := p.deps(ctx, whole)
-	if err != nil {
-		return nil, err
-	}
-	results := []Result{result}
-	for i, r := range whole.Runtimes {
-		publish := p.runtime
-		if madeInEngine(r) {
-			publish = func(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
-				return p.built(ctx, whole.Deps, deps, base, r)
-			}
-		}
-		fitting, err := p.fitting(ctx, whole.Deps, deps, bases[i], r)
-		if err != nil {
-			return results, err
-		}
-		result, err := publish(ctx, fitting, bases[i], r)
-		if err != nil {
-			return results, err
-		}
-		results = append(results, result)
-	}
-	return results, nil
+	to.spool = &spool{lease: b.Engine.Lease()}
+	return to, nil
 }
 
-// publishedNames are the names that a runtime image is published under. Who names
-// places to push to need not be allowed to push anywhere else.
+func (p *publisher) end() error { return p.spool.lease.End() }
+
+// publishedNames are the names that a runtime image is published under. With
+// --tag only those are pushed: the user may lack rights elsewhere.
 func publishedNames(r plan.Runtime) []string {
 	if len(r.Tags) > 0 {
 		return r.Tags
@@ -167,9 +137,9 @@ func (p *publisher) know(layers []image.Layer, fits func(image.Layer) bool) {
 	}
 }
 
-// deps sees to the payload. With a push, it gets its tag in the first
+// payload implements target. With a push, it gets its tag in the first
 // repository of each registry, so that the next image finds it there.
-func (p *publisher) deps(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
+func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
 	deps, made, err := p.findDeps(ctx, whole.Deps)
@@ -259,7 +229,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Ima
 			}
 		}
 	}
-	info, result, err := p.Builder.deps(ctx, d)
+	info, result, err := p.here.deps(ctx, d)
 	return info, !result.Reused, err
 }
 
@@ -291,8 +261,21 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form image.Compress
 	return nil, nil
 }
 
-// runtime assembles one runtime image; base is nil for scratch.
-func (p *publisher) runtime(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
+// runtime implements target.
+func (p *publisher) runtime(ctx context.Context, d plan.Deps, deps, base *image.Image, r plan.Runtime) (Result, error) {
+	fitting, err := p.fitting(ctx, d, deps, base, r)
+	if err != nil {
+		return Result{}, err
+	}
+	if madeInEngine(r) {
+		return p.built(ctx, d, fitting, base, r)
+	}
+	return p.assembled(ctx, fitting, base, r)
+}
+
+// assembled publishes an image without an engine's help; base is nil for
+// scratch.
+func (p *publisher) assembled(ctx context.Context, deps, base *image.Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
 	result := Result{Base: r.Base, References: publishedNames(r)}
 	if reused, err := p.published(ctx, inputs{r, deps, base}, &result); reused || err != nil {
@@ -356,7 +339,7 @@ func inOrder(made, others []image.Layer) []image.Layer {
 	return ordered
 }
 
-// madeInEngine tells whether making the image takes an engine: something runs.
+// madeInEngine reports whether making the image takes an engine: something runs.
 func madeInEngine(r plan.Runtime) bool { return r.ExtraDeps != "" || r.Assemble == plan.AssembleNever }
 
 // depsHere is the payload d as the engine has it, brought from where it was
@@ -378,7 +361,7 @@ func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *image.Imag
 			return nil, err
 		}
 	}
-	here, _, err = p.Builder.deps(ctx, d)
+	here, _, err = p.here.deps(ctx, d)
 	return here, err
 }
 
@@ -388,7 +371,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *image.I
 	var here *image.Image
 	deps, err := p.depsHere(ctx, d, found)
 	if err == nil && base != nil {
-		here, err = p.Builder.base(ctx, r.Base)
+		here, err = p.here.base(ctx, r.Base)
 	}
 	if err != nil {
 		return Result{}, err
@@ -397,7 +380,7 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *image.I
 	if reused, err := p.published(ctx, inputs{r, deps, here}, &result); reused || err != nil {
 		return result, err
 	}
-	if result, err = p.Builder.runtime(ctx, deps, here, r); err != nil {
+	if result, err = p.here.runtime(ctx, d, deps, here, r); err != nil {
 		return result, err
 	}
 	info, err := p.Engine.Image(ctx, result.ID)

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	v1 "github.com/google/go-containerregistry/pkg/v1"

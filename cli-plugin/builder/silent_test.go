@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/moby/moby/client"

@@ -11,10 +11,9 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -99,7 +98,7 @@ func TestPasswordsStayOut(t *testing.T) {
 	}
 	r := p.Runtimes[0]
 	origin := origin(base, base)
-	_, _ = b.make(t.Context(), r, base, base, origin) // no payload is in these: only the labels count
+	_, _ = local{b}.make(t.Context(), r, base, base, origin) // no payload is in these: only the labels count
 	if mark := origin[payload.LabelExtraDeps]; !fingerprint.Of(mark, command) {
 		t.Errorf("the label %s is %q", payload.LabelExtraDeps, mark)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/util/progress/progressui"

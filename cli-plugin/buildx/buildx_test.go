@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-cmp/cmp"

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"

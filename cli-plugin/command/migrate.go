@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"

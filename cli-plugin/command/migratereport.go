@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"

@@ -11,9 +11,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"

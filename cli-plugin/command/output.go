@@ -6,12 +6,10 @@ import (
 	"io"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/go-units"
 )

@@ -7,10 +7,9 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"

@@ -11,10 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"

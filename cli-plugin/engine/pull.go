@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/moby/moby/client"

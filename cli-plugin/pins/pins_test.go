@@ -13,10 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
 // clients puts scripts in the place of the clients of the registries. Uv writes

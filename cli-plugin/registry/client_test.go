@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry/registrytest"
-	"github.com/docker/cli/cli/config/configfile"
-
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry/registrytest"
+	"github.com/docker/cli/cli/config/configfile"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"

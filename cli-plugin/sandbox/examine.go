@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/opencontainers/go-digest"
 )
 
 // Status is what came of a check.

@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/opencontainers/go-digest"
 )
 
 // sound are the facts of an image with nothing to find fault with.

@@ -1,0 +1,28 @@
+package builder
+
+import (
+	"context"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+)
+
+// target is where the images of a plan go: an engine, registries, or an archive.
+type target interface {
+	// base finds what an image is made over; nil for scratch.
+	base(ctx context.Context, ref string) (*image.Image, error)
+	// payload sees to the payload of the plan.
+	payload(ctx context.Context, p plan.Plan) (*image.Image, Result, error)
+	// runtime sees to one runtime image over its base.
+	runtime(ctx context.Context, d plan.Deps, deps, base *image.Image, r plan.Runtime) (Result, error)
+	// end takes away what was only needed on the way.
+	end() error
+}
+
+// target is where this builder's images go.
+func (b *Builder) target(p plan.Plan) (target, error) {
+	if b.Output == nil {
+		return local{b}, nil
+	}
+	return b.publisher(p)
+}
