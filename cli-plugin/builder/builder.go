@@ -53,7 +53,6 @@ type Result struct {
 // there already and was made from the same inputs is reused. Results are those
 // of the images that are finished, also where it ends with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
-	defer func() { err = problem.Classify(ctx, err) }()
 	to, err := b.target(p)
 	if err != nil {
 		return nil, err
@@ -168,13 +167,13 @@ func depsImage(ref string, found *image.Image) *plan.DepsImage {
 // Find describes the image ref, pulled where the engine lacks it.
 func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.get(ctx, "image", ref)
-	return found, problem.Classify(ctx, err)
+	return found, err
 }
 
 // Local describes the image ref, nil where the engine lacks it.
 func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.Engine.Image(ctx, ref)
-	return found, problem.Classify(ctx, err)
+	return found, err
 }
 
 // Obtain describes the image ref, pulled only where the engine lacks it.
@@ -183,5 +182,5 @@ func (b *Builder) Obtain(ctx context.Context, ref string) (*image.Image, error) 
 	if err == nil && found == nil {
 		found, err = b.pull(ctx, "image", ref)
 	}
-	return found, problem.Classify(ctx, err)
+	return found, err
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -16,7 +15,7 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 	has := map[string]bool{}
 	found, err := local{b}.base(ctx, base)
 	if err != nil || found == nil { // nil: scratch
-		return has, problem.Classify(ctx, err)
+		return has, err
 	}
 	path := cmp.Or(image.SearchPath(found.Config.Config.Env), payload.SystemPath)
 	err = b.Engine.Paths(ctx, found.ID, func(exists func(string) (bool, error)) error {
@@ -38,5 +37,5 @@ func (b *Builder) Programs(ctx context.Context, base string, names []string) (ma
 		}
 		return nil
 	})
-	return has, problem.Classify(ctx, err)
+	return has, err
 }

@@ -402,8 +402,7 @@ func TestInterruptedPush(t *testing.T) {
 		}
 	}
 	_, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(ctx, whole)
-	var p *problem.Error
-	if !errors.As(err, &p) || p.Code != problem.Interrupted {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}
 	for _, ref := range []string{whole.Runtimes[0].Image, whole.Deps.Image} {

@@ -48,11 +48,11 @@ type TraditionalPlan struct {
 func (b *Builder) PlanTraditional(ctx context.Context, t Traditional, pull bool) (TraditionalPlan, error) {
 	held, err := b.held(ctx, t.Names, pull)
 	if err != nil {
-		return TraditionalPlan{}, problem.Classify(ctx, err)
+		return TraditionalPlan{}, err
 	}
 	p := TraditionalPlan{Decision: t.Names.Decide(t.Base, held, b.ForceRebuild)}
 	if err := b.compare(ctx, t, p.Decision); err != nil {
-		return TraditionalPlan{}, problem.Classify(ctx, err)
+		return TraditionalPlan{}, err
 	}
 	if p.Build {
 		p.Dockerfile, err = t.Source.Dockerfile(traditional.Parameters{
@@ -151,7 +151,7 @@ func (b *Builder) record(ctx context.Context, t Traditional) (traditional.Record
 // Traditional makes the image, unless it is there.
 func (b *Builder) Traditional(ctx context.Context, t Traditional) (Result, error) {
 	result, err := b.traditional(ctx, t)
-	return result, problem.Classify(ctx, err)
+	return result, err
 }
 
 func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error) {
@@ -277,10 +277,10 @@ func (b *Builder) TraditionalFolder(ctx context.Context, t Traditional, dir stri
 	}
 	if p.Build {
 		if err := t.Source.WriteContext(dir, p.Dockerfile); err != nil {
-			return p, problem.Classify(ctx, err)
+			return p, err
 		}
 	} else {
 		b.Logf("%s is there already: nothing is prepared (--force-rebuild does it nevertheless)", t.Names.Reference(t.Names.Source))
 	}
-	return p, problem.Classify(ctx, t.Names.AppendConfig(dir))
+	return p, t.Names.AppendConfig(dir)
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -27,7 +26,7 @@ of an image. With --json, the packages are listed as package URLs as well.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
-				return problem.Classify(cmd.Context(), err)
+				return err
 			}
 			details, err := e.Details(cmd.Context(), args[0])
 			if err != nil {

@@ -35,7 +35,7 @@ installs those of the builder base's suite.`,
 			}
 			files, err := refreshPins(cmd.Context(), folder, !check)
 			if err != nil {
-				return problem.Classify(cmd.Context(), err)
+				return err
 			}
 			if asJSON {
 				err = writeJSON(dockerCLI.Out(), map[string]any{"files": files, "written": !check})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
@@ -27,11 +26,11 @@ what has further steps than 'docker openhands build' makes.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
-				return problem.Classify(cmd.Context(), err)
+				return err
 			}
 			inventory, err := e.Inventory(cmd.Context())
 			if err != nil {
-				return problem.Classify(cmd.Context(), err)
+				return err
 			}
 			if asJSON {
 				return writeJSON(dockerCLI.Out(), inventory)

@@ -136,7 +136,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	var r migrationReport
 	if err := m.compare(ctx, dockerCLI, b, &r); err != nil {
-		return problem.Classify(ctx, err)
+		return err
 	}
 	say := func(write func(io.Writer) error) error {
 		if m.how.json {
@@ -150,7 +150,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	stop := r.obstacle()
 	if stop == nil && !m.dry {
 		if err := m.try(ctx, b, &r); err != nil {
-			return problem.Classify(ctx, err)
+			return err
 		}
 		if err := say(r.writeTrial); err != nil {
 			return err

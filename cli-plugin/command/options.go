@@ -215,7 +215,7 @@ func (o *payloadOptions) checkout() (_ *plan.Source, err error) {
 func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
 	e, engineErr := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
-		return plan.Plan{}, problem.Classify(ctx, ctx.Err())
+		return plan.Plan{}, ctx.Err()
 	}
 	arch := runtime.GOARCH
 	if engineErr == nil {
@@ -292,7 +292,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}
 	e, err := engineFor(ctx, dockerCLI, o.output, wanted)
 	if err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
 	if wanted != "" && wanted != e.Arch {
 		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, e.Arch), nil,
@@ -323,7 +323,7 @@ func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtime
 	}
 	if deps != nil {
 		if deps, err = b.FindDeps(ctx, r.depsImage); err != nil {
-			return nil, problem.Classify(ctx, err)
+			return nil, err
 		}
 		if p, err = r.makePlan(b.Engine.Arch, deps); err != nil {
 			return nil, err

@@ -50,16 +50,16 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	e, err := connect(ctx, dockerCLI)
 	if err != nil {
-		return problem.Classify(ctx, err)
+		return err
 	}
 	if !o.dryRun {
 		if err := e.Sweep(ctx); err != nil {
-			return problem.Classify(ctx, err)
+			return err
 		}
 	}
 	inventory, err := e.Inventory(ctx)
 	if err != nil {
-		return problem.Classify(ctx, err)
+		return err
 	}
 	p := pruned{Images: inventory.Superseded()}
 	var images []engine.Stored
@@ -76,11 +76,11 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 		if asks {
 			yes, err := confirm(ctx, dockerCLI.In(), dockerCLI.Out(), "Remove them? [y/N] ")
 			if err != nil || !yes {
-				return problem.Classify(ctx, err)
+				return err
 			}
 		}
 		if err := remove(ctx, e, images); err != nil {
-			return problem.Classify(ctx, err)
+			return err
 		}
 		p.Removed = true
 	}

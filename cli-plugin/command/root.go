@@ -105,7 +105,21 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newVersion(dockerCLI, version),
 	)
 	completeAllImages(root, dockerCLI)
+	classifyAll(root)
 	return root
+}
+
+// classifyAll has the errors of all commands tell what kind they are of, by the
+// command's own context, which also ends with the docker command.
+func classifyAll(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			return problem.Classify(cmd.Context(), run(cmd, args))
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		classifyAll(sub)
+	}
 }
 
 // noSubcommand refuses the arguments of a command that only groups others.

@@ -93,7 +93,7 @@ func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	server, err := start(ctx, found, c.port)
 	if err != nil {
-		return problem.Classify(ctx, err)
+		return err
 	}
 	return serve(ctx, dockerCLI, server, c.detach, c.how.json)
 }
@@ -148,7 +148,7 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, d
 		}
 	}()
 	if err := server.WaitAlive(ctx); err != nil {
-		return problem.Classify(ctx, err)
+		return err
 	}
 	if err := writeStarted(dockerCLI.Out(), started{server.ID, server.Address, server.Editor(ctx)}, asJSON); err != nil {
 		return err

@@ -70,7 +70,7 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 	}
 	unpacked, err := r.Unpack(ctx, filepath.Join(cache, "docker-openhands"), work)
 	if err != nil {
-		return nil, nil, errors.Join(problem.Classify(ctx, err), remove())
+		return nil, nil, errors.Join(err, remove())
 	}
 	source, err := traditional.Open(unpacked)
 	if err != nil {

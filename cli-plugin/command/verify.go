@@ -36,7 +36,7 @@ not know; each component then has to show that it works.`,
 			}
 			report, err := examine(cmd.Context(), b, args[0], live)
 			if err != nil {
-				return problem.Classify(cmd.Context(), err)
+				return err
 			}
 			if asJSON {
 				err = writeJSON(dockerCLI.Out(), report)
@@ -75,7 +75,7 @@ func examine(ctx context.Context, b *builder.Builder, ref string, live bool) (ve
 	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
 	facts, err := client.Examine(ctx, found)
 	if err != nil {
-		return verify.Report{}, problem.Classify(ctx, err)
+		return verify.Report{}, err
 	}
 	findings := verify.Static(facts)
 	var servers []verify.Server

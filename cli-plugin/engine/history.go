@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
 // BuildSeconds is the time between the first and the last layer that an image
@@ -16,7 +14,7 @@ func (e *Engine) BuildSeconds(ctx context.Context, ref, base string) (float64, e
 	if base != "" {
 		found, err := e.Image(ctx, base)
 		if err != nil || found == nil {
-			return 0, problem.Classify(ctx, err)
+			return 0, err
 		}
 		history, err := e.API.ImageHistory(ctx, base)
 		if err != nil {

@@ -36,14 +36,14 @@ type Layer struct {
 func (e *Engine) Details(ctx context.Context, ref string) (*Details, error) {
 	found, err := e.Image(ctx, ref)
 	if err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
 	if found == nil {
 		return nil, problem.New(problem.NotFound, "the engine has no image "+ref, nil, "'docker openhands ls' shows those that it has")
 	}
 	inv, err := e.Inventory(ctx)
 	if err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
 	d := &Details{Platform: found.Platform(), Labels: found.Labels(), Inputs: map[string]string{}, Packages: []string{}}
 	if created := found.Config.Created; created != nil {
@@ -63,14 +63,14 @@ func (e *Engine) Details(ctx context.Context, ref string) (*Details, error) {
 		}
 	}
 	if d.Layers, err = e.layers(ctx, inv, d.ID, found.DiffIDs()); err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
 	d.Manifest, err = e.readManifest(ctx, d.ID)
 	if errors.Is(err, errNoDocument) {
 		err = problem.New(problem.NotDeps, "the payload of "+ref+" does not say what it is", err, "'docker openhands verify "+ref+"' looks at the rest of it")
 	}
 	if err != nil {
-		return nil, problem.Classify(ctx, err)
+		return nil, err
 	}
 	for _, component := range d.Manifest.Components {
 		for _, p := range component.Packages {

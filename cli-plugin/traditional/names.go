@@ -50,7 +50,7 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 	}
 	source, err := s.SourceHash(ctx)
 	if err != nil {
-		return Names{}, problem.Classify(ctx, err)
+		return Names{}, err
 	}
 	n.Lock = fmt.Sprintf("oh_v%s_%s", s.version, lock)
 	n.Source = n.Lock + "_" + source
