@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // ComponentOptions says where a component is taken from and put.
@@ -88,7 +90,7 @@ func Component(ctx context.Context, recipe *Recipe, opt ComponentOptions) (*Comp
 		return nil, wrap(fmt.Errorf("finding the packages: %w", err))
 	}
 	for _, l := range recipe.Links {
-		if err := symlink(l.Target, opt.Out, l.Path); err != nil {
+		if err := tree.Symlink(l.Target, opt.Out, l.Path); err != nil {
 			return nil, wrap(err)
 		}
 	}
@@ -124,7 +126,7 @@ func (b *bundle) copy(ctx context.Context, recipe *Recipe) error {
 		existing[p] = true
 	}
 	for _, dir := range []string{b.opt.Out, b.opt.Libs} {
-		if err := makeDirs(dir, b.opt.Prefix); err != nil {
+		if err := tree.MakeDirs(dir, b.opt.Prefix); err != nil {
 			return err
 		}
 	}
@@ -220,7 +222,7 @@ func (b *bundle) opened(name string) ([]string, error) {
 // add takes the objects of a closure that lie outside the prefix.
 func (b *bundle) add(c *Closure) error {
 	for _, l := range c.Objects {
-		if within(l.Real, b.opt.Prefix) {
+		if tree.Within(l.Real, b.opt.Prefix) {
 			continue
 		}
 		name := l.Object.Soname
@@ -228,7 +230,7 @@ func (b *bundle) add(c *Closure) error {
 			name = path.Base(l.Path)
 		}
 		if have, ok := b.files[name]; ok && have.Real != l.Real {
-			if same, err := sameContent(have.Host, l.Host); err != nil {
+			if same, err := tree.SameContent(have.Host, l.Host); err != nil {
 				return err
 			} else if !same {
 				return fmt.Errorf("two libraries %s: %s and %s", name, have.Real, l.Real)
@@ -241,7 +243,7 @@ func (b *bundle) add(c *Closure) error {
 		}
 	}
 	for _, e := range c.Edges {
-		if e.To == nil || within(e.To.Real, b.opt.Prefix) || strings.Contains(e.Name, "/") {
+		if e.To == nil || tree.Within(e.To.Real, b.opt.Prefix) || strings.Contains(e.Name, "/") {
 			continue
 		}
 		if soname := e.To.Object.Soname; soname != "" && soname != e.Name {
@@ -261,7 +263,7 @@ func (b *bundle) write(ctx context.Context) error {
 		to := path.Join(lib, name)
 		if name == a.loader {
 			to = b.opt.Prefix + interpName
-			if err := symlink(path.Base(interpName), b.opt.Libs, path.Join(lib, a.loader)); err != nil {
+			if err := tree.Symlink(path.Base(interpName), b.opt.Libs, path.Join(lib, a.loader)); err != nil {
 				return err
 			}
 		}
@@ -274,7 +276,7 @@ func (b *bundle) write(ctx context.Context) error {
 		if _, ok := b.files[name]; ok {
 			return fmt.Errorf("%s is the name of a library and a second name of %s", name, target)
 		}
-		if err := symlink(target, b.opt.Libs, path.Join(lib, name)); err != nil {
+		if err := tree.Symlink(target, b.opt.Libs, path.Join(lib, name)); err != nil {
 			return err
 		}
 	}
@@ -297,7 +299,7 @@ func (b *bundle) libcData(ctx context.Context, c *copier, a abi) error {
 			return fmt.Errorf("copying what the C library reads: %w", err)
 		}
 	}
-	return writeFile(b.opt.Libs, b.opt.Prefix+nssFile, []byte(nameServices))
+	return tree.WriteFile(b.opt.Libs, b.opt.Prefix+nssFile, []byte(nameServices))
 }
 
 // libcTrees are the folders that the C library reads: the modules of iconv(3)

@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
-// tree describes the files below root/prefix: "kind mode content", the target
+// listing describes the files below root/prefix: "kind mode content", the target
 // of links, and "=path" for a further hard link.
-func tree(t *testing.T, root string) map[string]string {
+func listing(t *testing.T, root string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	inodes := map[uint64]string{}
@@ -22,7 +24,7 @@ func tree(t *testing.T, root string) map[string]string {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		name := strings.TrimPrefix(inTree(root, host), testPrefix+"/")
+		name := strings.TrimPrefix(tree.Inside(root, host), testPrefix+"/")
 		info, err := d.Info()
 		if err != nil {
 			return err
@@ -103,13 +105,13 @@ func TestComponentCopies(t *testing.T) {
 		"mine/file":                 "-rw-r--r-- moved",
 		"mine/link":                 "-> file",
 	}
-	if diff := cmp.Diff(want, tree(t, opt.Out)); diff != "" {
+	if diff := cmp.Diff(want, listing(t, opt.Out)); diff != "" {
 		t.Error(diff)
 	}
 	if want := []string{"/usr/share/app/dangling"}; !slices.Equal(want, report.Dropped) {
 		t.Errorf("dropped %v, want %v", report.Dropped, want)
 	}
-	if diff := cmp.Diff(map[string]string{"theirs/file": "-rw-r--r-- stays", "mounted/file": "-rw-r--r-- stays"}, tree(t, root)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"theirs/file": "-rw-r--r-- stays", "mounted/file": "-rw-r--r-- stays"}, listing(t, root)); diff != "" {
 		t.Error("left in the root:\n", diff)
 	}
 }

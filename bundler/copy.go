@@ -1,11 +1,9 @@
 package bundler
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -13,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // copier copies out of a View into a directory that stands for "/". Files
@@ -43,7 +43,7 @@ func (c *copier) file(from, to string) error {
 
 func (c *copier) regular(e Entry, to string) error {
 	host := filepath.Join(c.out, to)
-	if err := makeDirs(c.out, path.Dir(to)); err != nil {
+	if err := tree.MakeDirs(c.out, path.Dir(to)); err != nil {
 		return err
 	}
 	info, err := os.Lstat(e.Host)
@@ -51,7 +51,7 @@ func (c *copier) regular(e Entry, to string) error {
 		return err
 	}
 	c.sources = append(c.sources, e.Real)
-	if key, linked := inode(info); linked {
+	if key, linked := tree.Inode(info); linked {
 		if first := c.inodes[key]; first != "" {
 			if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -60,7 +60,7 @@ func (c *copier) regular(e Entry, to string) error {
 		}
 		c.inodes[key] = host
 	}
-	return copyFile(e.Host, host, info)
+	return tree.CopyFile(e.Host, host, info)
 }
 
 // tree copies a directory with everything below it.
@@ -87,7 +87,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 	}
 	d := c.view.dir(from)
 	to := path.Join(t.To, rel)
-	if err := makeDirs(c.out, to); err != nil {
+	if err := tree.MakeDirs(c.out, to); err != nil {
 		return err
 	}
 	names := make([]string, 0, len(d.names))
@@ -149,7 +149,7 @@ func (c *copier) link(host, dir, real, to string) error {
 			return err
 		}
 	}
-	return symlink(target, c.out, to)
+	return tree.Symlink(target, c.out, to)
 }
 
 // excluded matches a relative path and all directories above it.
@@ -176,14 +176,14 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 	if _, err := os.Lstat(filepath.Join(root, prefix)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
+	return tree.Walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p := inTree(root, host)
+		p := tree.Inside(root, host)
 		if d.IsDir() {
 			if isMount(host) {
 				return fs.SkipDir
@@ -191,13 +191,13 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 			if skip[p] {
 				return nil
 			}
-			return makeDirs(out, p)
+			return tree.MakeDirs(out, p)
 		}
 		if skip[p] || isMount(host) {
 			return nil
 		}
 		to := filepath.Join(out, p)
-		if err := makeDirs(out, path.Dir(p)); err != nil {
+		if err := tree.MakeDirs(out, path.Dir(p)); err != nil {
 			return err
 		}
 		err = os.Rename(host, to)
@@ -205,154 +205,15 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 			if err != nil {
 				return err
 			}
-			return own(to)
+			return tree.Own(to)
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
 			target, err := os.Readlink(host)
 			if err != nil {
 				return err
 			}
-			return symlink(target, out, p)
+			return tree.Symlink(target, out, p)
 		}
 		return c.regular(Entry{p, p, host, d.Type()}, p)
 	})
-}
-
-// own gives a file or link to root and, for a file, publicMode.
-func own(host string) error {
-	info, err := os.Lstat(host)
-	if err != nil {
-		return err
-	}
-	if os.Geteuid() == 0 {
-		if err := os.Lchown(host, 0, 0); err != nil {
-			return err
-		}
-	}
-	if !info.Mode().IsRegular() || info.Mode() == publicMode(info.Mode()) {
-		return nil
-	}
-	return os.Chmod(host, publicMode(info.Mode()))
-}
-
-// publicMode returns the permissions that a file gets in the tree: readable by
-// all, executable by all or none, writable by its owner only, and without
-// set-user-ID and set-group-ID.
-func publicMode(mode fs.FileMode) fs.FileMode {
-	m := mode.Perm()&0o755 | 0o444
-	if m&0o111 != 0 {
-		m |= 0o111
-	}
-	return m
-}
-
-// makeDirs makes a directory of the tree and those above it, mode 0755. What is
-// there already stays as it is, and must be a directory: through a link the tree
-// would go on elsewhere.
-func makeDirs(out, dir string) error {
-	if dir == "/" || dir == "." {
-		return os.MkdirAll(out, 0o755)
-	}
-	if err := makeDirs(out, path.Dir(dir)); err != nil {
-		return err
-	}
-	host := filepath.Join(out, dir)
-	err := os.Mkdir(host, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return isDirectory(host)
-	}
-	if err != nil {
-		return err
-	}
-	return os.Chmod(host, 0o755)
-}
-
-// checkDirs returns an error unless a directory of the tree and those above it
-// are there and no links.
-func checkDirs(out, dir string) error {
-	if dir == "/" || dir == "." {
-		return nil
-	}
-	if err := checkDirs(out, path.Dir(dir)); err != nil {
-		return err
-	}
-	return isDirectory(filepath.Join(out, dir))
-}
-
-// isDirectory returns an error unless a directory, not a link to one, is at a
-// host path.
-func isDirectory(host string) error {
-	info, err := os.Lstat(host)
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		return nil
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a link in the place of a directory", host)
-	}
-	return fmt.Errorf("%s is a file in the place of a directory", host)
-}
-
-// copyFile copies a file with its times; owner and mode become those of own. An
-// existing file is replaced.
-func copyFile(from, to string, info fs.FileInfo) error {
-	src, err := openRegular(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o200)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	if err := errors.Join(err, dst.Close()); err != nil {
-		return errors.Join(err, os.Remove(to))
-	}
-	if err := os.Chmod(to, publicMode(info.Mode())); err != nil {
-		return err
-	}
-	if err := own(to); err != nil {
-		return err
-	}
-	return os.Chtimes(to, info.ModTime(), info.ModTime())
-}
-
-// symlink makes a symbolic link of the tree, with the directories above it. An
-// existing file is replaced.
-func symlink(target, out, name string) error {
-	host := filepath.Join(out, name)
-	if err := makeDirs(out, path.Dir(name)); err != nil {
-		return err
-	}
-	if have, err := os.Readlink(host); err == nil && have == target {
-		return nil
-	}
-	if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Symlink(target, host)
-}
-
-// writeFile writes a file of the tree, mode 0644, unless it is there already
-// with that content. An existing file is replaced.
-func writeFile(out, name string, data []byte) error {
-	host := filepath.Join(out, name)
-	if err := makeDirs(out, path.Dir(name)); err != nil {
-		return err
-	}
-	if have, err := readHost(host); err == nil && bytes.Equal(have, data) {
-		return nil
-	}
-	if err := os.Remove(host); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.WriteFile(host, data, 0o644); err != nil {
-		return err
-	}
-	return os.Chmod(host, 0o644)
 }

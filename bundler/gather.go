@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // CopyOptions says where the files of CopyClosure come from and go to.
@@ -213,7 +215,7 @@ func (g *gathering) place(to string, l *Loaded) {
 	if have.Host == l.Host {
 		return
 	}
-	if same, err := sameContent(have.Host, l.Host); err != nil || !same {
+	if same, err := tree.SameContent(have.Host, l.Host); err != nil || !same {
 		g.failed = append(g.failed, errors.Join(err, fmt.Errorf("two different files for %s: %s and %s", to, have.Real, l.Real)))
 	}
 }
@@ -225,7 +227,7 @@ func (g *gathering) check() error {
 		dirs[path.Dir(to)] = true
 	}
 	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		if err := checkDirs(g.opt.Dest, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := tree.CheckDirs(g.opt.Dest, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err // what is found beyond is not of Dest
 		}
 	}
@@ -245,7 +247,7 @@ func (g *gathering) check() error {
 		if _, err := os.Lstat(host); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if same, err := sameFile(from.Host, host); err != nil || !same {
+		if same, err := tree.Same(from.Host, host); err != nil || !same {
 			g.failed = append(g.failed, errors.Join(err, fmt.Errorf("%s is there already and differs from %s", host, from.Real)))
 			continue
 		}
@@ -289,7 +291,7 @@ func (g *gathering) write(ctx context.Context) error {
 		return nil
 	}
 	g.made = append(g.made, filepath.Join(g.opt.Dest, g.opt.Prefix+nssFile))
-	return writeFile(g.opt.Dest, g.opt.Prefix+nssFile, []byte(nameServices))
+	return tree.WriteFile(g.opt.Dest, g.opt.Prefix+nssFile, []byte(nameServices))
 }
 
 // copyFile copies one file, or makes a hard link of one with the same content.
@@ -301,11 +303,11 @@ func (g *gathering) copyFile(from, to string, bySize map[int64][]string) error {
 	}
 	defer s.Close()
 	host := filepath.Join(g.opt.Dest, to)
-	if err := makeDirs(g.opt.Dest, path.Dir(to)); err != nil {
+	if err := tree.MakeDirs(g.opt.Dest, path.Dir(to)); err != nil {
 		return err
 	}
 	for _, twin := range bySize[s.st.Size] {
-		if same, err := sameFile(from, twin); err != nil {
+		if same, err := tree.Same(from, twin); err != nil {
 			return err
 		} else if same {
 			if err := os.Link(twin, host); err != nil {

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"io"
 	"io/fs"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // identity is what two files must share to become one: permissions and content.
@@ -19,12 +21,12 @@ type identity struct {
 // finished: an edit in place of one would change all.
 func joinEqual(ctx context.Context, root, prefix string) (int64, error) {
 	bySize := map[int64][]string{}
-	err := walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
+	err := tree.Walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		info, err := d.Info()
-		if _, linked := inode(info); err == nil && !linked && info.Size() > 0 {
+		if _, linked := tree.Inode(info); err == nil && !linked && info.Size() > 0 {
 			bySize[info.Size()] = append(bySize[info.Size()], host)
 		}
 		return err
@@ -50,7 +52,7 @@ func joinEqual(ctx context.Context, root, prefix string) (int64, error) {
 				first[id] = host
 				continue
 			}
-			if err := relink(first[id], host); err != nil {
+			if err := tree.Relink(first[id], host); err != nil {
 				return saved, err
 			}
 			saved += size
@@ -60,7 +62,7 @@ func joinEqual(ctx context.Context, root, prefix string) (int64, error) {
 }
 
 func identify(host string, size int64) (identity, error) {
-	file, err := openRegular(host)
+	file, err := tree.Open(host)
 	if err != nil {
 		return identity{}, err
 	}

@@ -1,13 +1,13 @@
 package bundler
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Merge unites the trees dirs in out. A path that several of them have must be
@@ -24,13 +24,13 @@ func Merge(ctx context.Context, out string, dirs ...string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			p := inTree(dir, host)
+			p := tree.Inside(dir, host)
 			first, seen := origin[p]
 			if !seen {
 				origin[p] = host
 				return mergeEntry(host, out, p, d)
 			}
-			same, err := sameFile(first, host)
+			same, err := tree.Same(first, host)
 			if err == nil && !same {
 				err = fmt.Errorf("%s differs: %s and %s", p, first, host)
 			}
@@ -45,14 +45,14 @@ func Merge(ctx context.Context, out string, dirs ...string) error {
 
 func mergeEntry(host, out, p string, d fs.DirEntry) error {
 	if d.IsDir() {
-		return makeDirs(out, p)
+		return tree.MakeDirs(out, p)
 	}
 	if d.Type()&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(host)
 		if err != nil {
 			return err
 		}
-		return symlink(target, out, p)
+		return tree.Symlink(target, out, p)
 	}
 	info, err := d.Info()
 	if err != nil {
@@ -61,67 +61,5 @@ func mergeEntry(host, out, p string, d fs.DirEntry) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is neither a file nor a link", host)
 	}
-	return copyFile(host, filepath.Join(out, p), info)
-}
-
-// sameFile compares kind, mode and content, or the targets of two links. Two
-// directories are the same.
-func sameFile(a, b string) (bool, error) {
-	ia, err := os.Lstat(a)
-	if err != nil {
-		return false, err
-	}
-	ib, err := os.Lstat(b)
-	if err == nil && ia.IsDir() && ib.IsDir() {
-		return true, nil
-	}
-	if err != nil || ia.Mode() != ib.Mode() {
-		return false, err
-	}
-	if ia.Mode()&fs.ModeSymlink == 0 {
-		return sameContent(a, b)
-	}
-	ta, err := os.Readlink(a)
-	if err != nil {
-		return false, err
-	}
-	tb, err := os.Readlink(b)
-	return ta == tb, err
-}
-
-// sameContent compares two regular files piece by piece.
-func sameContent(a, b string) (bool, error) {
-	fa, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer fa.Close()
-	fb, err := os.Open(b)
-	if err != nil {
-		return false, err
-	}
-	defer fb.Close()
-	pa, pb := make([]byte, 1<<16), make([]byte, 1<<16)
-	for {
-		na, errA := io.ReadFull(fa, pa)
-		nb, errB := io.ReadFull(fb, pb)
-		if !bytes.Equal(pa[:na], pb[:nb]) {
-			return false, nil
-		}
-		if errA != nil || errB != nil {
-			if ended(errA) && ended(errB) {
-				return true, nil
-			}
-			return false, fmt.Errorf("comparing %s and %s: %w", a, b, firstError(errA, errB))
-		}
-	}
-}
-
-func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
-
-func firstError(a, b error) error {
-	if a != nil && !ended(a) {
-		return a
-	}
-	return b
+	return tree.CopyFile(host, filepath.Join(out, p), info)
 }

@@ -28,7 +28,7 @@ func TestMerge(t *testing.T) {
 		"lib/same": "-rwxr-xr-x " + strings.Repeat("same", 40_000), "lib/link": "-> same",
 		"lib/one": "-rw-r--r-- 1", "lib/two": "-rw-r--r-- 2",
 	}
-	if diff := cmp.Diff(want, tree(t, out)); diff != "" {
+	if diff := cmp.Diff(want, listing(t, out)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -89,7 +89,7 @@ func TestMergeOfDirectories(t *testing.T) {
 	if err := Merge(t.Context(), out, link, two); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"d/one": "-rw-r--r-- 1", "d/two": "-rw-r--r-- 2"}, tree(t, out)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"d/one": "-rw-r--r-- 1", "d/two": "-rw-r--r-- 2"}, listing(t, out)); diff != "" {
 		t.Error(diff)
 	}
 }

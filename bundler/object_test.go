@@ -165,7 +165,7 @@ func sameFromFile(t *testing.T, data []byte, want *Object) {
 	if _, err := unix.Pwrite(fd, data, 0); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSource("object", fd)
+	s, err := sources.Get().(*source).begin("object", fd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // source is an open regular file. Its beginning, with the ELF header and the
@@ -33,32 +35,20 @@ var sources = sync.Pool{New: func() any { return new(source) }}
 // openSource opens a file for reading; it neither follows a link nor waits for
 // the writer of a FIFO. The source must be closed and not be used after that.
 func openSource(host string) (*source, error) {
-	var fd int
-	for {
-		var err error
-		fd, err = unix.Open(host, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err == nil {
-			break
-		}
-		if err != unix.EINTR {
-			return nil, &fs.PathError{Op: "open", Path: host, Err: err}
-		}
+	s := sources.Get().(*source)
+	fd, err := tree.Descriptor(host, &s.st)
+	if err != nil {
+		sources.Put(s)
+		return nil, err
 	}
-	return newSource(host, fd)
+	return s.begin(host, fd)
 }
 
-// newSource takes an open file over.
-func newSource(host string, fd int) (*source, error) {
-	s := sources.Get().(*source)
+// begin takes an open file over.
+func (s *source) begin(host string, fd int) (*source, error) {
 	s.host, s.fd, s.n, s.used, s.window = host, fd, 0, 0, nil
-	err := unix.Fstat(fd, &s.st)
-	if err == nil && s.st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = errors.New("not a regular file")
-	}
-	if err == nil {
-		s.n, err = s.pread(s.head[:], 0)
-	}
-	if err != nil {
+	var err error
+	if s.n, err = s.pread(s.head[:], 0); err != nil {
 		s.Close()
 		return nil, &fs.PathError{Op: "open", Path: host, Err: err}
 	}

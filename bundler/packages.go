@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Package is an upstream package. Type is that of the package URL
@@ -112,7 +114,7 @@ func (o *origin) ownsAny(list string) (bool, error) {
 			continue // removed from the image, or a directory
 		}
 		for _, host := range sizes[info.Size()] {
-			if same, err := sameContent(installed, host); same || err != nil {
+			if same, err := tree.SameContent(installed, host); same || err != nil {
 				return same, err
 			}
 		}
@@ -152,7 +154,7 @@ type Contents struct {
 func Measure(root, prefix string) (*Contents, error) {
 	c := &Contents{}
 	inodes := map[[2]uint64]bool{}
-	err := walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
+	err := tree.Walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -160,7 +162,7 @@ func Measure(root, prefix string) (*Contents, error) {
 		if err != nil {
 			return err
 		}
-		if key, linked := inode(info); linked {
+		if key, linked := tree.Inode(info); linked {
 			if inodes[key] {
 				return nil
 			}

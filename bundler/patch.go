@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // patch replaces bytes of a file by as many others.
@@ -61,24 +61,6 @@ func (p patched) ReadAt(b []byte, off int64) (int, error) {
 	return n, err
 }
 
-// openRegular opens a regular file for reading; it neither follows a link nor
-// waits for the writer of a FIFO.
-func openRegular(host string) (*os.File, error) {
-	f, err := os.OpenFile(host, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: host, Err: errors.New("not a regular file")}
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // version identifies the content of a file as far as the kernel notices writes.
 type version struct {
 	dev, ino     uint64
@@ -96,7 +78,7 @@ func versionOf(st *unix.Stat_t) version {
 // meant, or is written to meanwhile. Others are hard links of the
 // file; they become links of the new one.
 func edit(host string, meant version, patches []patch, others []place) (err error) {
-	src, err := openRegular(host)
+	src, err := tree.Open(host)
 	if err != nil {
 		return err
 	}
@@ -158,7 +140,7 @@ func edit(host string, meant version, patches []patch, others []place) (err erro
 		return err
 	}
 	for _, other := range others {
-		if err := relink(host, other.host); err != nil {
+		if err := tree.Relink(host, other.host); err != nil {
 			return err
 		}
 	}
@@ -261,19 +243,6 @@ func attribute(read func([]byte) (int, error)) ([]byte, error) {
 		return nil, err
 	}
 	return b[:n], nil
-}
-
-// relink makes name a hard link of host, atomically.
-func relink(host, name string) error {
-	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".oh-bundle-%x", rand.Uint64()))
-	if err := os.Link(host, tmp); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, name); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return nil
 }
 
 func timeOf(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // The rules that Permissions checks.
@@ -25,7 +27,7 @@ func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
 		return nil, fmt.Errorf("looking at the permissions in %s: %w", root, err)
 	}
 	var findings []Finding
-	err = walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
+	err = tree.Walk(root, prefix, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -39,7 +41,7 @@ func Permissions(ctx context.Context, root, prefix string) ([]Finding, error) {
 		}
 		mode := info.Mode()
 		capable := mode.IsRegular() && mode&0o111 != 0 && hasCapabilities(host)
-		findings = append(findings, permissionFaults(inTree(root, host), mode, uid, gid, capable)...)
+		findings = append(findings, permissionFaults(tree.Inside(root, host), mode, uid, gid, capable)...)
 		return ctx.Err()
 	})
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Prune is a rule that leaves files out of a component: all that its patterns
@@ -198,7 +200,7 @@ func (p *pruner) file(host string, entry fs.DirEntry, fates []fate) (bool, error
 			return false, err
 		}
 		p.report[i].Files++
-		if _, linked := inode(info); info.Mode().IsRegular() && !linked {
+		if _, linked := tree.Inode(info); info.Mode().IsRegular() && !linked {
 			p.report[i].Bytes += info.Size()
 		}
 		return true, os.Remove(host)

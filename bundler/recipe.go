@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Recipe says what one component puts into a tree. Paths are absolute; "to",
@@ -95,7 +97,7 @@ func (r *Recipe) validate(prefix string) error {
 		bad("name %q cannot be a file name", r.Name)
 	}
 	inside := func(what, p string) {
-		if path.Clean(p) != p || !within(p, prefix) {
+		if path.Clean(p) != p || !tree.Within(p, prefix) {
 			bad("%s %q is not a clean path below %s", what, p, prefix)
 		}
 	}

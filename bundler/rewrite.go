@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // apply carries the rewrite out on the file at a host path. Where the new
@@ -19,7 +21,7 @@ func (w Rewrite) apply(host string) error {
 }
 
 func (w Rewrite) applyTo(host string) error {
-	f, err := openRegular(host)
+	f, err := tree.Open(host)
 	if err != nil {
 		return err
 	}

@@ -6,14 +6,15 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // place is where a file lies.
@@ -44,25 +45,16 @@ func (s *scanned) sealable(machine elf.Machine) bool {
 		(o.Type == elf.ET_DYN || o.Type == elf.ET_EXEC) && !o.Static()
 }
 
-// walk is filepath.WalkDir for root/below, where no link may lead: that would
-// be out of root, or to nothing that is walked.
-func walk(root, below string, visit fs.WalkDirFunc) error {
-	if err := checkDirs(root, below); err != nil {
-		return err
-	}
-	return filepath.WalkDir(filepath.Join(root, below), visit)
-}
-
 // scan walks root/below and returns its symbolic links, ELF files and scripts
 // in lexical order. Of a file with several hard links the first is returned.
 func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 	var all []*scanned
 	inodes := map[[2]uint64]*scanned{}
-	err := walk(root, below, func(host string, d fs.DirEntry, err error) error {
+	err := tree.Walk(root, below, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		s := &scanned{place: place{inTree(root, host), host}, mode: d.Type()}
+		s := &scanned{place: place{tree.Inside(root, host), host}, mode: d.Type()}
 		switch {
 		case d.Type()&fs.ModeSymlink != 0:
 			if s.target, err = os.Readlink(host); err != nil {
@@ -74,7 +66,7 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 				return err
 			}
 			s.mode, s.size = info.Mode(), info.Size()
-			if key, linked := inode(info); linked {
+			if key, linked := tree.Inode(info); linked {
 				if first := inodes[key]; first != nil {
 					first.links = append(first.links, s.place)
 					return nil
@@ -122,26 +114,30 @@ func (s *scanned) read() error {
 	if !s.mode.IsRegular() || s.size < 4 {
 		return nil
 	}
-	f, err := os.Open(s.host)
+	f, err := openSource(s.host)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var head [256]byte
-	n, err := f.ReadAt(head[:], 0)
-	if n < 4 {
-		return fmt.Errorf("reading %s: %w", s.host, err)
+	head := f.head[:min(f.n, maxScriptLine)]
+	if len(head) < 4 {
+		return fmt.Errorf("reading %s: %w", s.host, io.ErrUnexpectedEOF)
 	}
 	switch {
 	case string(head[:4]) == elf.ELFMAG:
-		if s.object, err = ReadObject(f); err != nil && !errors.Is(err, ErrNotELF) {
+		// The object is kept, and so must not be in the source's memory.
+		if s.object, err = ReadObject(struct{ io.ReaderAt }{f}); err != nil && !errors.Is(err, ErrNotELF) {
 			s.object, s.broken = nil, err
 		}
 	default:
-		s.script = scriptOf(head[:n], s.mode)
+		s.script = scriptOf(head, s.mode)
 	}
 	return nil
 }
+
+// maxScriptLine is how much of a script the kernel looks at for its interpreter
+// (BINPRM_BUF_SIZE).
+const maxScriptLine = 256
 
 // scriptOf returns the interpreter line of a file that begins with head; empty
 // where it is no script that can be executed.
@@ -151,22 +147,4 @@ func scriptOf(head []byte, mode fs.FileMode) string {
 	}
 	line, _, _ := bytes.Cut(head[2:], []byte("\n"))
 	return strings.TrimSpace(string(line))
-}
-
-// inTree returns the path that a host path has inside a root.
-func inTree(root, host string) string {
-	rel, err := filepath.Rel(root, host)
-	if err != nil || rel == "." {
-		return "/"
-	}
-	return "/" + filepath.ToSlash(rel)
-}
-
-// inode identifies a file that has several hard links.
-func inode(info fs.FileInfo) (key [2]uint64, linked bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Nlink < 2 {
-		return key, false
-	}
-	return [2]uint64{uint64(st.Dev), st.Ino}, true
 }

@@ -18,6 +18,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Sealer makes the ELF files of a tree use the loader and the libraries of the
@@ -230,7 +232,7 @@ func (s *Sealer) otherLibc(o *Object) bool {
 
 // planFile fills in the edits of one file.
 func (s *Sealer) planFile(f *plannedFile) error {
-	r, err := openRegular(f.host)
+	r, err := tree.Open(f.host)
 	if err != nil {
 		return err
 	}
@@ -424,7 +426,7 @@ func (s *Sealer) keep(list, origin string) []string {
 	var kept []string
 	for element := range strings.SplitSeq(list, ":") {
 		dir := expandOrigin(element, origin)
-		if strings.Contains(dir, "$") || !within(path.Clean(dir), s.Prefix) || slices.Contains(kept, element) {
+		if strings.Contains(dir, "$") || !tree.Within(path.Clean(dir), s.Prefix) || slices.Contains(kept, element) {
 			continue
 		}
 		kept = append(kept, element)
@@ -449,9 +451,6 @@ func (s *Sealer) keepAll(list string, f *scanned) ([]string, error) {
 func (s *Sealer) own(f *scanned) bool {
 	return slices.ContainsFunc(f.places(), func(p place) bool { return path.Dir(p.path) == s.Prefix+libFolder })
 }
-
-// within reports whether a clean path is dir or lies below it.
-func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
 
 // place finds a string table offset for a search path: the old string where it
 // ends in the wanted one, any equal string of the table, or new bytes in the

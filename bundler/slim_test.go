@@ -38,7 +38,7 @@ func TestPrune(t *testing.T) {
 		t.Error(diff)
 	}
 	var left []string
-	for name := range tree(t, root) {
+	for name := range listing(t, root) {
 		left = append(left, name)
 	}
 	want := map[string]bool{
@@ -164,7 +164,7 @@ func TestJoinEqual(t *testing.T) {
 		"a": "-rw-r--r-- equal", "b/c": "= a", "b/program": "-rwxr-xr-x equal", "d": "-rw-r--r-- other",
 		"empty": "-rw-r--r-- ", "void": "-rw-r--r-- ",
 	}
-	if diff := cmp.Diff(want, tree(t, root)); diff != "" {
+	if diff := cmp.Diff(want, listing(t, root)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // strip cuts the symbol tables and the debugging information off every ELF
@@ -45,7 +47,7 @@ func strip(ctx context.Context, root, prefix string) (int64, error) {
 }
 
 func stripFile(f *scanned) (int64, error) {
-	file, err := openRegular(f.host)
+	file, err := tree.Open(f.host)
 	if err != nil {
 		return 0, err
 	}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // systemFiles are what every system is asked about itself: accounts, network,
@@ -178,7 +180,7 @@ func (o *observer) executed(pid int) {
 		o.report.Programs = append(o.report.Programs, exe)
 	}
 	delete(o.outside, pid)
-	if !within(exe, o.opt.Prefix) {
+	if !tree.Within(exe, o.opt.Prefix) {
 		o.outside[pid] = true
 		o.add(Finding{Path: exe, Rule: RuleProgram, Detail: "was started"})
 		return
@@ -190,7 +192,7 @@ func (o *observer) executed(pid int) {
 	}
 	for line := range bytes.Lines(maps) {
 		if _, file, ok := strings.Cut(string(line), "/"); ok {
-			if p := o.inside("/" + strings.TrimSuffix(file, "\n")); !within(p, o.opt.Prefix) {
+			if p := o.inside("/" + strings.TrimSuffix(file, "\n")); !tree.Within(p, o.opt.Prefix) {
 				o.add(Finding{Path: p, Rule: RuleOpened, Detail: "as the loader of " + exe})
 			}
 		}
@@ -214,10 +216,10 @@ func (o *observer) opened(pid, fd int) {
 	switch {
 	case !path.IsAbs(name): // a pipe, a socket
 		return
-	case within(name, o.opt.Prefix):
+	case tree.Within(name, o.opt.Prefix):
 		o.report.Opened++
 		return
-	case slices.ContainsFunc(o.private, func(dir string) bool { return within(name, dir) }),
+	case slices.ContainsFunc(o.private, func(dir string) bool { return tree.Within(name, dir) }),
 		slices.ContainsFunc(o.system, func(a Allowance) bool { return a.match.MatchString(name) }):
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // Tree is what Verify and Permissions know of a tree that arrives as a tar
@@ -107,7 +109,7 @@ const capability = "SCHILY.xattr.security.capability"
 // add takes note of one entry of the stream.
 func (t *Tree) add(header *tar.Header, content io.Reader, keep []string) error {
 	name := path.Clean("/" + header.Name)
-	if !within(name, t.prefix) {
+	if !tree.Within(name, t.prefix) {
 		return fmt.Errorf("it is not below %s", t.prefix)
 	}
 	if len(name) > maxPath || len(header.Linkname) > maxPath {

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // The rules that Verify checks.
@@ -163,7 +165,7 @@ func (v *verifier) run(ctx context.Context, files []*scanned) (*VerifyReport, er
 		v.add(n.Path, RuleNeeded, n.Text)
 	}
 	for _, e := range pairs {
-		if !within(e.To.Real, v.opt.Prefix) {
+		if !tree.Within(e.To.Real, v.opt.Prefix) {
 			v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
 			continue
 		}
@@ -279,12 +281,12 @@ func (v *verifier) link(f *scanned) {
 		if !path.IsAbs(target) {
 			target = path.Join(path.Dir(f.path), target)
 		}
-		if target = path.Clean(target); !within(target, v.opt.Prefix) {
+		if target = path.Clean(target); !tree.Within(target, v.opt.Prefix) {
 			v.add(f.path, RuleLink, f.target+" leads outside, to "+target)
 			return
 		}
 		v.add(f.path, RuleLink, f.target+" leads nowhere")
-	case !within(e.Real, v.opt.Prefix):
+	case !tree.Within(e.Real, v.opt.Prefix):
 		v.add(f.path, RuleLink, f.target+" leads outside, to "+e.Real)
 	}
 }
