@@ -167,7 +167,7 @@ func (b *bundle) gather(ctx context.Context, opens []string) error {
 		if !f.sealable(machine) || sealer.otherLibc(f.object) {
 			continue
 		}
-		for _, p := range f.places() { // each has an $ORIGIN of its own
+		for _, p := range f.locations() { // each has an $ORIGIN of its own
 			closure, err := b.resolver.Closure(p.path)
 			if err != nil {
 				return err

@@ -12,7 +12,7 @@
 //   - [Resolver] finds the closure of a file in a View, [System] with the loader
 //     that each file has.
 //   - [CopyClosure] copies files with what they need.
-//   - [Sealer] edits the ELF files of a tree in place.
+//   - [Sealer] patches the ELF files of a tree in place.
 //   - [Verify] checks that a sealed tree needs nothing of the system under it.
 //   - [Component] copies, bundles and seals what a [Recipe] names.
 //   - [Merge] unites trees.

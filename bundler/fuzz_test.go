@@ -38,22 +38,22 @@ func FuzzSeal(f *testing.F) {
 				return
 			}
 			s := Sealer{Prefix: testPrefix, Machine: o.Machine}
-			file := &scanned{place: place{path: testPrefix + "/bin/x"}, size: int64(len(data)), object: o}
+			file := &scanned{location: location{path: testPrefix + "/bin/x"}, size: int64(len(data)), object: o}
 			if o.Foreign || !file.sealable(o.Machine) || abis[o.Machine].loader == "" {
 				return
 			}
-			patches, _, err := s.plan(bytes.NewReader(data), file)
+			patches, _, err := s.patches(bytes.NewReader(data), file)
 			if err != nil {
 				return
 			}
 			sealed := slices.Clone(data)
 			for _, p := range patches {
-				copy(sealed[p.off:], p.new)
+				copy(sealed[p.Offset:], p.New)
 			}
 			if file.object, err = ReadObject(bytes.NewReader(sealed)); err != nil {
 				t.Fatalf("cannot be read after sealing: %v", err)
 			}
-			if patches, _, err := s.plan(bytes.NewReader(sealed), file); err != nil || len(patches) > 0 {
+			if patches, _, err := s.patches(bytes.NewReader(sealed), file); err != nil || len(patches) > 0 {
 				t.Errorf("sealing again: %v, %v", patches, err)
 			}
 			if file.object.ExecStack && hasStack(file.object) || file.object.Interp != "" && file.object.Interp != testPrefix+interpName {
@@ -118,23 +118,23 @@ func FuzzConstants(f *testing.F) {
 		if libc {
 			soname = libcSoname
 		}
-		plan := func(data []byte) ([]patch, error) {
+		plan := func(data []byte) ([]Patch, error) {
 			return constantPatches(bytes.NewReader(data), int64(len(data)), machine, soname, testPrefix)
 		}
 		patches, err := plan(data)
 		if err != nil {
 			return
 		}
-		if err := check(bytes.NewReader(data), byOffset(patches)); err != nil {
+		if err := checkPatches(bytes.NewReader(data), byOffset(patches)); err != nil {
 			t.Fatalf("the plan does not fit the file: %v", err)
 		}
 		sealed := slices.Clone(data)
 		for _, p := range patches {
-			copy(sealed[p.off:], p.new)
+			copy(sealed[p.Offset:], p.New)
 		}
 		for _, p := range patches {
-			if !bytes.Equal(sealed[p.off:][:len(p.new)], p.new) {
-				t.Errorf("%s at %#x is not as planned", p.reason, p.off)
+			if !bytes.Equal(sealed[p.Offset:][:len(p.New)], p.New) {
+				t.Errorf("%s at %#x is not as planned", p.Reason, p.Offset)
 			}
 		}
 	})
@@ -156,7 +156,7 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := check(bytes.NewReader(data), byOffset(patches)); err != nil {
+		if err := checkPatches(bytes.NewReader(data), byOffset(patches)); err != nil {
 			t.Fatalf("the plan does not fit the file: %v", err)
 		}
 		if len(patches) > 0 && len(patches) != count {
@@ -165,7 +165,7 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-func byOffset(patches []patch) []patch {
-	slices.SortFunc(patches, func(a, b patch) int { return int(a.off - b.off) })
+func byOffset(patches []Patch) []Patch {
+	slices.SortFunc(patches, func(a, b Patch) int { return int(a.Offset - b.Offset) })
 	return patches
 }

@@ -108,18 +108,18 @@ func (g *gathering) add(name string) error {
 	}
 	objects := c.Objects
 	if first.Object.Interp != "" || first.Object.Static() {
-		g.place(g.opt.Prefix+"/bin/"+path.Base(first.Path), first)
+		g.plan(g.opt.Prefix+"/bin/"+path.Base(first.Path), first)
 		objects = objects[1:]
 	}
 	for _, l := range objects {
 		if l != c.Loader {
-			g.place(g.libraryPath(l), l)
+			g.plan(g.libraryPath(l), l)
 		}
 	}
-	g.placeNames(c)
+	g.planLinks(c)
 	// It has an index where something asks for it.
 	if c.Loader != nil && (first.Object.Interp != "" || c.Loader.Index >= 0) {
-		g.placeLoader(c.Loader, r.loader.Musl)
+		g.planLoader(c.Loader, r.loader.Musl)
 	}
 	return nil
 }
@@ -132,12 +132,12 @@ func (g *gathering) libraryPath(l *Loaded) string {
 	return g.opt.Prefix + libFolder + "/" + name
 }
 
-func (g *gathering) placeLoader(l *Loaded, musl bool) {
+func (g *gathering) planLoader(l *Loaded, musl bool) {
 	if musl {
-		g.place(g.opt.Prefix+libFolder+"/"+path.Base(l.Name), l)
+		g.plan(g.opt.Prefix+libFolder+"/"+path.Base(l.Name), l)
 		return
 	}
-	g.place(g.opt.Prefix+interpName, l)
+	g.plan(g.opt.Prefix+interpName, l)
 	g.links[g.libraryPath(l)] = path.Base(interpName)
 }
 
@@ -155,16 +155,16 @@ func (g *gathering) addLibc(c *Closure, r *Resolver) error {
 		return err
 	}
 	for _, t := range libcTrees(abis[libc.Object.Machine], g.opt.Prefix) {
-		if err := g.placeTree(t.From, t.To, t.Exclude); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := g.planTree(t.From, t.To, t.Exclude); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("what the C library reads: %w", err)
 		}
 	}
 	return nil
 }
 
-// placeTree plans the files below a directory, links resolved but for those to
+// planTree plans the files below a directory, links resolved but for those to
 // directories, which are left out.
-func (g *gathering) placeTree(from, to string, exclude []string) error {
+func (g *gathering) planTree(from, to string, exclude []string) error {
 	view := g.opt.System.View
 	dir, err := view.Lookup(from)
 	if err != nil {
@@ -179,7 +179,7 @@ func (g *gathering) placeTree(from, to string, exclude []string) error {
 		switch {
 		case excluded(exclude, name):
 		case e.Mode.IsDir() && e.Real == e.Path:
-			if err := g.placeTree(e.Real, below, exclude); err != nil {
+			if err := g.planTree(e.Real, below, exclude); err != nil {
 				return err
 			}
 		case e.Mode.IsRegular():
@@ -189,8 +189,8 @@ func (g *gathering) placeTree(from, to string, exclude []string) error {
 	return nil
 }
 
-// placeNames plans links for the names that libraries are asked for by.
-func (g *gathering) placeNames(c *Closure) {
+// planLinks plans links for the names that libraries are asked for by.
+func (g *gathering) planLinks(c *Closure) {
 	for _, e := range c.Edges {
 		switch {
 		case e.To == nil || e.To == c.Objects[0]:
@@ -205,8 +205,8 @@ func (g *gathering) placeNames(c *Closure) {
 	}
 }
 
-// place plans one file. What has the same content may have two sources.
-func (g *gathering) place(to string, l *Loaded) {
+// plan plans one file. What has the same content may have two sources.
+func (g *gathering) plan(to string, l *Loaded) {
 	have, ok := g.files[to]
 	if !ok {
 		g.files[to] = Entry{Path: l.Path, Real: l.Real, Host: l.Host}

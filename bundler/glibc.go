@@ -63,9 +63,9 @@ type glibcCounts struct {
 	locales int // "/usr/share/locale", in libc.so.6
 }
 
-// bannerless is the release of Debian's loaders that do not name theirs, which
+// unnamedRelease is the release of Debian's loaders that do not name theirs, which
 // they do since 2.33.
-const bannerless = "2.31"
+const unnamedRelease = "2.31"
 
 // glibcReleases are Debian's builds whose constants have been checked: those
 // of bullseye, bookworm, trixie and sid. In another one a path could have been
@@ -90,9 +90,9 @@ type constant struct {
 // takes ".conf" out of "/etc/nsswitch.conf" to recognise gconv configurations,
 // so what takes the place of such a string must end alike.
 //
-// The loader gets its four default directories replaced by the private one twice and by two
-// that do not exist; the lengths of the list are compiled in elsewhere, so
-// every string keeps its length.
+// The loader's four default directories become the private one, twice, and two
+// that do not exist. Their lengths are compiled in elsewhere, so every string
+// keeps its length.
 func constants(a abi, counts glibcCounts, soname, prefix string) ([]constant, error) {
 	var list []constant
 	var failed error
@@ -156,15 +156,15 @@ func glibcVersion(data []byte) (string, error) {
 func glibcRelease(data []byte, a abi, soname string) (string, error) {
 	version, err := glibcVersion(data)
 	if err != nil && soname == a.loader && bytes.Contains(data, []byte("GLIBC_PRIVATE\x00")) {
-		return bannerless, nil
+		return unnamedRelease, nil
 	}
 	return version, err
 }
 
-// constantPatches returns the edits for a library whose constants are known.
+// constantPatches returns the patches for a library whose constants are known.
 // Every string must be there exactly as often as expected, either as it came
 // or as it is after sealing; otherwise the error says what is there.
-func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, prefix string) ([]patch, error) {
+func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, prefix string) ([]Patch, error) {
 	a := abis[machine]
 	if size > 64<<20 {
 		return nil, fmt.Errorf("%s of %d bytes", soname, size)
@@ -186,7 +186,7 @@ func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, pre
 	if err != nil {
 		return nil, &remedied{err, "choose a shorter prefix"}
 	}
-	var patches []patch
+	var patches []Patch
 	var found []string
 	for _, c := range list {
 		at, done := indexAll(data, []byte(c.old)), bytes.Count(data, []byte(c.new))
@@ -197,9 +197,7 @@ func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, pre
 		known = known && len(at) == c.count
 		lead := len(c.old) - len(strings.TrimLeft(c.old, "\x00"))
 		for _, off := range at { // neighbours share a NUL
-			patches = append(patches, patch{
-				int64(off + lead), []byte(strings.Trim(c.old, "\x00")), []byte(strings.Trim(c.new, "\x00")), "constant " + c.name,
-			})
+			patches = append(patches, Patch{Offset: int64(off + lead), Old: []byte(strings.Trim(c.old, "\x00")), New: []byte(strings.Trim(c.new, "\x00")), Reason: "constant " + c.name})
 		}
 	}
 	if soname == a.loader {
@@ -209,7 +207,7 @@ func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, pre
 		for _, off := range at {
 			from, to := envByte(data[off:], a, 'L'), envByte(data[off:], a, envLetter)
 			if bytes.HasPrefix(data[off:], from) {
-				patches = append(patches, patch{int64(off), from, to, "variables LD_*"})
+				patches = append(patches, Patch{Offset: int64(off), Old: from, New: to, Reason: "variables LD_*"})
 			}
 		}
 	}

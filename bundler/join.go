@@ -18,7 +18,7 @@ type identity struct {
 
 // joinEqual makes equal files below root/prefix hard links of one, which image
 // layers hold once, and returns how many bytes that saved. The tree must be
-// finished: an edit in place of one would change all.
+// finished: a patch in place of one would change all.
 func joinEqual(ctx context.Context, root, prefix string) (int64, error) {
 	bySize := map[int64][]string{}
 	err := tree.Walk(root, prefix, func(host string, d fs.DirEntry, err error) error {

@@ -87,7 +87,7 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 				t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
 				file := mustWrite(t, root+"/openhands/bin/program", content, 0o755)
 				plan, err := s.Plan(t.Context(), root)
-				if err != nil || len(plan.Edits) == 0 {
+				if err != nil || len(plan.Patches) == 0 {
 					t.Fatalf("%+v, %v", plan, err)
 				}
 				c.mishap(t, root, file)
@@ -300,7 +300,7 @@ func TestPlanSaysWhatSealDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	reasons := map[string]bool{}
-	for _, e := range plan.Edits {
+	for _, e := range plan.Patches {
 		if e.Path != "/openhands/bin/a" || string(byHand[e.Offset:][:len(e.Old)]) != string(e.Old) {
 			t.Errorf("%+v does not fit the file", e)
 		}
@@ -309,7 +309,7 @@ func TestPlanSaysWhatSealDoes(t *testing.T) {
 	}
 	for _, want := range []string{"interpreter", "stack not executable", "string /openhands/lib", "dynamic section: search path"} {
 		if !reasons[want] {
-			t.Errorf("no edit for %q in %v", want, plan.Edits)
+			t.Errorf("no edit for %q in %v", want, plan.Patches)
 		}
 	}
 	if _, err := s.Seal(t.Context(), opt.Out); err != nil {
@@ -318,7 +318,7 @@ func TestPlanSaysWhatSealDoes(t *testing.T) {
 	if sealed, err := os.ReadFile(name); err != nil || string(sealed) != string(byHand) {
 		t.Errorf("the sealed file differs from the plan, %v", err)
 	}
-	if plan, err = s.Plan(t.Context(), opt.Out); err != nil || len(plan.Edits) > 0 || plan.Report.Already != 1 {
+	if plan, err = s.Plan(t.Context(), opt.Out); err != nil || len(plan.Patches) > 0 || plan.Report.Already != 1 {
 		t.Errorf("after sealing: %+v, %v", plan, err)
 	}
 }

@@ -52,7 +52,7 @@ type Object struct {
 	isPIE      bool // DF_1_PIE
 	notes      []segment
 
-	*layout // nil for an object of a closure, which is not edited
+	*layout // nil for an object of a closure, which is not patched
 }
 
 // layout is where the parts of a file lie.

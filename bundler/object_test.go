@@ -145,9 +145,9 @@ func FuzzReadObject(f *testing.F) {
 		sameFromFile(t, data, o)
 		// What can be read can be planned, or refused.
 		s := Sealer{Prefix: testPrefix, Machine: o.Machine}
-		file := &scanned{place: place{path: testPrefix + "/bin/x"}, size: int64(len(data)), object: o}
-		if patches, _, err := s.plan(bytes.NewReader(data), file); err == nil {
-			if err := check(bytes.NewReader(data), patches); err != nil {
+		file := &scanned{location: location{path: testPrefix + "/bin/x"}, size: int64(len(data)), object: o}
+		if patches, _, err := s.patches(bytes.NewReader(data), file); err == nil {
+			if err := checkPatches(bytes.NewReader(data), patches); err != nil {
 				t.Errorf("the plan does not fit the file: %v", err)
 			}
 		}

@@ -2,11 +2,13 @@ package bundler
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,32 +16,48 @@ import (
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
-// patch replaces bytes of a file by as many others.
-type patch struct {
-	off      int64
-	old, new []byte
-	reason   string
+// Patch replaces bytes of a file by as many others.
+type Patch struct {
+	Path   string `json:"file"` // inside the tree; empty where the file is known otherwise
+	Offset int64  `json:"offset"`
+	Old    Bytes  `json:"old"`
+	New    Bytes  `json:"new"`
+	Reason string `json:"reason"`
 }
+
+// Bytes is written as a quoted string where it is text, NULs included, and
+// otherwise in hexadecimal; in JSON always in hexadecimal.
+type Bytes []byte
+
+func (b Bytes) String() string {
+	if bytes.ContainsFunc(b, func(r rune) bool { return r != 0 && (r < ' ' || r > '~') }) || len(bytes.Trim(b, "\x00")) < 2 {
+		return hex.EncodeToString(b)
+	}
+	return strconv.Quote(string(b))
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (b Bytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
 
 // errChanged is the error for a file that was written to in the meantime.
 var errChanged = errors.New("the file changed while it was being edited")
 
-// check verifies that every patch fits the file and that no two overlap. They
+// checkPatches verifies that every patch fits the file and that no two overlap. They
 // are sorted by offset.
-func check(r io.ReaderAt, patches []patch) error {
+func checkPatches(r io.ReaderAt, patches []Patch) error {
 	for i, p := range patches {
-		if len(p.old) != len(p.new) {
-			return fmt.Errorf("edit at %#x: %d bytes for %d", p.off, len(p.new), len(p.old))
+		if len(p.Old) != len(p.New) {
+			return fmt.Errorf("edit at %#x: %d bytes for %d", p.Offset, len(p.New), len(p.Old))
 		}
-		if i > 0 && patches[i-1].off+int64(len(patches[i-1].old)) > p.off {
-			return fmt.Errorf("edit at %#x: overlaps the one at %#x", p.off, patches[i-1].off)
+		if i > 0 && patches[i-1].Offset+int64(len(patches[i-1].Old)) > p.Offset {
+			return fmt.Errorf("edit at %#x: overlaps the one at %#x", p.Offset, patches[i-1].Offset)
 		}
-		found, err := readAt(r, uint64(p.off), len(p.old))
+		found, err := readAt(r, uint64(p.Offset), len(p.Old))
 		if err != nil {
-			return fmt.Errorf("edit at %#x: %w", p.off, err)
+			return fmt.Errorf("edit at %#x: %w", p.Offset, err)
 		}
-		if !bytes.Equal(found, p.old) {
-			return fmt.Errorf("edit at %#x: found %q, expected %q", p.off, found, p.old)
+		if !bytes.Equal(found, p.Old) {
+			return fmt.Errorf("edit at %#x: found %q, expected %q", p.Offset, found, p.Old)
 		}
 	}
 	return nil
@@ -48,14 +66,14 @@ func check(r io.ReaderAt, patches []patch) error {
 // patched reads a file as it is with the patches made.
 type patched struct {
 	file    io.ReaderAt
-	patches []patch
+	patches []Patch
 }
 
 func (p patched) ReadAt(b []byte, off int64) (int, error) {
 	n, err := p.file.ReadAt(b, off)
 	for _, q := range p.patches {
-		if start := max(q.off, off); start < min(q.off+int64(len(q.new)), off+int64(n)) {
-			copy(b[start-off:n], q.new[start-q.off:])
+		if start := max(q.Offset, off); start < min(q.Offset+int64(len(q.New)), off+int64(n)) {
+			copy(b[start-off:n], q.New[start-q.Offset:])
 		}
 	}
 	return n, err
@@ -72,12 +90,12 @@ func versionOf(st *unix.Stat_t) version {
 	return version{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
-// edit applies the patches to a copy of the file in the same folder and puts
+// replace applies the patches to a copy of the file in the same folder and puts
 // the copy in the file's place, with the same mode, owner, extended attributes
 // and times. It fails with errChanged where the file is not the one that was
-// meant, or is written to meanwhile. Others are hard links of the
-// file; they become links of the new one.
-func edit(host string, meant version, patches []patch, others []place) (err error) {
+// meant, or is written to meanwhile. Others are hard links of the file; they
+// become links of the new one.
+func replace(host string, meant version, patches []Patch, others []location) (err error) {
 	src, err := tree.Open(host)
 	if err != nil {
 		return err
@@ -90,7 +108,7 @@ func edit(host string, meant version, patches []patch, others []place) (err erro
 	if versionOf(&st) != meant {
 		return errChanged
 	}
-	if err := check(src, patches); err != nil {
+	if err := checkPatches(src, patches); err != nil {
 		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(host), ".oh-bundle-*")
@@ -106,11 +124,11 @@ func edit(host string, meant version, patches []patch, others []place) (err erro
 	if _, err := io.Copy(tmp, src); err != nil { // shares the blocks where the file system can
 		return err
 	}
-	if err := check(tmp, patches); err != nil {
+	if err := checkPatches(tmp, patches); err != nil {
 		return errors.Join(errChanged, err)
 	}
 	for _, p := range patches {
-		if _, err := tmp.WriteAt(p.new, p.off); err != nil {
+		if _, err := tmp.WriteAt(p.New, p.Offset); err != nil {
 			return err
 		}
 	}
@@ -150,10 +168,10 @@ func edit(host string, meant version, patches []patch, others []place) (err erro
 // errShared is the error for a file with hard links that are not known.
 var errShared = errors.New("the file has hard links elsewhere")
 
-// editInPlace writes the patches into the file; where that fails it writes the
+// patchInPlace writes the patches into the file; where that fails it writes the
 // old bytes back. Mode, attributes and times stay. Others are the other hard
 // links of the file.
-func editInPlace(host string, meant version, patches []patch, others []place) error {
+func patchInPlace(host string, meant version, patches []Patch, others []location) error {
 	f, err := os.OpenFile(host, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -169,7 +187,7 @@ func editInPlace(host string, meant version, patches []patch, others []place) er
 	case uint64(st.Nlink) != uint64(1+len(others)):
 		return errShared
 	}
-	if err := check(f, patches); err != nil {
+	if err := checkPatches(f, patches); err != nil {
 		return err
 	}
 	// The kernel takes capabilities, and from others than root the set-user-ID
@@ -180,9 +198,9 @@ func editInPlace(host string, meant version, patches []patch, others []place) er
 		return fmt.Errorf("extended attribute %s: %w", capability, err)
 	}
 	for i, p := range patches {
-		if _, err := f.WriteAt(p.new, p.off); err != nil {
+		if _, err := f.WriteAt(p.New, p.Offset); err != nil {
 			for _, q := range patches[:i+1] {
-				_, back := f.WriteAt(q.old, q.off)
+				_, back := f.WriteAt(q.Old, q.Offset)
 				err = errors.Join(err, back)
 			}
 			return err

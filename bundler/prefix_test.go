@@ -41,7 +41,7 @@ func TestPrefixIsCleanedOrRefused(t *testing.T) {
 		}
 		return p
 	}
-	if diff := cmp.Diff(plan(testPrefix).Edits, plan(testPrefix+"/").Edits); diff != "" {
+	if diff := cmp.Diff(plan(testPrefix).Patches, plan(testPrefix+"/").Patches); diff != "" {
 		t.Errorf("edits depend on how the prefix is spelled: %s", diff)
 	}
 	report, err := Verify(t.Context(), opt.Out, VerifyOptions{Prefix: testPrefix + "/"})

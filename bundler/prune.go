@@ -64,7 +64,7 @@ func newPatterns(texts []string) []*pattern {
 	return patterns
 }
 
-// matchAny marks every pattern that matches and tells whether one does.
+// matchAny marks every pattern that matches and reports whether one does.
 func matchAny(patterns []*pattern, elements []string) bool {
 	found := false
 	for _, p := range patterns {

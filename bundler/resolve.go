@@ -48,10 +48,10 @@ type Resolver struct {
 	view   *View
 	loader Loader
 	files  *files
-	places map[string][]*directory
-	common map[string]*found // what does not depend on who asks, by name
-	own    *found            // the loader
-	search found             // the outcome of the last one
+	dirs   map[string][]*directory // those to look into, by element of a search path
+	common map[string]*found       // what does not depend on who asks, by name
+	own    *found                  // the loader
+	search found                   // the outcome of the last one
 
 	// Of the closure that is being made.
 	known   map[string]*Loaded // by the names that objects answer to
@@ -64,7 +64,7 @@ type Resolver struct {
 // NewResolver returns a Resolver that searches as l does.
 func NewResolver(v *View, l Loader) *Resolver {
 	return &Resolver{
-		view: v, loader: l, files: newFiles(), places: map[string][]*directory{}, common: map[string]*found{},
+		view: v, loader: l, files: newFiles(), dirs: map[string][]*directory{}, common: map[string]*found{},
 		known: map[string]*Loaded{}, mapped: map[*file]*Loaded{},
 	}
 }
@@ -271,9 +271,10 @@ func (r *Resolver) walk(c *Closure, from int) {
 	}
 }
 
-// Extend adds to a closure what its objects open at run time, with all that
-// this needs: the libraries named in opens, SONAMEs or absolute paths or globs,
-// which the first object opens and must find, and, where notes is true, those of every object's notes.
+// Extend adds to a closure the libraries that its objects open at run time, with
+// all that these need. Opens names libraries by SONAME, absolute path or glob:
+// the first object opens them, and one that is not found is missing. Where notes
+// is true, the libraries that the notes of any object name are added as well.
 func (r *Resolver) Extend(c *Closure, opens []string, notes bool) error {
 	return r.extend(c, opens, PriorityRequired, notes)
 }
@@ -537,7 +538,7 @@ func (r *Resolver) directories(dir string, hwcaps bool) []*directory {
 		}
 		return nil
 	}
-	list, ok := r.places[dir]
+	list, ok := r.dirs[dir]
 	if ok {
 		return list
 	}
@@ -549,7 +550,7 @@ func (r *Resolver) directories(dir string, hwcaps bool) []*directory {
 		}
 		list = append(list, own)
 	}
-	r.places[dir] = list
+	r.dirs[dir] = list
 	return list
 }
 
@@ -687,7 +688,7 @@ func (r *Resolver) know(files []*scanned) {
 	for _, f := range files {
 		if f.object != nil && !r.files.closed {
 			known := &file{host: f.host, object: f.object}
-			for _, p := range f.places() {
+			for _, p := range f.locations() {
 				r.files.byHost[p.host] = known
 			}
 		}

@@ -34,10 +34,10 @@ func (w Rewrite) applyTo(host string) error {
 	if err != nil || len(patches) == 0 {
 		return err
 	}
-	return edit(host, versionOf(&st), patches, nil)
+	return replace(host, versionOf(&st), patches, nil)
 }
 
-func (w Rewrite) plan(f io.ReaderAt) ([]patch, error) {
+func (w Rewrite) plan(f io.ReaderAt) ([]Patch, error) {
 	var err error
 	replacement := w.New
 	if w.Pad == PadSlash {
@@ -61,22 +61,22 @@ func (w Rewrite) plan(f io.ReaderAt) ([]patch, error) {
 	if len(at) != w.Count {
 		return nil, fmt.Errorf("found %d times, expected %d", len(at), w.Count)
 	}
-	var patches []patch
+	var patches []Patch
 	for _, off := range at {
 		if w.Pad == PadSlash || len(w.New) == len(w.Old) {
-			patches = append(patches, patch{off, []byte(w.Old), []byte(replacement), "compiled-in path"})
+			patches = append(patches, Patch{Offset: off, Old: []byte(w.Old), New: []byte(replacement), Reason: "compiled-in path"})
 			continue
 		}
 		old, err := cString(f, off)
 		if err != nil {
 			return nil, err
 		}
-		if n := len(patches); n > 0 && patches[n-1].off+int64(len(patches[n-1].old)) > off {
+		if n := len(patches); n > 0 && patches[n-1].Offset+int64(len(patches[n-1].Old)) > off {
 			return nil, errors.New("two places in one string")
 		}
 		new := make([]byte, len(old))
 		copy(new[copy(new, w.New):], old[len(w.Old):])
-		patches = append(patches, patch{off, old, new, "compiled-in path"})
+		patches = append(patches, Patch{Offset: off, Old: old, New: new, Reason: "compiled-in path"})
 	}
 	return patches, nil
 }

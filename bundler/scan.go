@@ -17,26 +17,26 @@ import (
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
-// place is where a file lies.
-type place struct {
+// location is where a file lies.
+type location struct {
 	path string // inside the tree
 	host string
 }
 
 // scanned is a file of a tree that something is known about.
 type scanned struct {
-	place
+	location
 	mode   fs.FileMode
 	size   int64
-	links  []place // its other hard links
-	object *Object // nil: not ELF
-	broken error   // why an ELF file could not be read
-	script string  // interpreter line without #!, empty: not a script
-	target string  // of a symbolic link
+	links  []location // its other hard links
+	object *Object    // nil: not ELF
+	broken error      // why an ELF file could not be read
+	script string     // interpreter line without #!, empty: not a script
+	target string     // of a symbolic link
 }
 
-// places returns all of a file with several hard links.
-func (s *scanned) places() []place { return append([]place{s.place}, s.links...) }
+// locations returns all of a file with several hard links.
+func (s *scanned) locations() []location { return append([]location{s.location}, s.links...) }
 
 // sealable reports whether the file is linked dynamically for the machine.
 func (s *scanned) sealable(machine elf.Machine) bool {
@@ -54,7 +54,7 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 		if err != nil {
 			return err
 		}
-		s := &scanned{place: place{tree.Inside(root, host), host}, mode: d.Type()}
+		s := &scanned{location: location{tree.Inside(root, host), host}, mode: d.Type()}
 		switch {
 		case d.Type()&fs.ModeSymlink != 0:
 			if s.target, err = os.Readlink(host); err != nil {
@@ -68,7 +68,7 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 			s.mode, s.size = info.Mode(), info.Size()
 			if key, linked := tree.Inode(info); linked {
 				if first := inodes[key]; first != nil {
-					first.links = append(first.links, s.place)
+					first.links = append(first.links, s.location)
 					return nil
 				}
 				inodes[key] = s

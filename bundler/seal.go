@@ -6,14 +6,12 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -23,16 +21,16 @@ import (
 )
 
 // Sealer makes the ELF files of a tree use the loader and the libraries of the
-// tree only. It edits in place: PT_INTERP, DT_RPATH, DT_RUNPATH, PT_GNU_STACK,
+// tree only. It patches in place: PT_INTERP, DT_RPATH, DT_RUNPATH, PT_GNU_STACK,
 // and the constants of the loader and the C library in Prefix/lib. No
-// byte moves, and files that need no edit are not touched, so that sealing a
+// byte moves, and files that need no patch are not touched, so that sealing a
 // sealed tree changes nothing.
 type Sealer struct {
 	Prefix  string      // absolute, for example "/openhands"
 	Machine elf.Machine // files of others are left alone
 
-	// InPlace writes the edits into the files instead of replacing each by an
-	// edited copy: for a tree that nothing else reads or writes meanwhile.
+	// InPlace writes the patches into the files instead of replacing each by a
+	// patched copy: for a tree that nothing else reads or writes meanwhile.
 	// What an error interrupts is written back, what a crash interrupts is not.
 	// Files that run, that may not be written to, or that have hard links
 	// outside the tree are replaced all the same.
@@ -41,12 +39,12 @@ type Sealer struct {
 
 // SealReport says what sealing did. Paths are those inside the tree.
 type SealReport struct {
-	Sealed  int        `json:"sealed"`            // files that were edited
-	Already int        `json:"already"`           // dynamic files that needed no edit
+	Sealed  int        `json:"sealed"`            // files that were patched
+	Already int        `json:"already"`           // dynamic files that needed no patch
 	Refused []*Refusal `json:"refused,omitempty"` // files that cannot be sealed
 	Static  []string   `json:"static,omitempty"`  // left alone: no dynamic loader involved, or relocatable
 	Foreign []string   `json:"foreign,omitempty"` // left alone: another machine or another C library
-	Notes   []Note     `json:"notes,omitempty"`   // edits that had no room, stacks that were executable
+	Notes   []Note     `json:"notes,omitempty"`   // patches that had no room, stacks that were executable
 	Scripts []Note     `json:"scripts,omitempty"` // scripts whose interpreter is outside Prefix
 }
 
@@ -58,43 +56,20 @@ type Note struct {
 
 // Plan is what sealing a tree will do to its files.
 type Plan struct {
-	Report *SealReport `json:"report"` // as Seal would return it
-	Edits  []Edit      `json:"edits"`  // by path and offset
+	Report  *SealReport `json:"report"` // as Seal would return it
+	Patches []Patch     `json:"edits"`  // by path and offset
 
 	files []*plannedFile
 }
 
-// Edit replaces bytes of a file by as many others.
-type Edit struct {
-	Path   string `json:"file"` // inside the tree
-	Offset int64  `json:"offset"`
-	Old    Bytes  `json:"old"`
-	New    Bytes  `json:"new"`
-	Reason string `json:"reason"`
-}
-
-// Bytes is written as a quoted string where it is text, NULs included, and
-// otherwise in hexadecimal; in JSON always in hexadecimal.
-type Bytes []byte
-
-func (b Bytes) String() string {
-	if bytes.ContainsFunc(b, func(r rune) bool { return r != 0 && (r < ' ' || r > '~') }) || len(bytes.Trim(b, "\x00")) < 2 {
-		return hex.EncodeToString(b)
-	}
-	return strconv.Quote(string(b))
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (b Bytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
-
 type plannedFile struct {
 	*scanned
 	version version
-	patches []patch
+	patches []Patch
 	notes   []string
 }
 
-// Seal seals every ELF file below root/Prefix. All edits of all files are
+// Seal seals every ELF file below root/Prefix. All patches of all files are
 // checked before the first is made; where a file cannot be sealed nothing is
 // written. Each file is replaced as a whole: an error on the way leaves it as
 // it was or sealed. The error holds a *Refusal for every file that is refused;
@@ -126,7 +101,7 @@ func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
 		return nil, fmt.Errorf("sealing %s: %w", root, err)
 	}
 	report := &SealReport{}
-	plan := &Plan{Report: report, Edits: []Edit{}}
+	plan := &Plan{Report: report, Patches: []Patch{}}
 	for _, f := range files {
 		switch {
 		case f.broken != nil:
@@ -158,26 +133,27 @@ func (s *Sealer) Plan(ctx context.Context, root string) (*Plan, error) {
 			report.Notes = append(report.Notes, Note{f.path, text})
 		}
 		for _, p := range f.patches {
-			plan.Edits = append(plan.Edits, Edit{f.path, p.off, p.old, p.new, p.reason})
+			p.Path = f.path
+			plan.Patches = append(plan.Patches, p)
 		}
 	}
 	slices.SortFunc(report.Notes, func(a, b Note) int { return strings.Compare(a.Path+a.Text, b.Path+b.Text) })
 	return plan, nil
 }
 
-// apply makes the edits.
+// apply makes the patches.
 func (p *Plan) apply(ctx context.Context, inPlace bool) error {
 	err := p.each(ctx, func(f *plannedFile) error {
 		if len(f.patches) == 0 {
 			return nil
 		}
 		if inPlace {
-			err := editInPlace(f.host, f.version, f.patches, f.links)
+			err := patchInPlace(f.host, f.version, f.patches, f.links)
 			if !errors.Is(err, unix.ETXTBSY) && !errors.Is(err, unix.EACCES) && !errors.Is(err, errShared) {
 				return err
 			}
 		}
-		return edit(f.host, f.version, f.patches, f.links)
+		return replace(f.host, f.version, f.patches, f.links)
 	})
 	if err != nil {
 		return err
@@ -230,7 +206,7 @@ func (s *Sealer) otherLibc(o *Object) bool {
 	return o.Interp != "" && o.Interp != s.Prefix+interpName && path.Base(o.Interp) != abis[s.Machine].loader
 }
 
-// planFile fills in the edits of one file.
+// planFile fills in the patches of one file.
 func (s *Sealer) planFile(f *plannedFile) error {
 	r, err := tree.Open(f.host)
 	if err != nil {
@@ -245,37 +221,40 @@ func (s *Sealer) planFile(f *plannedFile) error {
 	if st.Size != f.size {
 		return errChanged
 	}
-	f.patches, f.notes, err = s.plan(r, f.scanned)
+	f.patches, f.notes, err = s.patches(r, f.scanned)
 	return err
 }
 
 // errContradiction is the error for a file whose structures lie in each other,
-// so that one edit would undo another.
+// so that one patch would undo another.
 var errContradiction = &remedied{errors.New("the parts of the file overlap"), "build the file anew: no linker makes such a one"}
 
-// plan returns the edits that seal one dynamically linked file, by offset. It
-// has made sure that they fit the file and that the file, with them, is sealed.
-func (s *Sealer) plan(r io.ReaderAt, f *scanned) ([]patch, []string, error) {
-	patches, notes, err := s.edits(r, f)
+// patches returns the patches that seal one dynamically linked file, by offset,
+// and remarks on it. That they fit the file is checked. That they seal it is
+// proved: the file is parsed again with the patches made, and nothing is then
+// left to decide.
+func (s *Sealer) patches(r io.ReaderAt, f *scanned) ([]Patch, []string, error) {
+	patches, notes, err := s.decide(r, f)
 	if err != nil || len(patches) == 0 {
 		return nil, notes, err
 	}
-	slices.SortFunc(patches, func(a, b patch) int { return cmp.Compare(a.off, b.off) })
-	if err := check(r, patches); err != nil {
+	slices.SortFunc(patches, func(a, b Patch) int { return cmp.Compare(a.Offset, b.Offset) })
+	if err := checkPatches(r, patches); err != nil {
 		return nil, nil, err
 	}
 	after, sealed := patched{r, patches}, *f
 	if sealed.object, err = ReadObject(after); err != nil {
 		return nil, nil, errContradiction
 	}
-	if again, _, err := s.edits(after, &sealed); err != nil || len(again) > 0 {
+	if again, _, err := s.decide(after, &sealed); err != nil || len(again) > 0 {
 		return nil, nil, errContradiction
 	}
 	return patches, notes, nil
 }
 
-// edits returns what has to be edited of one file.
-func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []string, err error) {
+// decide returns what has to be patched of one file, in no order, and remarks
+// on it.
+func (s *Sealer) decide(r io.ReaderAt, f *scanned) (patches []Patch, notes []string, err error) {
 	o, a := f.object, abis[s.Machine]
 	for _, p := range o.progs {
 		switch elf.ProgType(p.Type) {
@@ -296,12 +275,12 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 			padded := make([]byte, len(old))
 			copy(padded, to)
 			// Not every reader ends the string at its first NUL.
-			patches = append(patches, patch{int64(p.Off), old, padded, "interpreter"},
-				patch{p.at + 32, append(le64(p.Filesz), le64(p.Memsz)...), append(le64(size), le64(size)...), "the interpreter's segment shrinks"})
+			patches = append(patches, Patch{Offset: int64(p.Off), Old: old, New: padded, Reason: "interpreter"},
+				Patch{Offset: p.at + 32, Old: append(le64(p.Filesz), le64(p.Memsz)...), New: append(le64(size), le64(size)...), Reason: "the interpreter's segment shrinks"})
 		case elf.PT_GNU_STACK:
 			if o.ExecStack {
 				flags := elf.ProgFlag(p.Flags)
-				patches = append(patches, patch{p.at + 4, le32(uint32(flags)), le32(uint32(flags &^ elf.PF_X)), "stack not executable"})
+				patches = append(patches, Patch{Offset: p.at + 4, Old: le32(uint32(flags)), New: le32(uint32(flags &^ elf.PF_X)), Reason: "stack not executable"})
 				notes = append(notes, "asked for an executable stack")
 			}
 		}
@@ -313,7 +292,7 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 		}
 		patches = append(patches, more...)
 	}
-	more, note, err := s.planRpath(r, f)
+	more, note, err := s.rpathPatches(r, f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -323,12 +302,12 @@ func (s *Sealer) edits(r io.ReaderAt, f *scanned) (patches []patch, notes []stri
 	return append(patches, more...), notes, nil
 }
 
-// planRpath returns the edits of the dynamic section. Elements of DT_RPATH or
+// rpathPatches returns the patches of the dynamic section. Elements of DT_RPATH or
 // DT_RUNPATH that lie in the prefix are kept, as DT_RPATH; others are dropped.
 // Programs get Prefix/lib added, so that they find their libraries even under
 // a loader that obeys LD_LIBRARY_PATH. Libraries need none: they inherit the
 // program's, and Prefix/lib is the loader's default.
-func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
+func (s *Sealer) rpathPatches(r io.ReaderAt, f *scanned) ([]Patch, string, error) {
 	o := f.object
 	old, tag := o.Runpath, elf.DT_RUNPATH
 	if i := o.tag(elf.DT_RUNPATH); i < 0 {
@@ -346,13 +325,13 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 	}
 	dyn := slices.Clone(o.dyn)
 	note := ""
-	var patches []patch
+	var patches []Patch
 	value, found := uint64(0), len(want) == 0
 	for _, list := range [][]string{want, kept} {
 		if found || len(list) == 0 {
 			break
 		}
-		value, patches, found, err = s.place(r, f, strings.Join(list, ":"), old, at)
+		value, patches, found, err = s.stringOffset(r, f, strings.Join(list, ":"), old, at)
 		if err != nil {
 			return nil, "", err
 		}
@@ -391,9 +370,9 @@ func (s *Sealer) planRpath(r io.ReaderAt, f *scanned) ([]patch, string, error) {
 	return append(patches, dynamicPatches(o, dyn)...), note, nil
 }
 
-// dynamicPatches returns the edits that make dyn the dynamic section of o, one
+// dynamicPatches returns the patches that make dyn the dynamic section of o, one
 // for each run of entries that differ.
-func dynamicPatches(o *Object, dyn []elf.Dyn64) []patch {
+func dynamicPatches(o *Object, dyn []elf.Dyn64) []Patch {
 	before, after := o.dyn, dyn
 	for len(before) < len(after) {
 		before = append(before[:len(before):len(before)], elf.Dyn64{})
@@ -401,16 +380,14 @@ func dynamicPatches(o *Object, dyn []elf.Dyn64) []patch {
 	for len(after) < len(before) {
 		after = append(after, elf.Dyn64{})
 	}
-	var patches []patch
+	var patches []Patch
 	for i := 0; i < len(before); i++ {
 		first := i
 		for i < len(before) && before[i] != after[i] {
 			i++
 		}
 		if i > first {
-			patches = append(patches, patch{
-				o.dynOff + int64(first)*dynSize, encodeDynamic(before[first:i]), encodeDynamic(after[first:i]), "dynamic section: search path",
-			})
+			patches = append(patches, Patch{Offset: o.dynOff + int64(first)*dynSize, Old: encodeDynamic(before[first:i]), New: encodeDynamic(after[first:i]), Reason: "dynamic section: search path"})
 		}
 	}
 	return patches
@@ -449,13 +426,13 @@ func (s *Sealer) keepAll(list string, f *scanned) ([]string, error) {
 
 // own reports whether one of a file's names is in Prefix/lib.
 func (s *Sealer) own(f *scanned) bool {
-	return slices.ContainsFunc(f.places(), func(p place) bool { return path.Dir(p.path) == s.Prefix+libFolder })
+	return slices.ContainsFunc(f.locations(), func(p location) bool { return path.Dir(p.path) == s.Prefix+libFolder })
 }
 
-// place finds a string table offset for a search path: the old string where it
+// stringOffset finds a string table offset for a search path: the old string where it
 // ends in the wanted one, any equal string of the table, or new bytes in the
 // padding after a read-only segment, which the returned patches add.
-func (s *Sealer) place(r io.ReaderAt, f *scanned, want, old string, at int) (uint64, []patch, bool, error) {
+func (s *Sealer) stringOffset(r io.ReaderAt, f *scanned, want, old string, at int) (uint64, []Patch, bool, error) {
 	o := f.object
 	if at >= 0 && strings.HasSuffix(old, want) {
 		return o.dyn[at].Val + uint64(len(old)-len(want)), nil, true, nil
@@ -475,9 +452,9 @@ func (s *Sealer) place(r io.ReaderAt, f *scanned, want, old string, at int) (uin
 		return 0, nil, false, err
 	}
 	grown := p.Filesz + uint64(len(text))
-	return p.Vaddr + p.Filesz - o.strtab, []patch{
-		{int64(p.end()), make([]byte, len(text)), text, "string " + want},
-		{p.at + 32, append(le64(p.Filesz), le64(p.Memsz)...), append(le64(grown), le64(grown)...), "the segment of the string grows"},
+	return p.Vaddr + p.Filesz - o.strtab, []Patch{
+		{Offset: int64(p.end()), Old: make([]byte, len(text)), New: text, Reason: "string " + want},
+		{Offset: p.at + 32, Old: append(le64(p.Filesz), le64(p.Memsz)...), New: append(le64(grown), le64(grown)...), Reason: "the segment of the string grows"},
 	}, true, nil
 }
 

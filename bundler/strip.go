@@ -160,7 +160,7 @@ func stripped(r io.ReaderAt, o *Object, size int64) (end uint64, tail []byte, er
 // pageSize bounds the alignment of a section outside all segments.
 const pageSize = 4096
 
-// debugging tells whether only debuggers read a section that is not loaded.
+// debugging reports whether only debuggers read a section that is not loaded.
 func debugging(s *elf.Section64, name string) bool {
 	if s.Flags&uint64(elf.SHF_ALLOC) != 0 {
 		return false

@@ -125,7 +125,7 @@ func (t *Tree) add(header *tar.Header, content io.Reader, keep []string) error {
 	if t.left.entries < 0 || t.left.names < 0 {
 		return fmt.Errorf("%w: %d files and folders, %d bytes of names", ErrTooLarge, t.limits.entries, t.limits.names)
 	}
-	s := &scanned{place: place{name, name}, mode: mode, size: header.Size}
+	s := &scanned{location: location{name, name}, mode: mode, size: header.Size}
 	switch header.Typeflag {
 	case tar.TypeSymlink:
 		s.target = header.Linkname
@@ -156,7 +156,7 @@ func (t *Tree) link(name, first string) {
 	if s == nil {
 		return
 	}
-	s.links = append(s.links, place{name, name})
+	s.links = append(s.links, location{name, name})
 	t.found[name] = s
 	t.files.byHost[name] = t.files.byHost[first]
 }

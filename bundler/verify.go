@@ -142,7 +142,7 @@ func (v *verifier) run(ctx context.Context, files []*scanned) (*VerifyReport, er
 		if !v.file(f) {
 			continue
 		}
-		for _, p := range f.places() { // each has an $ORIGIN of its own
+		for _, p := range f.locations() { // each has an $ORIGIN of its own
 			closure, err := v.resolver.Closure(p.path)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.path, err)
@@ -213,7 +213,7 @@ func (v *verifier) loader() error {
 			v.add(name, RuleConstants, err.Error())
 		}
 		for _, p := range patches {
-			v.add(name, RuleConstants, fmt.Sprintf("%q is not replaced", strings.Trim(string(p.old), "\x00")))
+			v.add(name, RuleConstants, fmt.Sprintf("%q is not replaced", strings.Trim(string(p.Old), "\x00")))
 		}
 		if soname == libcSoname {
 			if version, err := glibcVersion(data); err == nil {
@@ -259,7 +259,7 @@ func (v *verifier) file(f *scanned) bool {
 		if list == "" {
 			continue
 		}
-		for _, p := range f.places() {
+		for _, p := range f.locations() {
 			kept := sealer.keep(list, path.Dir(p.path))
 			for element := range strings.SplitSeq(list, ":") {
 				if !slices.Contains(kept, element) {

@@ -117,7 +117,7 @@ func start(argv, env []string) (pid, status int, err error) {
 	return pid, 0, nil
 }
 
-// ownsTerminal tells whether standard input is the controlling terminal and
+// ownsTerminal reports whether standard input is the controlling terminal and
 // this process in its foreground.
 func ownsTerminal() bool {
 	group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)

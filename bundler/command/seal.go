@@ -52,14 +52,14 @@ func printPlan(ctx context.Context, stdout io.Writer, s bundler.Sealer, dir stri
 		}
 		return plan.Err()
 	}
-	for _, e := range plan.Edits {
-		fmt.Fprintf(stdout, "%s\t%#x\t%s\t%s\t%s\n", e.Path, e.Offset, e.Old, e.New, e.Reason)
+	for _, p := range plan.Patches {
+		fmt.Fprintf(stdout, "%s\t%#x\t%s\t%s\t%s\n", p.Path, p.Offset, p.Old, p.New, p.Reason)
 	}
 	r := plan.Report
 	for _, n := range r.Notes {
 		fmt.Fprintf(stdout, "note: %s: %s\n", n.Path, n.Text)
 	}
-	_, err = fmt.Fprintf(stdout, "%s in %s; %s sealed already\n", plural(len(plan.Edits), "edit"), plural(r.Sealed, "file"), plural(r.Already, "file"))
+	_, err = fmt.Fprintf(stdout, "%s in %s; %s sealed already\n", plural(len(plan.Patches), "edit"), plural(r.Sealed, "file"), plural(r.Already, "file"))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package fingerprint tells whether two texts are the same where one of them
+// Package fingerprint reports whether two texts are the same where one of them
 // must not be shown: it may hold a password, and what stands for it is
 // published with an image.
 package fingerprint

@@ -57,7 +57,7 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 	return n, nil
 }
 
-// Check tells whether the base, the names and further references to the image
+// Check reports whether the base, the names and further references to the image
 // can be used: names are also known of bases that no engine accepts.
 func (n Names) Check(base string, further []string) error {
 	if err := problem.CheckReference("base image", base); err != nil {

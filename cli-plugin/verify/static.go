@@ -30,7 +30,7 @@ func staticChecks() []Check {
 	}
 }
 
-// isOurs tells whether there is anything to check: an image of another kind
+// isOurs reports whether there is anything to check: an image of another kind
 // would only fail everywhere.
 func (f Facts) isOurs() bool { return f.isRuntime() || f.Labels[payload.LabelKind] == payload.KindDeps }
 
@@ -199,7 +199,7 @@ func checkStart(f Facts) (string, []Finding) {
 	return strings.Join(f.Entrypoint, " ") + " in " + f.WorkingDir, wrong
 }
 
-// checkLayers tells whether the image shares the payload's layers. It may as
+// checkLayers reports whether the image shares the payload's layers. It may as
 // well hold a copy of them.
 func checkLayers(f Facts) (string, []Finding) {
 	n, deps := len(f.Layers), len(f.DepsLayers)

@@ -63,7 +63,7 @@ func obstacleError(format string, args ...any) error {
 	return &obstacle{fmt.Sprintf(format, args...)}
 }
 
-// lstat describes a resolved path; ok tells whether there is one. The payload is
+// lstat describes a resolved path; ok reports whether there is one. The payload is
 // not seen: it is no part of the base, and not every view has it.
 func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
 	if c, ok := s.staged[path]; ok {
@@ -162,7 +162,7 @@ func (s *stage) rootsAlone(dir string) (bool, error) {
 	return true, nil
 }
 
-// read returns the content of the file that name leads to; ok tells whether
+// read returns the content of the file that name leads to; ok reports whether
 // there is one.
 func (s *stage) read(name string) (content []byte, ok bool, err error) {
 	resolved, e, ok, err := s.resolve(name)

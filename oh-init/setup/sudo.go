@@ -50,7 +50,7 @@ func (s *stage) sudo(user, searchPath, arch string) error {
 	return s.write(payload.SudoStub, string(stub), stubMode, 0, 0)
 }
 
-// isStub tells whether a program of the base is the stub of an earlier set-up.
+// isStub reports whether a program of the base is the stub of an earlier set-up.
 func (s *stage) isStub(program, arch string) (bool, error) {
 	stub, err := Stub(arch, payload.Sudo)
 	if err != nil || program == "" {
