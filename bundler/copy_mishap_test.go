@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // On a file system without room for all, wherever it ends, the copy says so
@@ -41,7 +43,7 @@ func TestCopyClosureOnAFullDisk(t *testing.T) {
 func TestCopyClosureKeepsDataOfTheCLibrary(t *testing.T) {
 	for _, name := range []string{testPrefix + nssFile, testPrefix + gconvFolder + "/gconv-modules"} {
 		dest := t.TempDir()
-		file := mustWrite(t, dest+name, "mine", 0o644)
+		file := elftest.Write(t, dest+name, "mine", 0o644)
 		if _, err := copyOf(t, "/", dest, "/bin/bash"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -54,7 +56,7 @@ func TestCopyClosureKeepsDataOfTheCLibrary(t *testing.T) {
 // A file that is written to while it is copied is not taken.
 func TestCopyClosureNoticesChanges(t *testing.T) {
 	root, dest := t.TempDir(), t.TempDir()
-	name := library(t, root+"/libf.so", "int f(void){return 1;}", "-nostdlib")
+	name := elftest.Library(t, root+"/libf.so", "int f(void){return 1;}", "-nostdlib")
 	const size = 64 << 20 // takes a while
 	if err := os.Truncate(name, size); err != nil {
 		t.Fatal(err)

@@ -11,11 +11,13 @@
 //   - [Loader] is how a dynamic loader searches, [FindLoader] the one of a file.
 //   - [Resolver] finds the closure of a file in a View, [System] with the loader
 //     that each file has.
-//   - [CopyClosure] copies files with what they need.
+//   - [CopyClosure] copies files with what they need; [FindDependencies] says what
+//     a whole tree needs of a system.
+//   - [Strip] cuts off what only debuggers read, [Rewrite] replaces a compiled-in
+//     path.
 //   - [Sealer] patches the ELF files of a tree in place.
 //   - [Verify] checks that a sealed tree needs nothing of the system under it.
-//   - [Component] copies, bundles and seals what a [Recipe] names.
-//   - [Merge] unites trees.
+//   - [Trace] runs a program and reports what it opens outside of its tree.
 //
 // Paths inside a tree are absolute and slash-separated ("/openhands/lib/ld.so");
 // the directory that stands for "/" is passed beside them.

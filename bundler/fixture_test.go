@@ -1,59 +1,16 @@
 package bundler
 
 import (
-	"bytes"
+	"debug/elf"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 const testPrefix = "/openhands"
-
-// compile links a C source with the machine's compiler and returns the file.
-func compile(t testing.TB, out, source string, args ...string) string {
-	t.Helper()
-	mustMkdir(t, filepath.Dir(out))
-	cmd := exec.Command("gcc", append([]string{"-x", "c", "-", "-x", "none", "-o", out}, args...)...)
-	cmd.Stdin = strings.NewReader(source)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("gcc %v: %v\n%s", args, err, text)
-	}
-	return out
-}
-
-// library compiles a shared object whose SONAME is its file name.
-func library(t testing.TB, out, source string, args ...string) string {
-	t.Helper()
-	return compile(t, out, source, append([]string{"-shared", "-fPIC", "-Wl,-soname," + filepath.Base(out)}, args...)...)
-}
-
-func mustMkdir(t testing.TB, dir string) {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func mustWrite(t testing.TB, name, text string, mode os.FileMode) string {
-	t.Helper()
-	mustMkdir(t, filepath.Dir(name))
-	if err := os.WriteFile(name, []byte(text), mode); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func mustLink(t testing.TB, target, name string) {
-	t.Helper()
-	mustMkdir(t, filepath.Dir(name))
-	if err := os.Symlink(target, name); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func mustObject(t testing.TB, host string) *Object {
 	t.Helper()
@@ -69,26 +26,67 @@ func mustObject(t testing.TB, host string) *Object {
 	return o
 }
 
-// inJail runs a program with root as its root directory and only the given
-// environment, and returns what it printed.
-func inJail(t testing.TB, root string, env []string, argv ...string) (string, error) {
-	t.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Path, cmd.Err = argv[0], nil
-	cmd.Env, cmd.Dir = env, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	return out.String(), err
+// testTree is a tree of files for a machine.
+type testTree struct {
+	Machine elf.Machine
+	Out     string // stands for "/"
 }
 
-// hostMachine returns what the tests run on, and options for a component of it.
-func hostMachine(t testing.TB) (abi, ComponentOptions) {
+// hostMachine returns what the tests run on, and an empty tree for it.
+func hostMachine(t testing.TB) (abi, testTree) {
 	t.Helper()
 	machine, err := Machine(runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return abis[machine], ComponentOptions{Prefix: testPrefix, Root: "/", Out: t.TempDir(), Libs: t.TempDir(), Machine: machine}
+	return abis[machine], testTree{machine, t.TempDir()}
+}
+
+// seal gives the tree copies of programs of this machine, of the libraries that
+// its files and opens need, and of the C library's texts, and seals it.
+func (tree testTree) seal(t testing.TB, programs, opens []string) (*Dependencies, *SealReport) {
+	t.Helper()
+	for _, name := range programs {
+		copyTo(t, name, tree.Out+testPrefix+"/bin/"+filepath.Base(name))
+	}
+	found, err := FindDependencies(t.Context(), DependencyOptions{
+		Prefix: testPrefix, Tree: tree.Out, Root: "/", Machine: tree.Machine, Opens: opens,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range found.Libraries {
+		copyTo(t, l.Source, tree.Out+l.Path)
+	}
+	for _, l := range found.Links {
+		elftest.Symlink(t, l.Target, tree.Out+l.Path)
+	}
+	for _, d := range found.Data {
+		if _, err := os.Stat(d.From); err != nil {
+			continue // of another release
+		}
+		if err := os.CopyFS(tree.Out+d.To, os.DirFS(d.From)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range d.Exclude {
+			os.Remove(tree.Out + d.To + "/" + name)
+		}
+	}
+	for _, text := range found.Texts {
+		elftest.Write(t, tree.Out+text.Path, text.Content, 0o644)
+	}
+	report, err := (&Sealer{Prefix: testPrefix, Machine: tree.Machine, InPlace: true}).Seal(t.Context(), tree.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found, report
+}
+
+func copyTo(t testing.TB, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elftest.Write(t, to, string(data), 0o755)
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // What is planned for a file, hostile or not, fits it, keeps its size, seals
@@ -24,7 +26,7 @@ func FuzzSeal(f *testing.F) {
 		{"-pie", "-fPIE", "-Wl,--spare-dynamic-tags=0", "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN:/build"},
 		{"-shared", "-fPIC", "-Wl,-rpath,/build/lib"},
 	} {
-		name := compile(f, filepath.Join(dir, string(rune('a'+i))), start, append(args, "-nostdlib", "-Wl,-z,max-page-size=4096,-z,noseparate-code,-z,norelro", "-s")...)
+		name := elftest.Compile(f, filepath.Join(dir, string(rune('a'+i))), start, append(args, "-nostdlib", "-Wl,-z,max-page-size=4096,-z,noseparate-code,-z,norelro", "-s")...)
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
@@ -149,7 +151,7 @@ func FuzzRewrite(f *testing.F) {
 		if slash {
 			w.Pad = PadSlash
 		}
-		if (&Recipe{Name: "x", Rewrites: []Rewrite{w}}).validate(testPrefix) != nil {
+		if w.Check() != nil {
 			return
 		}
 		patches, err := w.plan(bytes.NewReader(data))

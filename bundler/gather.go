@@ -27,6 +27,18 @@ type CopyOptions struct {
 	Notes  bool     // follow the dlopen notes of all objects
 }
 
+// Library is a bundled library.
+type Library struct {
+	Path   string `json:"path"`
+	Source string `json:"source"` // in the system that it came from
+}
+
+// Link is a symbolic link.
+type Link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"` // as written into the link
+}
+
 // CopyReport says what CopyClosure did. Paths are those inside the copy, except
 // for sources.
 type CopyReport struct {
@@ -170,14 +182,19 @@ func (g *gathering) planTree(from, to string, exclude []string) error {
 	if err != nil {
 		return err
 	}
-	for name := range view.dir(dir.Real).names {
-		e, err := view.Lookup(path.Join(dir.Real, name))
+	names, err := view.ReadDir(dir.Real)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		name := path.Base(n.Path)
+		e, err := view.Lookup(n.Path)
 		if err != nil {
 			return err
 		}
 		below := path.Join(to, name)
 		switch {
-		case excluded(exclude, name):
+		case slices.Contains(exclude, name):
 		case e.Mode.IsDir() && e.Real == e.Path:
 			if err := g.planTree(e.Real, below, exclude); err != nil {
 				return err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // copyOf copies files of a root file system to a new place.
@@ -42,17 +44,17 @@ func TestCopyClosureOfThisMachine(t *testing.T) {
 	if _, err := s.Seal(t.Context(), dest); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := inJail(t, dest, nil, "/openhands/bin/bash", "-c", "echo $((6*7))"); err != nil || out != "42\n" {
+	if out, err := elftest.Jail(t, dest, nil, "/openhands/bin/bash", "-c", "echo $((6*7))"); err != nil || out != "42\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 }
 
 // What needs no loader brings none, nor what the C library reads.
 func TestCopyClosureOfWhatNeedsNothing(t *testing.T) {
-	static := compile(t, t.TempDir()+"/static", "int main(){return 0;}", "-static")
-	pie := compile(t, t.TempDir()+"/static-pie", "int main(){return 0;}", "-static-pie")
-	lib := library(t, t.TempDir()+"/libf.so", "int f(void){return 1;}", "-nostdlib")
-	bare := compile(t, t.TempDir()+"/bare", "void _start(void){for(;;);}", "-nostdlib", "-pie", "-fPIE")
+	static := elftest.Compile(t, t.TempDir()+"/static", "int main(){return 0;}", "-static")
+	pie := elftest.Compile(t, t.TempDir()+"/static-pie", "int main(){return 0;}", "-static-pie")
+	lib := elftest.Library(t, t.TempDir()+"/libf.so", "int f(void){return 1;}", "-nostdlib")
+	bare := elftest.Compile(t, t.TempDir()+"/bare", "void _start(void){for(;;);}", "-nostdlib", "-pie", "-fPIE")
 	for name, want := range map[string][]string{
 		static: {"/openhands/bin/static"},
 		pie:    {"/openhands/bin/static-pie"},
@@ -76,13 +78,13 @@ func TestCopyClosureOfWhatNeedsNothing(t *testing.T) {
 // Two sources of one content are one library; links are resolved.
 func TestCopyClosureKeepsModes(t *testing.T) {
 	root, dest := t.TempDir(), t.TempDir()
-	lib := library(t, root+"/usr/lib/libone.so.1.0", "int f(void){return 1;}", "-nostdlib", "-Wl,-soname,libone.so.1")
-	mustLink(t, "libone.so.1.0", root+"/usr/lib/libone.so.1")
+	lib := elftest.Library(t, root+"/usr/lib/libone.so.1.0", "int f(void){return 1;}", "-nostdlib", "-Wl,-soname,libone.so.1")
+	elftest.Symlink(t, "libone.so.1.0", root+"/usr/lib/libone.so.1")
 	data, err := os.ReadFile(lib)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, root+"/opt/libone.so.1", string(data), 0o644)
+	elftest.Write(t, root+"/opt/libone.so.1", string(data), 0o644)
 	if err := os.Chmod(lib, 0o640); err != nil {
 		t.Fatal(err)
 	}
@@ -105,12 +107,12 @@ func TestCopyClosureKeepsModes(t *testing.T) {
 
 func TestCopyClosureMakesTwinsHardLinks(t *testing.T) {
 	root, dest := t.TempDir(), t.TempDir()
-	compile(t, root+"/bin/a", "int main(){return 0;}", "-static", "-s")
+	elftest.Compile(t, root+"/bin/a", "int main(){return 0;}", "-static", "-s")
 	data, err := os.ReadFile(root + "/bin/a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, root+"/bin/b", string(data), 0o755)
+	elftest.Write(t, root+"/bin/b", string(data), 0o755)
 	report, err := copyOf(t, root, dest, "/bin/a", "/bin/b")
 	if err != nil || report.Twins != 1 {
 		t.Fatalf("%+v, %v", report, err)
@@ -134,14 +136,14 @@ func TestNameServicesComeWithTheCLibrary(t *testing.T) {
 		{"GLIBC_2.31{global: c;}; GLIBC_2.34{global: d;};", true, []string{"libc.so.6"}},
 	} {
 		root := t.TempDir()
-		lib, script := root+"/usr/lib", mustWrite(t, t.TempDir()+"/versions", c.versions, 0o644)
-		libc := library(t, lib+"/libc.so.6", "int c(void){return 1;} int d(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+script)
+		lib, script := root+"/usr/lib", elftest.Write(t, t.TempDir()+"/versions", c.versions, 0o644)
+		libc := elftest.Library(t, lib+"/libc.so.6", "int c(void){return 1;} int d(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+script)
 		if c.services {
-			resolv := library(t, lib+"/libresolv.so.2", "int r(void){return 1;}", "-nostdlib")
-			library(t, lib+"/libnss_files.so.2", "int f(void){return 1;}", "-nostdlib")
-			library(t, lib+"/libnss_dns.so.2", "int r(void); int n(void){return r();}", "-nostdlib", resolv)
+			resolv := elftest.Library(t, lib+"/libresolv.so.2", "int r(void){return 1;}", "-nostdlib")
+			elftest.Library(t, lib+"/libnss_files.so.2", "int f(void){return 1;}", "-nostdlib")
+			elftest.Library(t, lib+"/libnss_dns.so.2", "int r(void); int n(void){return r();}", "-nostdlib", resolv)
 		}
-		library(t, lib+"/libprog.so", "int c(void); int f(void){return c();}", "-nostdlib", libc)
+		elftest.Library(t, lib+"/libprog.so", "int c(void); int f(void){return c();}", "-nostdlib", libc)
 		dest := t.TempDir()
 		if _, err := copyOf(t, root, dest, "/usr/lib/libprog.so"); err != nil {
 			t.Fatal(err)
@@ -162,11 +164,11 @@ func TestNameServicesComeWithTheCLibrary(t *testing.T) {
 // Whatever is in the way is named, and nothing is written.
 func TestCopyClosureRefuses(t *testing.T) {
 	root := t.TempDir()
-	one := library(t, root+"/one/libsame.so", "int f(void){return 1;}", "-nostdlib")
-	library(t, root+"/two/libsame.so", "int f(void){return 2;}", "-nostdlib")
-	library(t, root+"/bin/liba.so", "int a(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/one")
-	library(t, root+"/bin/libb.so", "int b(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/two")
-	library(t, root+"/bin/libc1.so", "int c(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one)
+	one := elftest.Library(t, root+"/one/libsame.so", "int f(void){return 1;}", "-nostdlib")
+	elftest.Library(t, root+"/two/libsame.so", "int f(void){return 2;}", "-nostdlib")
+	elftest.Library(t, root+"/bin/liba.so", "int a(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/one")
+	elftest.Library(t, root+"/bin/libb.so", "int b(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one, "-Wl,-rpath,/two")
+	elftest.Library(t, root+"/bin/libc1.so", "int c(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", one)
 	for _, c := range []struct {
 		name   string
 		before string // a file of Dest
@@ -181,7 +183,7 @@ func TestCopyClosureRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dest := t.TempDir()
 			if c.before != "" {
-				mustWrite(t, dest+c.before, "in the way", 0o644)
+				elftest.Write(t, dest+c.before, "in the way", 0o644)
 			}
 			_, err := copyOf(t, root, dest, c.files...)
 			if err == nil {
@@ -206,8 +208,8 @@ func TestCopyClosureRefuses(t *testing.T) {
 // Nothing is written where a file is in the place of a folder.
 func TestCopyClosureNeedsFolders(t *testing.T) {
 	root, dest := t.TempDir(), t.TempDir()
-	library(t, root+"/libf.so", "int f(void){return 1;}", "-nostdlib")
-	mustWrite(t, dest+"/openhands/lib", "a file in the place of a folder", 0o644)
+	elftest.Library(t, root+"/libf.so", "int f(void){return 1;}", "-nostdlib")
+	elftest.Write(t, dest+"/openhands/lib", "a file in the place of a folder", 0o644)
 	if _, err := copyOf(t, root, dest, "/libf.so"); err == nil {
 		t.Fatal("no error")
 	}

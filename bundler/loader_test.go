@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 func TestTokens(t *testing.T) {
@@ -69,12 +71,12 @@ func TestFindLoaderOfThisMachine(t *testing.T) {
 func TestFindLoaderKnowsMusl(t *testing.T) {
 	root := t.TempDir()
 	o := &Object{Machine: elf.EM_X86_64, Class: elf.ELFCLASS64, Interp: "/opt/lib/ld-musl-x86_64.so.1"}
-	mustWrite(t, root+o.Interp, "\x7fELF.../etc/ld-musl-\x00", 0o755)
+	elftest.Write(t, root+o.Interp, "\x7fELF.../etc/ld-musl-\x00", 0o755)
 	l, err := FindLoader(NewView(root), o, CPU{})
 	if err != nil || !l.Musl || strings.Join(l.Dirs, " ") != "/lib /usr/local/lib /usr/lib" {
 		t.Errorf("%+v, %v", l, err)
 	}
-	mustWrite(t, root+"/opt/etc/ld-musl-x86_64.path", "/a:/b\n\n/c\n", 0o644)
+	elftest.Write(t, root+"/opt/etc/ld-musl-x86_64.path", "/a:/b\n\n/c\n", 0o644)
 	if l, err = FindLoader(NewView(root), o, CPU{}); err != nil || strings.Join(l.Dirs, " ") != "/a /b /c" {
 		t.Errorf("%+v, %v", l, err)
 	}
@@ -110,13 +112,13 @@ func TestParseCPU(t *testing.T) {
 
 func TestConfiguredDirs(t *testing.T) {
 	root := t.TempDir()
-	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude\tld.so.conf.d/*.conf  more/*\n/last/ # why\nhwcap 1 nosegneg\n/typed=libc6\nrelative\ninclude /etc/ld.so.conf\ninclude /etc/*/*/deep.conf\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/b.conf", "  /b\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf.off", "/off\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/.hidden.conf", "/hidden\n", 0o644)
-	mustWrite(t, root+"/etc/more/x", "/more\n", 0o644)
-	mustWrite(t, root+"/etc/very/very/deep.conf", "/deep\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf", "# comment\ninclude\tld.so.conf.d/*.conf  more/*\n/last/ # why\nhwcap 1 nosegneg\n/typed=libc6\nrelative\ninclude /etc/ld.so.conf\ninclude /etc/*/*/deep.conf\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/b.conf", "  /b\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/a.conf.off", "/off\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/.hidden.conf", "/hidden\n", 0o644)
+	elftest.Write(t, root+"/etc/more/x", "/more\n", 0o644)
+	elftest.Write(t, root+"/etc/very/very/deep.conf", "/deep\n", 0o644)
 	if got := strings.Join(configuredDirs(NewView(root)), " "); got != "/a /b /more /last /typed /deep" {
 		t.Errorf("%q", got)
 	}
@@ -126,10 +128,10 @@ func TestConfiguredDirs(t *testing.T) {
 // says so, once.
 func TestBrokenCacheIsPassedOver(t *testing.T) {
 	root := t.TempDir()
-	dep := library(t, root+"/usr/lib/libdep.so", "int f(void){return 1;}", "-nostdlib")
-	other := library(t, root+"/usr/lib/libother.so", "int g(void){return 1;}", "-nostdlib")
-	library(t, root+"/lib.so", "", "-nostdlib", "-Wl,--no-as-needed", dep, other)
-	mustWrite(t, root+"/etc/ld.so.cache", "hello\n", 0o644)
+	dep := elftest.Library(t, root+"/usr/lib/libdep.so", "int f(void){return 1;}", "-nostdlib")
+	other := elftest.Library(t, root+"/usr/lib/libother.so", "int g(void){return 1;}", "-nostdlib")
+	elftest.Library(t, root+"/lib.so", "", "-nostdlib", "-Wl,--no-as-needed", dep, other)
+	elftest.Write(t, root+"/etc/ld.so.cache", "hello\n", 0o644)
 	for _, c := range []struct {
 		conf bool
 		name string

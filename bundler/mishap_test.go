@@ -14,13 +14,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // Whatever goes wrong, the error says so and the file is as it was.
 func TestSealLeavesFilesOnMishap(t *testing.T) {
 	_, opt := hostMachine(t)
 	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
-	program := compile(t, t.TempDir()+"/program", "int main(){return 0;}")
+	program := elftest.Compile(t, t.TempDir()+"/program", "int main(){return 0;}")
 	data, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +36,7 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 		after  string // empty: the file is not there
 	}{
 		{"written to", func(t *testing.T, _, file string) {
-			mustWrite(t, file, content+"more", 0o755)
+			elftest.Write(t, file, content+"more", 0o755)
 		}, errChanged, "nothing else writes", content + "more"},
 		{"touched", func(t *testing.T, _, file string) {
 			if err := os.Chtimes(file, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
@@ -49,13 +51,13 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 		}, nil, "", ""},
 		{"replaced by a directory", func(t *testing.T, _, file string) {
 			mustRemove(t, file)
-			mustMkdir(t, file)
+			elftest.Mkdir(t, file)
 		}, nil, "", ""},
 		{"replaced by a link", func(t *testing.T, _, file string) {
 			if err := os.Rename(file, file+"2"); err != nil {
 				t.Fatal(err)
 			}
-			mustLink(t, file+"2", file)
+			elftest.Symlink(t, file+"2", file)
 		}, unix.ELOOP, "", content},
 		{"gone", func(t *testing.T, _, file string) { mustRemove(t, file) }, fs.ErrNotExist, "", ""},
 		{"read-only", func(t *testing.T, root, _ string) {
@@ -85,7 +87,7 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
-				file := mustWrite(t, root+"/openhands/bin/program", content, 0o755)
+				file := elftest.Write(t, root+"/openhands/bin/program", content, 0o755)
 				plan, err := s.Plan(t.Context(), root)
 				if err != nil || len(plan.Patches) == 0 {
 					t.Fatalf("%+v, %v", plan, err)
@@ -122,8 +124,8 @@ func TestSealLeavesFilesOnMishap(t *testing.T) {
 func TestSealRefusesTheWholeTree(t *testing.T) {
 	a, opt := hostMachine(t)
 	s := Sealer{Prefix: testPrefix + "/xx", Machine: opt.Machine}
-	fine := compile(t, opt.Out+s.Prefix+"/fine", "int main(){return 0;}")
-	compile(t, opt.Out+s.Prefix+"/short", "int main(){return 0;}", "-Wl,--dynamic-linker=/"+a.loader)
+	fine := elftest.Compile(t, opt.Out+s.Prefix+"/fine", "int main(){return 0;}")
+	elftest.Compile(t, opt.Out+s.Prefix+"/short", "int main(){return 0;}", "-Wl,--dynamic-linker=/"+a.loader)
 	report, err := s.Seal(t.Context(), opt.Out)
 	var refused *Refusal
 	if !errors.As(err, &refused) || refused.Path != s.Prefix+"/short" ||
@@ -154,7 +156,7 @@ func TestSealUnreadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	secret := compile(t, root+"/openhands/bin/secret", "int main(){return 0;}")
+	secret := elftest.Compile(t, root+"/openhands/bin/secret", "int main(){return 0;}")
 	for name, mode := range map[string]fs.FileMode{root: 0o777, root + "/openhands/bin": 0o777, secret: 0o700} {
 		if err := os.Chmod(name, mode); err != nil {
 			t.Fatal(err)
@@ -173,16 +175,16 @@ func TestSealUnreadable(t *testing.T) {
 func TestSealPassesOtherKinds(t *testing.T) {
 	_, opt := hostMachine(t)
 	dir := opt.Out + "/openhands/x"
-	mustMkdir(t, dir)
+	elftest.Mkdir(t, dir)
 	if err := unix.Mkfifo(dir+"/fifo", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustLink(t, "fifo", dir+"/link")
+	elftest.Symlink(t, "fifo", dir+"/link")
 	if err := unix.Mknod(dir+"/device", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, dir+"/text", "not ELF", 0o644)
-	mustWrite(t, dir+"/empty", "", 0o644)
+	elftest.Write(t, dir+"/text", "not ELF", 0o644)
+	elftest.Write(t, dir+"/empty", "", 0o644)
 	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	if report, err := s.Seal(t.Context(), opt.Out); err != nil || report.Sealed+report.Already > 0 {
 		t.Errorf("%+v, %v", report, err)
@@ -212,7 +214,7 @@ func TestSealKeepsAttributes(t *testing.T) {
 	}
 	for _, inPlace := range []bool{false, true} {
 		_, opt := hostMachine(t)
-		name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}")
+		name := elftest.Compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}")
 		for attr, value := range want {
 			if err := unix.Setxattr(name, attr, []byte(value), 0); err != nil {
 				t.Fatalf("%s: %v", attr, err)
@@ -242,9 +244,9 @@ func TestSealKeepsAttributes(t *testing.T) {
 func TestSealInPlace(t *testing.T) {
 	_, opt := hostMachine(t)
 	const source = "#include <stdio.h>\nint main(){ return getchar() - 'x'; }"
-	plain := compile(t, opt.Out+"/openhands/bin/plain", source)
-	shared := compile(t, opt.Out+"/openhands/bin/shared", source)
-	running := compile(t, opt.Out+"/openhands/bin/running", source)
+	plain := elftest.Compile(t, opt.Out+"/openhands/bin/plain", source)
+	shared := elftest.Compile(t, opt.Out+"/openhands/bin/shared", source)
+	running := elftest.Compile(t, opt.Out+"/openhands/bin/running", source)
 	elsewhere := opt.Out + "/elsewhere"
 	if err := os.Link(shared, elsewhere); err != nil {
 		t.Fatal(err)
@@ -289,7 +291,7 @@ func TestSealInPlace(t *testing.T) {
 // The edits of a plan, made by hand, are what sealing does.
 func TestPlanSaysWhatSealDoes(t *testing.T) {
 	_, opt := hostMachine(t)
-	name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}", "-Wl,-rpath,/build", "-z", "execstack")
+	name := elftest.Compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}", "-Wl,-rpath,/build", "-z", "execstack")
 	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	plan, err := s.Plan(t.Context(), opt.Out)
 	if err != nil {

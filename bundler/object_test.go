@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // The machine's own files, read by the standard library, are the reference.
@@ -69,15 +71,15 @@ func TestReadObjectAgreesWithDebugELF(t *testing.T) {
 
 func TestReadObjectOfOtherFiles(t *testing.T) {
 	dir := t.TempDir()
-	object := compile(t, filepath.Join(dir, "o.o"), "int f(void){return 1;}", "-c")
+	object := elftest.Compile(t, filepath.Join(dir, "o.o"), "int f(void){return 1;}", "-c")
 	if o := mustObject(t, object); o.Type != elf.ET_REL || o.Dynamic {
 		t.Errorf("relocatable file: %v, dynamic %v", o.Type, o.Dynamic)
 	}
-	static := compile(t, filepath.Join(dir, "static"), "int main(){return 0;}", "-static")
+	static := elftest.Compile(t, filepath.Join(dir, "static"), "int main(){return 0;}", "-static")
 	if o := mustObject(t, static); !o.Static() {
 		t.Error("a static program is not recognised")
 	}
-	pie := compile(t, filepath.Join(dir, "static-pie"), "int main(){return 0;}", "-static-pie")
+	pie := elftest.Compile(t, filepath.Join(dir, "static-pie"), "int main(){return 0;}", "-static-pie")
 	if o := mustObject(t, pie); !o.Static() {
 		t.Error("a static position-independent program is not recognised")
 	}
@@ -103,7 +105,7 @@ func TestReadObjectOfOtherFiles(t *testing.T) {
 // A file cut anywhere is an error or, beyond what a loader reads of it, the
 // same object; it is never a panic.
 func TestReadObjectOfTruncatedFile(t *testing.T) {
-	name := library(t, filepath.Join(t.TempDir(), "libt.so"), "int f(void){return 1;}")
+	name := elftest.Library(t, filepath.Join(t.TempDir(), "libt.so"), "int f(void){return 1;}")
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -120,9 +122,9 @@ func TestReadObjectOfTruncatedFile(t *testing.T) {
 func FuzzReadObject(f *testing.F) {
 	dir := f.TempDir()
 	for _, name := range []string{
-		library(f, filepath.Join(dir, "libf.so"), "int f(void){return 1;}", "-Wl,-rpath,$ORIGIN/x", "-nostdlib"),
-		library(f, filepath.Join(dir, "libv.so"), dlopenNote+versionedCode, versionScript(f)),
-		compile(f, filepath.Join(dir, "prog"), "void _start(void){}", "-nostdlib", "-pie", "-fPIE"),
+		elftest.Library(f, filepath.Join(dir, "libf.so"), "int f(void){return 1;}", "-Wl,-rpath,$ORIGIN/x", "-nostdlib"),
+		elftest.Library(f, filepath.Join(dir, "libv.so"), dlopenNote+versionedCode, versionScript(f)),
+		elftest.Compile(f, filepath.Join(dir, "prog"), "void _start(void){}", "-nostdlib", "-pie", "-fPIE"),
 	} {
 		data, err := os.ReadFile(name)
 		if err != nil {

@@ -23,12 +23,7 @@ func TestCleanPrefix(t *testing.T) {
 // no prefix.
 func TestPrefixIsCleanedOrRefused(t *testing.T) {
 	_, opt := hostMachine(t)
-	opt.Libs = opt.Out
-	opt.Prefix = testPrefix + "/"
-	recipe := &Recipe{Name: "test", Programs: []Copy{{From: "/usr/bin/true", To: "/openhands/bin/true"}}}
-	if _, err := Component(t.Context(), recipe, opt); err != nil {
-		t.Fatal(err)
-	}
+	opt.seal(t, []string{"/usr/bin/true"}, nil)
 	unsealed := t.TempDir()
 	system := func() *System { return &System{View: NewView("/")} }
 	if _, err := CopyClosure(t.Context(), CopyOptions{System: system(), Dest: unsealed, Prefix: testPrefix + "/"}, "/usr/bin/true"); err != nil {
@@ -53,9 +48,11 @@ func TestPrefixIsCleanedOrRefused(t *testing.T) {
 		t.Errorf("trace: %+v, %v", traced, err)
 	}
 	for _, prefix := range []string{"", "openhands", "/"} {
-		opt.Prefix = prefix
 		for name, call := range map[string]func() error{
-			"component": func() error { _, err := Component(t.Context(), recipe, opt); return err },
+			"dependencies": func() error {
+				_, err := FindDependencies(t.Context(), DependencyOptions{Prefix: prefix, Tree: unsealed, Root: "/", Machine: opt.Machine})
+				return err
+			},
 			"copy": func() error {
 				_, err := CopyClosure(t.Context(), CopyOptions{System: system(), Dest: unsealed, Prefix: prefix}, "/usr/bin/true")
 				return err

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // Each case is a program in folder/bin and libraries around it; the machine's
@@ -21,59 +23,59 @@ func TestResolverAgreesWithLoader(t *testing.T) {
 		build func(t *testing.T, dir string)
 	}{
 		{"rpath with origin", func(t *testing.T, dir string) {
-			lib := library(t, dir+"/lib/libf.so", f)
-			compile(t, dir+"/bin/prog", callsF, lib, old, "-Wl,-rpath,$ORIGIN/../lib")
+			lib := elftest.Library(t, dir+"/lib/libf.so", f)
+			elftest.Compile(t, dir+"/bin/prog", callsF, lib, old, "-Wl,-rpath,$ORIGIN/../lib")
 		}},
 		{"runpath with braces", func(t *testing.T, dir string) {
-			lib := library(t, dir+"/lib/libf.so", f)
-			compile(t, dir+"/bin/prog", callsF, lib, new, "-Wl,-rpath,/nowhere:${ORIGIN}/../lib")
+			lib := elftest.Library(t, dir+"/lib/libf.so", f)
+			elftest.Compile(t, dir+"/bin/prog", callsF, lib, new, "-Wl,-rpath,/nowhere:${ORIGIN}/../lib")
 		}},
 		{"rpath of the program serves its libraries", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/lib/libf.so", f)
-			lg := library(t, dir+"/lib/libg.so", g, lf)
-			compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
+			lf := elftest.Library(t, dir+"/lib/libf.so", f)
+			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf)
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"runpath of the program does not", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/lib/libf.so", f)
-			lg := library(t, dir+"/lib/libg.so", g, lf)
-			compile(t, dir+"/bin/prog", callsG, lg, new, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
+			lf := elftest.Library(t, dir+"/lib/libf.so", f)
+			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf)
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, new, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"runpath of a library hides the rpath of the program", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/lib/libf.so", f)
-			lg := library(t, dir+"/lib/libg.so", g, lf, new, "-Wl,-rpath,/nowhere")
-			compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
+			lf := elftest.Library(t, dir+"/lib/libf.so", f)
+			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf, new, "-Wl,-rpath,/nowhere")
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"loaded before under the same name", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/lib/libf.so", f)
-			lg := library(t, dir+"/lib/libg.so", g, lf)
-			compile(t, dir+"/bin/prog", "int f(void); int g(void); int main(){return f()+g();}",
+			lf := elftest.Library(t, dir+"/lib/libf.so", f)
+			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf)
+			elftest.Compile(t, dir+"/bin/prog", "int f(void); int g(void); int main(){return f()+g();}",
 				"-Wl,--no-as-needed", lf, lg, new, "-Wl,-rpath,$ORIGIN/../lib")
 		}},
 		{"origin of a library reached through a linked folder", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/real/deep/libf.so", f)
-			mustLink(t, "real/deep", dir+"/lib")
-			lg := library(t, dir+"/real/deep/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN/../deep")
-			compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,"+dir+"/lib", "-Wl,-rpath-link,"+dir+"/lib")
+			lf := elftest.Library(t, dir+"/real/deep/libf.so", f)
+			elftest.Symlink(t, "real/deep", dir+"/lib")
+			lg := elftest.Library(t, dir+"/real/deep/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN/../deep")
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,"+dir+"/lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"origin of a library that is a link itself", func(t *testing.T, dir string) {
-			lf := library(t, dir+"/lib/libf.so", f)
-			lg := library(t, dir+"/store/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN")
-			mustLink(t, "../store/libg.so", dir+"/lib/libg.so")
-			compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
+			lf := elftest.Library(t, dir+"/lib/libf.so", f)
+			lg := elftest.Library(t, dir+"/store/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN")
+			elftest.Symlink(t, "../store/libg.so", dir+"/lib/libg.so")
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"what is no library is passed over", func(t *testing.T, dir string) {
-			lib := library(t, dir+"/lib/libf.so", f)
+			lib := elftest.Library(t, dir+"/lib/libf.so", f)
 			data, err := os.ReadFile(lib)
 			if err != nil {
 				t.Fatal(err)
 			}
 			data[18] ^= 0xff // e_machine
-			mustWrite(t, dir+"/first/libf.so", string(data), 0o755)
-			compile(t, dir+"/bin/prog", callsF, lib, old, "-Wl,-rpath,$ORIGIN/../first:$ORIGIN/../lib")
+			elftest.Write(t, dir+"/first/libf.so", string(data), 0o755)
+			elftest.Compile(t, dir+"/bin/prog", callsF, lib, old, "-Wl,-rpath,$ORIGIN/../first:$ORIGIN/../lib")
 		}},
 		{"missing", func(t *testing.T, dir string) {
-			lib := library(t, dir+"/lib/libf.so", f)
-			compile(t, dir+"/bin/prog", callsF, lib)
+			lib := elftest.Library(t, dir+"/lib/libf.so", f)
+			elftest.Compile(t, dir+"/bin/prog", callsF, lib)
 		}},
 	}
 	for _, c := range cases {
@@ -141,13 +143,13 @@ func loaderSays(t *testing.T, prog string) map[string]string {
 
 func TestViewIsAUnionWithLinksInside(t *testing.T) {
 	top, bottom := t.TempDir(), t.TempDir()
-	mustWrite(t, top+"/a/one", "top", 0o644)
-	mustWrite(t, bottom+"/a/one", "bottom", 0o644)
-	mustWrite(t, bottom+"/a/two", "bottom", 0o644)
-	mustLink(t, "/a", bottom+"/absolute")
-	mustLink(t, "../../../../a/two", bottom+"/a/above")
-	mustLink(t, "loop", bottom+"/loop")
-	mustLink(t, "/etc/passwd", bottom+"/outside")
+	elftest.Write(t, top+"/a/one", "top", 0o644)
+	elftest.Write(t, bottom+"/a/one", "bottom", 0o644)
+	elftest.Write(t, bottom+"/a/two", "bottom", 0o644)
+	elftest.Symlink(t, "/a", bottom+"/absolute")
+	elftest.Symlink(t, "../../../../a/two", bottom+"/a/above")
+	elftest.Symlink(t, "loop", bottom+"/loop")
+	elftest.Symlink(t, "/etc/passwd", bottom+"/outside")
 	v := NewView(top, bottom)
 	for name, want := range map[string]string{
 		"/a/one":             top + "/a/one",
@@ -170,10 +172,10 @@ func TestViewIsAUnionWithLinksInside(t *testing.T) {
 // A root directory may be named by a link; /proc/PID/root is one.
 func TestViewThroughLink(t *testing.T) {
 	root := t.TempDir() + "/root"
-	mustWrite(t, root+"/top", "", 0o644)
-	mustWrite(t, root+"/a/one", "", 0o644)
+	elftest.Write(t, root+"/top", "", 0o644)
+	elftest.Write(t, root+"/a/one", "", 0o644)
 	link := t.TempDir() + "/link"
-	mustLink(t, root, link)
+	elftest.Symlink(t, root, link)
 	v := NewView(link)
 	for _, name := range []string{"/top", "/a/one"} {
 		if e, err := v.Lookup(name); err != nil || e.Host != link+name {
@@ -190,9 +192,9 @@ func TestViewThroughLink(t *testing.T) {
 func TestViewGlob(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"/a/x.conf", "/a/y.conf", "/a/.h.conf", "/a/z", "/b/x.conf", "/.c/x.conf", "/real/deep/x.conf"} {
-		mustWrite(t, root+name, "", 0o644)
+		elftest.Write(t, root+name, "", 0o644)
 	}
-	mustLink(t, "real/deep", root+"/link")
+	elftest.Symlink(t, "real/deep", root+"/link")
 	v := NewView(root)
 	for pattern, want := range map[string]string{
 		"/a/*.conf":      "/a/x.conf /a/y.conf",
@@ -221,9 +223,9 @@ func TestViewGlob(t *testing.T) {
 
 func TestDefaultDirsReadsConfiguration(t *testing.T) {
 	root := t.TempDir()
-	mustWrite(t, root+"/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n/last # why\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/b.conf", "/b\n", 0o644)
-	mustWrite(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf", "# comment\ninclude /etc/ld.so.conf.d/*.conf\n/last # why\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/b.conf", "/b\n", 0o644)
+	elftest.Write(t, root+"/etc/ld.so.conf.d/a.conf", "/a\ninclude *.conf\n", 0o644)
 	dirs := defaultDirs(NewView(root), 62)
 	got := strings.Join(dirs, " ")
 	if !strings.HasPrefix(got, "/a ") || !strings.Contains(got, " /b /last /lib/x86_64-linux-gnu ") {

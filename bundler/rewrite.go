@@ -5,22 +5,73 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
-// apply carries the rewrite out on the file at a host path. Where the new
-// string already stands in all places it does nothing.
-func (w Rewrite) apply(host string) error {
-	if err := w.applyTo(host); err != nil {
+// Rewrite replaces a string inside a file by one that is not longer. The file
+// keeps its size. Linkers let a string that ends like another share its bytes
+// ("certs" may be the end of "/usr/lib/ssl/certs"): where the program needs
+// the end by itself too, New must keep it in place.
+type Rewrite struct {
+	File  string `json:"file"` // of the tree; its other hard links keep the old string
+	Old   string `json:"old"`
+	New   string `json:"new"`
+	Count int    `json:"count"` // exact number of places
+
+	// Pad is how the place of a longer Old is filled. PadNUL, the default,
+	// moves the rest of the NUL-terminated string up and adds NULs at its end.
+	// PadSlash repeats the last slash of New: for paths whose length is
+	// compiled in elsewhere.
+	Pad string `json:"pad,omitempty"`
+
+	// Optional lets the file be absent, for rewrites of a library that only
+	// some components bring.
+	Optional bool `json:"optional,omitempty"`
+}
+
+// Values of Rewrite.Pad.
+const (
+	PadNUL   = "nul"
+	PadSlash = "slash"
+)
+
+// Check returns what keeps a rewrite from being carried out on any file.
+func (w Rewrite) Check() error {
+	fault := ""
+	switch {
+	case w.Old == "" || w.Count < 1:
+		fault = "old and count must be given"
+	case strings.ContainsRune(w.Old, 0) && len(w.New) < len(w.Old) && w.Pad != PadSlash:
+		fault = fmt.Sprintf("%q contains NUL, so %q must be as long", w.Old, w.New)
+	case len(w.New) > len(w.Old):
+		fault = fmt.Sprintf("%q is longer than %q", w.New, w.Old)
+	case strings.Contains(w.New, w.Old) && w.New != w.Old:
+		fault = fmt.Sprintf("%q contains %q", w.New, w.Old)
+	case w.Pad != "" && w.Pad != PadNUL && w.Pad != PadSlash:
+		fault = fmt.Sprintf("pad %q is neither %q nor %q", w.Pad, PadNUL, PadSlash)
+	case w.Pad == PadSlash && !strings.Contains(w.New, "/"):
+		fault = fmt.Sprintf("%q has no slash to repeat", w.New)
+	default:
+		return nil
+	}
+	return fmt.Errorf("rewrite of %s: %s", w.File, fault)
+}
+
+// Apply carries the rewrite out on the file at a host path, which is replaced by
+// a patched copy. Where the new string already stands in all places it does
+// nothing.
+func (w Rewrite) Apply(host string) error {
+	if err := w.apply(host); err != nil {
 		return fmt.Errorf("rewriting %q in %s: %w", w.Old, w.File, err)
 	}
 	return nil
 }
 
-func (w Rewrite) applyTo(host string) error {
+func (w Rewrite) apply(host string) error {
 	f, err := tree.Open(host)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 func TestRewrite(t *testing.T) {
@@ -28,8 +30,8 @@ func TestRewrite(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			name := mustWrite(t, t.TempDir()+"/f", c.in, 0o644)
-			err := c.rewrite.apply(name)
+			name := elftest.Write(t, t.TempDir()+"/f", c.in, 0o644)
+			err := c.rewrite.Apply(name)
 			after, readErr := os.ReadFile(name)
 			if readErr != nil {
 				t.Fatal(readErr)

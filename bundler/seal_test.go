@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // A sealed tree of the machine's own programs runs alone in a root directory,
@@ -22,25 +24,25 @@ import (
 func TestSealedProgramsRunAnywhere(t *testing.T) {
 	jail, opt := sealedJail(t)
 	// $ORIGIN is read from /proc/self/exe.
-	mustMkdir(t, jail+"/proc")
+	elftest.Mkdir(t, jail+"/proc")
 	if err := syscall.Mount("proc", jail+"/proc", "proc", 0, ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Unmount(jail+"/proc", syscall.MNT_DETACH) })
 	const hostile = `#include <unistd.h>
 __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }`
-	bad := library(t, jail+"/hostile/bad.so", hostile, "-nostdlib", "-lc")
+	bad := elftest.Library(t, jail+"/hostile/bad.so", hostile, "-nostdlib", "-lc")
 	for _, name := range []string{"/hostile/libc.so.6", "/usr/lib/libtinfo.so.6", "/lib/" + abis[opt.Machine].triplet + "/libtinfo.so.6"} {
 		data, err := os.ReadFile(bad)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustWrite(t, jail+name, string(data), 0o755)
+		elftest.Write(t, jail+name, string(data), 0o755)
 	}
-	mustWrite(t, jail+"/etc/ld.so.preload", "/hostile/bad.so\n", 0o644)
-	mustWrite(t, jail+"/etc/nsswitch.conf", "passwd: compat sss\nhosts: resolve\n", 0o644)
-	mustWrite(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n", 0o644)
-	mustWrite(t, jail+"/etc/hosts", "192.0.2.7 some.host\n", 0o644)
+	elftest.Write(t, jail+"/etc/ld.so.preload", "/hostile/bad.so\n", 0o644)
+	elftest.Write(t, jail+"/etc/nsswitch.conf", "passwd: compat sss\nhosts: resolve\n", 0o644)
+	elftest.Write(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n", 0o644)
+	elftest.Write(t, jail+"/etc/hosts", "192.0.2.7 some.host\n", 0o644)
 	env := []string{
 		"LD_PRELOAD=/hostile/bad.so", "LD_LIBRARY_PATH=/hostile", "LD_DEBUG=all", "LD_AUDIT=/hostile/bad.so",
 		"LD_BIND_NOW=1", "LC_ALL=C.UTF-8", "PATH=/nowhere",
@@ -64,7 +66,7 @@ __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got, err := inJail(t, jail, env, c.argv...); err != nil || got != c.want {
+			if got, err := elftest.Jail(t, jail, env, c.argv...); err != nil || got != c.want {
 				t.Errorf("%q, %v; want %q", got, err, c.want)
 			}
 		})
@@ -103,45 +105,41 @@ __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }
 
 // sealedJail returns a root directory with nothing but a sealed tree: programs
 // of the machine and some compiled here.
-func sealedJail(t *testing.T) (string, ComponentOptions) {
+func sealedJail(t *testing.T) (string, testTree) {
 	t.Helper()
 	_, opt := hostMachine(t)
-	jail := t.TempDir()
-	opt.Out, opt.Libs = jail, jail
+	jail := opt.Out
 	app := jail + "/openhands/app"
-	lib := library(t, app+"/lib/libanswer.so", "int answer(void){return 42;}")
+	lib := elftest.Library(t, app+"/lib/libanswer.so", "int answer(void){return 42;}")
 	const answers = "#include <stdio.h>\nint answer(void); int main(){printf(\"%d\\n\", answer());}"
-	compile(t, app+"/bin/prog", answers, lib, "-Wl,--enable-new-dtags", "-Wl,-rpath,$ORIGIN/../lib")
+	elftest.Compile(t, app+"/bin/prog", answers, lib, "-Wl,--enable-new-dtags", "-Wl,-rpath,$ORIGIN/../lib")
 	const seven = "#include <stdio.h>\nint main(){printf(\"%d\\n\", 7);}"
 	for name, args := range map[string][]string{
 		"nospare": {"-Wl,--spare-dynamic-tags=1"},
 		"noroom":  {"-Wl,--spare-dynamic-tags=0", "-no-pie"},
 	} {
-		if o := mustObject(t, compile(t, app+"/bin/"+name, seven, args...)); o.spare > 0 {
+		if o := mustObject(t, elftest.Compile(t, app+"/bin/"+name, seven, args...)); o.spare > 0 {
 			t.Fatalf("%s has %d spare entries", name, o.spare)
 		}
 	}
 	// Found only through a search path of the machine that built it.
 	hidden := t.TempDir()
-	library(t, hidden+"/libhidden.so.1", "int hidden(void){return 21;}")
-	plugin := library(t, hidden+"/libplugin.so", "int hidden(void); int plugin(void){return hidden();}",
+	elftest.Library(t, hidden+"/libhidden.so.1", "int hidden(void){return 21;}")
+	plugin := elftest.Library(t, hidden+"/libplugin.so", "int hidden(void); int plugin(void){return hidden();}",
 		hidden+"/libhidden.so.1", "-Wl,--enable-new-dtags", "-Wl,-rpath,"+hidden)
-	compile(t, app+"/bin/opener", `#include <dlfcn.h>
+	elftest.Compile(t, app+"/bin/opener", `#include <dlfcn.h>
 #include <stdio.h>
 int main(){ void *h = dlopen("libplugin.so", RTLD_NOW); if (!h) { puts(dlerror()); return 1; } printf("%d\n", ((int (*)(void))dlsym(h, "plugin"))()); }`)
-	recipe := &Recipe{Name: "test", Opens: []string{plugin}}
+	var programs []string
 	for _, name := range []string{"bash", "true", "env", "locale", "iconv", "getent"} {
-		recipe.Programs = append(recipe.Programs, Copy{From: "/usr/bin/" + name, To: "/openhands/bin/" + name})
+		programs = append(programs, "/usr/bin/"+name)
 	}
-	report, err := Component(t.Context(), recipe, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(report.Missing) > 0 {
-		t.Fatalf("missing: %v", report.Missing)
+	found, report := opt.seal(t, programs, []string{plugin})
+	if len(found.Missing) > 0 {
+		t.Fatalf("missing: %v", found.Missing)
 	}
 	want := []Note{{"/openhands/app/bin/noroom", "no room for DT_RPATH in the dynamic section; the default directories of /openhands/lib/ld.so cover /openhands/lib"}}
-	if diff := cmp.Diff(want, report.Out.Notes); diff != "" {
+	if diff := cmp.Diff(want, report.Notes); diff != "" {
 		t.Error(diff)
 	}
 	return jail, opt
@@ -199,7 +197,7 @@ func TestSealSearchPaths(t *testing.T) {
 		for _, c := range cases {
 			t.Run(c.name+" "+dtags, func(t *testing.T) {
 				_, opt := hostMachine(t)
-				host := compile(t, opt.Out+"/openhands/app/bin/f", c.source, append(c.args, dtags)...)
+				host := elftest.Compile(t, opt.Out+"/openhands/app/bin/f", c.source, append(c.args, dtags)...)
 				size := fileSize(t, host)
 				s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 				if _, err := s.Seal(t.Context(), opt.Out); err != nil {
@@ -235,9 +233,9 @@ func fileSize(t *testing.T, name string) int64 {
 
 func TestSealKeepsModeTimesAndHardLinks(t *testing.T) {
 	_, opt := hostMachine(t)
-	name := compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}", "-z", "execstack")
+	name := elftest.Compile(t, opt.Out+"/openhands/bin/a", "int main(){return 0;}", "-z", "execstack")
 	second, stamp := opt.Out+"/openhands/other/b", time.Unix(1_000_000_000, 0)
-	mustMkdir(t, filepath.Dir(second))
+	elftest.Mkdir(t, filepath.Dir(second))
 	for _, err := range []error{os.Link(name, second), os.Chmod(name, 0o751), os.Chown(name, 12, 34), os.Chtimes(name, stamp, stamp)} {
 		if err != nil {
 			t.Fatal(err)
@@ -302,8 +300,8 @@ func TestSealLibrariesWithALinkElsewhere(t *testing.T) {
 func TestSealHardLinksThatDisagree(t *testing.T) {
 	_, opt := hostMachine(t)
 	const name, link = "/openhands/app/bin/prog", "/openhands/prog"
-	lib := library(t, opt.Out+"/openhands/app/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
-	host := compile(t, opt.Out+name, "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
+	lib := elftest.Library(t, opt.Out+"/openhands/app/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
+	host := elftest.Compile(t, opt.Out+name, "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
 	if err := os.Link(host, opt.Out+link); err != nil {
 		t.Fatal(err)
 	}
@@ -321,9 +319,9 @@ func TestSealStaysInTheTree(t *testing.T) {
 	s := Sealer{Prefix: "/opt/openhands", Machine: opt.Machine}
 	for link, target := range map[string]string{"/opt": "", "/opt/openhands": "/openhands"} {
 		elsewhere, root := t.TempDir(), t.TempDir()
-		host := compile(t, elsewhere+"/openhands/bin/prog", "int main(){return 0;}")
+		host := elftest.Compile(t, elsewhere+"/openhands/bin/prog", "int main(){return 0;}")
 		before := mustObject(t, host).Interp
-		mustLink(t, elsewhere+target, root+link)
+		elftest.Symlink(t, elsewhere+target, root+link)
 		report, err := s.Seal(t.Context(), root)
 		if err == nil || !strings.Contains(err.Error(), root+link+" is a link") {
 			t.Errorf("%s: %+v, error %v", link, report, err)
@@ -339,23 +337,23 @@ func TestSealLeavesOthersAlone(t *testing.T) {
 	_, opt := hostMachine(t)
 	dir := opt.Out + "/openhands/x"
 	files := map[string]string{
-		"static":    compile(t, dir+"/static", "int main(){return 0;}", "-static"),
-		"object.o":  compile(t, dir+"/object.o", "int f(void){return 0;}", "-c"),
-		"musl":      compile(t, dir+"/musl", "int main(){return 0;}", "-Wl,--dynamic-linker=/lib/ld-musl-any.so.1"),
-		"foreign":   compile(t, dir+"/foreign", "int main(){return 0;}"),
-		"truncated": compile(t, dir+"/truncated", "int main(){return 0;}"),
+		"static":    elftest.Compile(t, dir+"/static", "int main(){return 0;}", "-static"),
+		"object.o":  elftest.Compile(t, dir+"/object.o", "int f(void){return 0;}", "-c"),
+		"musl":      elftest.Compile(t, dir+"/musl", "int main(){return 0;}", "-Wl,--dynamic-linker=/lib/ld-musl-any.so.1"),
+		"foreign":   elftest.Compile(t, dir+"/foreign", "int main(){return 0;}"),
+		"truncated": elftest.Compile(t, dir+"/truncated", "int main(){return 0;}"),
 	}
 	data, err := os.ReadFile(files["foreign"])
 	if err != nil {
 		t.Fatal(err)
 	}
 	data[18] ^= 0xff
-	mustWrite(t, files["foreign"], string(data), 0o755)
+	elftest.Write(t, files["foreign"], string(data), 0o755)
 	if err := os.Truncate(files["truncated"], 100); err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, dir+"/script", "#!/usr/bin/env python3\n", 0o755)
-	mustWrite(t, dir+"/ours", "#!/openhands/bin/bash\n", 0o755)
+	elftest.Write(t, dir+"/script", "#!/usr/bin/env python3\n", 0o755)
+	elftest.Write(t, dir+"/ours", "#!/openhands/bin/bash\n", 0o755)
 	before := inventory(t, opt.Out)
 	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	got, err := s.Seal(t.Context(), opt.Out)
@@ -390,9 +388,9 @@ func TestSealRefusesUnknownLibc(t *testing.T) {
 	}
 	for want, e := range edits {
 		data := strings.Replace(string(original), e[0], e[1], 1)[:len(original)]
-		name := mustWrite(t, opt.Libs+"/openhands/lib/libc.so.6", data, 0o755)
+		name := elftest.Write(t, opt.Out+"/openhands/lib/libc.so.6", data, 0o755)
 		s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
-		if _, err := s.Seal(t.Context(), opt.Libs); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := s.Seal(t.Context(), opt.Out); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 		if after, err := os.ReadFile(name); err != nil || string(after) != data {

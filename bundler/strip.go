@@ -15,7 +15,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
-// strip cuts the symbol tables and the debugging information off every ELF
+// Strip cuts the symbol tables and the debugging information off every ELF
 // file below root/prefix that is loaded, and returns how many bytes went.
 //
 // Only what follows the last segment is touched, so nothing that a loader maps
@@ -23,7 +23,7 @@ import (
 // working. Sections keep their numbers: the headers of those that go become
 // SHT_NULL. A file in which something else follows, for example an archive that
 // the program reads from its own end, is left alone.
-func strip(ctx context.Context, root, prefix string) (int64, error) {
+func Strip(ctx context.Context, root, prefix string) (int64, error) {
 	files, err := scan(ctx, root, prefix)
 	if err != nil {
 		return 0, err

@@ -12,38 +12,40 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 func TestTrace(t *testing.T) {
 	jail, opt := sealedJail(t)
-	mustMkdir(t, jail+"/proc")
+	elftest.Mkdir(t, jail+"/proc")
 	if err := syscall.Mount("proc", jail+"/proc", "proc", 0, ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Unmount(jail+"/proc", syscall.MNT_DETACH) })
-	mustMkdir(t, jail+"/tmp")
-	mustWrite(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n", 0o644)
-	mustWrite(t, jail+"/usr/share/data", "data\n", 0o644)
-	mustLink(t, "/usr/share/data", jail+"/openhands/data")
-	mustWrite(t, jail+"/var/lib/log", "log\n", 0o644)
-	compile(t, jail+"/usr/bin/static", "int main(){return 3;}", "-static")
-	compile(t, jail+"/usr/bin/forks", `#include <fcntl.h>
+	elftest.Mkdir(t, jail+"/tmp")
+	elftest.Write(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n", 0o644)
+	elftest.Write(t, jail+"/usr/share/data", "data\n", 0o644)
+	elftest.Symlink(t, "/usr/share/data", jail+"/openhands/data")
+	elftest.Write(t, jail+"/var/lib/log", "log\n", 0o644)
+	elftest.Compile(t, jail+"/usr/bin/static", "int main(){return 3;}", "-static")
+	elftest.Compile(t, jail+"/usr/bin/forks", `#include <fcntl.h>
 #include <unistd.h>
 #include <sys/wait.h>
 int main(int n, char **argv){ if (fork() == 0) { open("/usr/share/data", O_RDONLY); if (n > 1) execv(argv[1], argv + 1); _exit(0); } wait(0); return 0; }`, "-static")
-	library(t, jail+"/usr/lib/libbase.so", "int f(void){return 1;}", "-nostdlib")
-	compile(t, opt.Out+"/openhands/app/bin/threads", `#include <pthread.h>
+	elftest.Library(t, jail+"/usr/lib/libbase.so", "int f(void){return 1;}", "-nostdlib")
+	elftest.Compile(t, opt.Out+"/openhands/app/bin/threads", `#include <pthread.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include <sys/wait.h>
 static void *run(void *name){ close(open(name, O_RDONLY)); return 0; }
 int main(int n, char **names){ pthread_t t; if (fork() == 0) { pthread_create(&t, 0, run, names[1]); pthread_join(t, 0); _exit(0); } wait(0); return 0; }`, "-pthread")
-	compile(t, opt.Out+"/openhands/app/bin/opens", `#include <dlfcn.h>
+	elftest.Compile(t, opt.Out+"/openhands/app/bin/opens", `#include <dlfcn.h>
 int main(int n, char **names){ return dlopen(names[1], RTLD_NOW) == 0; }`)
-	compile(t, opt.Out+"/openhands/app/bin/ring", `#include <sys/syscall.h>
+	elftest.Compile(t, opt.Out+"/openhands/app/bin/ring", `#include <sys/syscall.h>
 #include <unistd.h>
 int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
-	compile(t, opt.Out+"/openhands/app/bin/die", "#include <signal.h>\nint main(){ raise(SIGKILL); }")
+	elftest.Compile(t, opt.Out+"/openhands/app/bin/die", "#include <signal.h>\nint main(){ raise(SIGKILL); }")
 	s := Sealer{Prefix: testPrefix, Machine: opt.Machine}
 	if _, err := s.Seal(t.Context(), jail); err != nil {
 		t.Fatal(err)
@@ -123,11 +125,11 @@ int main(){ char params[120] = {0}; syscall(425, 1, params); return 0; }`)
 		}
 	})
 	t.Run("other names of directories", func(t *testing.T) {
-		mustWrite(t, jail+"/data/file", "file\n", 0o644)
-		mustLink(t, "data", jail+"/link")
+		elftest.Write(t, jail+"/data/file", "file\n", 0o644)
+		elftest.Symlink(t, "data", jail+"/link")
 		above, name := filepath.Split(jail)
 		link := t.TempDir() + "/link"
-		mustLink(t, jail, link)
+		elftest.Symlink(t, jail, link)
 		t.Chdir(above)
 		for _, root := range []string{name, "./" + name + "/", link} {
 			report, err := Trace(t.Context(), sh("read x <file; read x </usr/share/data"), TraceOptions{Prefix: testPrefix, Root: root, Dir: "/link"})

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // tarOf returns root/openhands as a tar stream.
@@ -51,9 +53,9 @@ func verifyBoth(t *testing.T, root string, opt VerifyOptions) (*VerifyReport, er
 
 func TestTreeKeepsFiles(t *testing.T) {
 	root := t.TempDir()
-	mustWrite(t, root+"/openhands/manifest.json", "{}", 0o644)
-	mustWrite(t, root+"/openhands/share/other", "x", 0o644)
-	mustLink(t, "share/other", root+"/openhands/link")
+	elftest.Write(t, root+"/openhands/manifest.json", "{}", 0o644)
+	elftest.Write(t, root+"/openhands/share/other", "x", 0o644)
+	elftest.Symlink(t, "share/other", root+"/openhands/link")
 	tree := readTree(t, tarOf(t, root), TreeOptions{Keep: []string{"/openhands/manifest.json", "/openhands/link", "/openhands/none"}})
 	for name, want := range map[string]string{"/openhands/manifest.json": "{}", "/openhands/link": "", "/openhands/none": "", "/openhands/share/other": ""} {
 		if got := string(tree.Content(name)); got != want {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // asNobody runs f without the right to read what others may not read.
@@ -35,9 +37,9 @@ func TestUnreadableFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lib := library(t, root+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
-	first := library(t, root+"/first/libf.so", "int f(void){return 1;}", "-nostdlib")
-	library(t, root+"/prog.so", "int g(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", lib, "-Wl,-rpath,/first:/lib")
+	lib := elftest.Library(t, root+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
+	first := elftest.Library(t, root+"/first/libf.so", "int f(void){return 1;}", "-nostdlib")
+	elftest.Library(t, root+"/prog.so", "int g(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", lib, "-Wl,-rpath,/first:/lib")
 	if err := os.Chmod(first, 0); err != nil {
 		t.Fatal(err)
 	}

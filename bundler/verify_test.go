@@ -7,19 +7,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // Every rule is broken in a tree that is sealed otherwise.
 func TestVerifyFindsBreaches(t *testing.T) {
 	a, opt := hostMachine(t)
-	opt.Out, opt.Libs = t.TempDir(), ""
-	opt.Libs = opt.Out
-	if _, err := Component(t.Context(), &Recipe{Name: "test", Programs: []Copy{{From: "/usr/bin/true", To: "/openhands/bin/true"}}}, opt); err != nil {
-		t.Fatal(err)
-	}
+	opt.seal(t, []string{"/usr/bin/true"}, nil)
 	sealed := opt.Out
 	lib := func(version string) []string {
-		return []string{"-nostdlib", "-Wl,--version-script," + mustWrite(t, t.TempDir()+"/v", version+"{global: *;};", 0o644)}
+		return []string{"-nostdlib", "-Wl,--version-script," + elftest.Write(t, t.TempDir()+"/v", version+"{global: *;};", 0o644)}
 	}
 	cases := []struct {
 		rule   string
@@ -27,35 +25,35 @@ func TestVerifyFindsBreaches(t *testing.T) {
 		want   []Finding
 	}{
 		{RuleInterp, func(t *testing.T, root string) {
-			compile(t, root+"/openhands/x", "int main(){return 0;}")
+			elftest.Compile(t, root+"/openhands/x", "int main(){return 0;}")
 		}, []Finding{{Path: "/openhands/x", Rule: RuleInterp, Detail: a.interp}}},
 		{RuleNeeded, func(t *testing.T, root string) {
-			library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib",
-				library(t, t.TempDir()+"/libaway.so", "int f(void){return 1;}", "-nostdlib"))
+			elftest.Library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib",
+				elftest.Library(t, t.TempDir()+"/libaway.so", "int f(void){return 1;}", "-nostdlib"))
 		}, []Finding{{Path: "/openhands/x.so", Rule: RuleNeeded, Detail: "libaway.so"}}},
 		{RuleVersion, func(t *testing.T, root string) {
-			newer := library(t, t.TempDir()+"/libv.so", "int f(void){return 1;}", lib("V_2")...)
-			library(t, root+"/openhands/lib/libv.so", "int f(void){return 1;}", lib("V_1")...)
-			library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib", newer)
+			newer := elftest.Library(t, t.TempDir()+"/libv.so", "int f(void){return 1;}", lib("V_2")...)
+			elftest.Library(t, root+"/openhands/lib/libv.so", "int f(void){return 1;}", lib("V_1")...)
+			elftest.Library(t, root+"/openhands/x.so", "int f(void); int g(void){return f();}", "-nostdlib", newer)
 		}, []Finding{{Path: "/openhands/x.so", Rule: RuleVersion, Detail: "V_2 of libv.so, which is /openhands/lib/libv.so"}}},
 		{RuleRunpath, func(t *testing.T, root string) {
-			library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-Wl,-rpath,$ORIGIN:/usr/lib/x")
+			elftest.Library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-Wl,-rpath,$ORIGIN:/usr/lib/x")
 		}, []Finding{{Path: "/openhands/x.so", Rule: RuleRunpath, Detail: `"/usr/lib/x"`}}},
 		{RuleExecStack, func(t *testing.T, root string) {
-			library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-z", "execstack")
+			elftest.Library(t, root+"/openhands/x.so", "int f(void){return 1;}", "-nostdlib", "-z", "execstack")
 		}, []Finding{{Path: "/openhands/x.so", Rule: RuleExecStack, Detail: "asks for an executable stack, or does not say that it needs none"}}},
 		{RuleLink, func(t *testing.T, root string) {
-			mustWrite(t, root+"/etc/file", "", 0o644)
-			mustLink(t, "/etc/file", root+"/openhands/outside")
-			mustLink(t, "nowhere", root+"/openhands/dangling")
-			mustLink(t, "/etc/ssl/ca", root+"/openhands/ca")
-			mustLink(t, "bin/true", root+"/openhands/fine")
+			elftest.Write(t, root+"/etc/file", "", 0o644)
+			elftest.Symlink(t, "/etc/file", root+"/openhands/outside")
+			elftest.Symlink(t, "nowhere", root+"/openhands/dangling")
+			elftest.Symlink(t, "/etc/ssl/ca", root+"/openhands/ca")
+			elftest.Symlink(t, "bin/true", root+"/openhands/fine")
 		}, []Finding{
 			{Path: "/openhands/dangling", Rule: RuleLink, Detail: "nowhere leads nowhere"},
 			{Path: "/openhands/outside", Rule: RuleLink, Detail: "/etc/file leads outside, to /etc/file"},
 		}},
 		{RuleFormat, func(t *testing.T, root string) {
-			mustWrite(t, root+"/openhands/x", "\x7fELF", 0o755)
+			elftest.Write(t, root+"/openhands/x", "\x7fELF", 0o755)
 		}, []Finding{{Path: "/openhands/x", Rule: RuleFormat, Detail: "truncated ELF header"}}},
 		{RuleConstants, func(t *testing.T, root string) {
 			name := root + "/openhands/lib/libc.so.6"
@@ -63,7 +61,7 @@ func TestVerifyFindsBreaches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustWrite(t, name, strings.Replace(string(data), "\x00/openhands/ns.conf\x00", "\x00/etc/nsswitch.conf\x00", 1), 0o755)
+			elftest.Write(t, name, strings.Replace(string(data), "\x00/openhands/ns.conf\x00", "\x00/etc/nsswitch.conf\x00", 1), 0o755)
 		}, []Finding{{Path: "/openhands/lib/libc.so.6", Rule: RuleConstants, Detail: `"/etc/nsswitch.conf" is not replaced`}}},
 	}
 	options := VerifyOptions{Prefix: testPrefix, Links: map[string]string{"/openhands/ca": "/etc/ssl/ca"}}
@@ -105,15 +103,12 @@ func TestVerifyFindsBreaches(t *testing.T) {
 // could not find alone, even one that can be run, to tell its version.
 func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
 	_, opt := hostMachine(t)
-	opt.Libs = opt.Out
 	app := opt.Out + "/openhands/app"
-	f := library(t, app+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
-	g := library(t, app+"/lib/libg.so", `const char interp[] __attribute__((section(".interp"))) = "/openhands/lib/ld.so";
+	f := elftest.Library(t, app+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib")
+	g := elftest.Library(t, app+"/lib/libg.so", `const char interp[] __attribute__((section(".interp"))) = "/openhands/lib/ld.so";
 		int f(void); int g(void){return f();}`, "-nostdlib", "-Wl,-soname,libg.so", f)
-	compile(t, app+"/prog", "int g(void); int main(){return g();}", g, "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/lib", "-Wl,-rpath-link,"+app+"/lib")
-	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
-		t.Fatal(err)
-	}
+	elftest.Compile(t, app+"/prog", "int g(void); int main(){return g();}", g, "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/lib", "-Wl,-rpath-link,"+app+"/lib")
+	opt.seal(t, nil, nil)
 	report, err := verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
 	if err != nil || len(report.Offenders) > 0 {
 		t.Fatalf("%v, %v", report, err)
@@ -131,22 +126,20 @@ func TestVerifyCountsWhatProgramsLoad(t *testing.T) {
 // What one program loads helps no other to start.
 func TestVerifyOfProgramsThatCannotStart(t *testing.T) {
 	_, opt := hostMachine(t)
-	opt.Libs = opt.Out
 	lib, private := opt.Out+"/openhands/lib", opt.Out+"/openhands/p"
-	x := library(t, private+"/libx.so", "int x(void){return 1;}", "-nostdlib")
-	a := library(t, lib+"/liba.so", "int x(void); int a(void){return x();}", "-nostdlib", x)
+	x := elftest.Library(t, private+"/libx.so", "int x(void){return 1;}", "-nostdlib")
+	a := elftest.Library(t, lib+"/liba.so", "int x(void); int a(void){return x();}", "-nostdlib", x)
 	const source = "int a(void); int main(){return a() - 1;}"
-	compile(t, opt.Out+"/openhands/bin/works", source, "-Wl,--no-as-needed", x, a, "-Wl,--disable-new-dtags", "-Wl,-rpath,/openhands/p")
-	compile(t, opt.Out+"/openhands/bin/fails", source, a, "-Wl,-rpath-link,"+private)
+	elftest.Compile(t, opt.Out+"/openhands/bin/works", source, "-Wl,--no-as-needed", x, a, "-Wl,--disable-new-dtags", "-Wl,-rpath,/openhands/p")
+	elftest.Compile(t, opt.Out+"/openhands/bin/fails", source, a, "-Wl,-rpath-link,"+private)
 	want := []Note{{"/openhands/lib/liba.so", "libx.so, when /openhands/bin/fails starts"}}
-	built, err := Component(t.Context(), &Recipe{Name: "test"}, opt)
-	if err != nil || !cmp.Equal(want, built.Missing) {
-		t.Fatalf("missing %v, %v", built, err)
+	if found, _ := opt.seal(t, nil, nil); !cmp.Equal(want, found.Missing) {
+		t.Fatalf("missing %v", found.Missing)
 	}
-	if out, err := inJail(t, opt.Out, nil, "/openhands/bin/works"); err != nil {
+	if out, err := elftest.Jail(t, opt.Out, nil, "/openhands/bin/works"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	if out, err := inJail(t, opt.Out, nil, "/openhands/bin/fails"); err == nil || !strings.Contains(out, "libx.so") {
+	if out, err := elftest.Jail(t, opt.Out, nil, "/openhands/bin/fails"); err == nil || !strings.Contains(out, "libx.so") {
 		t.Errorf("%v: %s", err, out)
 	}
 	report, err := verifyBoth(t, opt.Out, VerifyOptions{Prefix: testPrefix})
@@ -159,14 +152,11 @@ func TestVerifyOfProgramsThatCannotStart(t *testing.T) {
 // Every hard link of a program is one that can be started.
 func TestVerifyOfHardLinks(t *testing.T) {
 	_, opt := hostMachine(t)
-	opt.Libs = opt.Out
 	app := opt.Out + "/openhands/app"
-	lib := library(t, app+"/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
-	prog := compile(t, app+"/bin/prog", "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
-	if _, err := Component(t.Context(), &Recipe{Name: "test"}, opt); err != nil {
-		t.Fatal(err)
-	}
-	mustMkdir(t, opt.Out+"/openhands/bin")
+	lib := elftest.Library(t, app+"/lib/libf.so", "int f(void){return 0;}", "-nostdlib")
+	prog := elftest.Compile(t, app+"/bin/prog", "int f(void); int main(){return f();}", lib, "-Wl,-rpath,$ORIGIN/../lib")
+	opt.seal(t, nil, nil)
+	elftest.Mkdir(t, opt.Out+"/openhands/bin")
 	for _, name := range []string{"/openhands/bin/prog", "/openhands/prog"} {
 		if err := os.Link(prog, opt.Out+name); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 // versionedCode needs versions of the C library and, with versionScript,
@@ -21,7 +23,7 @@ int f(void) { return puts("f"); }
 `
 
 func versionScript(t testing.TB) string {
-	return "-Wl,--version-script," + mustWrite(t, filepath.Join(t.TempDir(), "v.map"), "V1 { global: f; local: *; };\nV2 { } V1;\n", 0o644)
+	return "-Wl,--version-script," + elftest.Write(t, filepath.Join(t.TempDir(), "v.map"), "V1 { global: f; local: *; };\nV2 { } V1;\n", 0o644)
 }
 
 // The standard library, which reads sections, is the reference.
@@ -31,7 +33,7 @@ func TestVersionsAgreeWithDebugELF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = append(files, library(t, filepath.Join(t.TempDir(), "libv.so"), versionedCode, versionScript(t)))
+	files = append(files, elftest.Library(t, filepath.Join(t.TempDir(), "libv.so"), versionedCode, versionScript(t)))
 	compared := 0
 	for _, name := range files {
 		want, err := elf.Open(name)
@@ -91,9 +93,9 @@ func byLibrary(a, b *versionNeed) int { return cmp.Compare(a.library, b.library)
 // asks for it.
 func TestMissingVersions(t *testing.T) {
 	dir := t.TempDir()
-	newer := library(t, dir+"/new/libf.so", "int f(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+mustWrite(t, dir+"/2.map", "V1 { };\nV2 { f; } V1;\n", 0o644))
-	library(t, dir+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+mustWrite(t, dir+"/1.map", "V1 { f; };\n", 0o644))
-	compile(t, dir+"/prog", "int f(void); int g(void){return f();}", "-nostdlib", "-shared", "-fPIC", newer, "-Wl,-rpath,/lib")
+	newer := elftest.Library(t, dir+"/new/libf.so", "int f(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+elftest.Write(t, dir+"/2.map", "V1 { };\nV2 { f; } V1;\n", 0o644))
+	elftest.Library(t, dir+"/lib/libf.so", "int f(void){return 1;}", "-nostdlib", "-Wl,--version-script,"+elftest.Write(t, dir+"/1.map", "V1 { f; };\n", 0o644))
+	elftest.Compile(t, dir+"/prog", "int f(void); int g(void){return f();}", "-nostdlib", "-shared", "-fPIC", newer, "-Wl,-rpath,/lib")
 	s := System{View: NewView(dir)}
 	c, r, err := s.Closure("/prog")
 	if err != nil {
@@ -113,9 +115,9 @@ static const struct { unsigned namesz, descsz, type; char owner[4], json[sizeof(
 
 func TestDlopenNotes(t *testing.T) {
 	root := t.TempDir()
-	library(t, root+"/usr/lib/libdep.so", "int d(void){return 1;}", "-nostdlib")
-	library(t, root+"/usr/lib/libone.so.1", "int o(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", root+"/usr/lib/libdep.so")
-	library(t, root+"/prog.so", dlopenNote, "-nostdlib")
+	elftest.Library(t, root+"/usr/lib/libdep.so", "int d(void){return 1;}", "-nostdlib")
+	elftest.Library(t, root+"/usr/lib/libone.so.1", "int o(void){return 1;}", "-nostdlib", "-Wl,--no-as-needed", root+"/usr/lib/libdep.so")
+	elftest.Library(t, root+"/prog.so", dlopenNote, "-nostdlib")
 	s := System{View: NewView(root)}
 	c, r, err := s.Closure("/prog.so")
 	if err != nil {
@@ -150,7 +152,7 @@ func TestDlopenNotes(t *testing.T) {
 
 // Reading notices that a file changed under it.
 func TestSourceNoticesChanges(t *testing.T) {
-	name := library(t, filepath.Join(t.TempDir(), "libf.so"), "int f(void){return 1;}")
+	name := elftest.Library(t, filepath.Join(t.TempDir(), "libf.so"), "int f(void){return 1;}")
 	s, err := openSource(name)
 	if err != nil {
 		t.Fatal(err)

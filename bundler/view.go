@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -376,6 +377,21 @@ func (v *View) host(real string) string {
 		return d.host(path.Base(real))
 	}
 	return filepath.Join(v.roots[0], real)
+}
+
+// ReadDir returns the entries of a directory, sorted by name. Symbolic links are
+// not resolved: Path and Real are the same.
+func (v *View) ReadDir(name string) ([]Entry, error) {
+	d := v.dir(name)
+	if d == nil {
+		return nil, fmt.Errorf("%s: not a directory: %w", name, fs.ErrNotExist)
+	}
+	entries := make([]Entry, 0, len(d.names))
+	for _, base := range slices.Sorted(maps.Keys(d.names)) {
+		p := join(d.path, base)
+		entries = append(entries, Entry{p, p, d.host(base), d.names[base].mode})
+	}
+	return entries, nil
 }
 
 // Glob returns the paths that match an absolute pattern, sorted. Its elements

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -70,11 +71,11 @@ type Component struct {
 	Proof []string
 
 	Opens     []string
-	Programs  []bundler.Copy
-	Trees     []bundler.Copy
+	Programs  []pack.Copy
+	Trees     []pack.Copy
 	Links     []bundler.Link
 	Rewrites  []bundler.Rewrite
-	Prune     []bundler.Prune
+	Prune     []pack.Prune
 	Launchers map[string]payload.Launcher
 
 	// Lean is what else is left out of payloads that ask for less.
@@ -90,16 +91,16 @@ type Component struct {
 
 // recipe is what the bundler inside the builder of an architecture is told
 // about the component.
-func (c Component) recipe(libraries []bundler.Rewrite) (bundler.Recipe, error) {
+func (c Component) recipe(libraries []bundler.Rewrite) (pack.Recipe, error) {
 	launchers := map[string]json.RawMessage{}
 	for name, launcher := range c.Launchers {
 		text, err := json.Marshal(launcher)
 		if err != nil {
-			return bundler.Recipe{}, fmt.Errorf("encoding launcher %s: %w", name, err)
+			return pack.Recipe{}, fmt.Errorf("encoding launcher %s: %w", name, err)
 		}
 		launchers[name] = text
 	}
-	return bundler.Recipe{
+	return pack.Recipe{
 		Name:        c.Name,
 		Description: c.Description,
 		Proof:       c.Proof,

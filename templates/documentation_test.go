@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -40,8 +41,8 @@ func TestDocumentation(t *testing.T) {
 		}
 	}
 	for _, of := range []reflect.Type{
-		reflect.TypeFor[Component](), reflect.TypeFor[ReleaseList](), reflect.TypeFor[bundler.Copy](), reflect.TypeFor[bundler.Link](),
-		reflect.TypeFor[bundler.Rewrite](), reflect.TypeFor[bundler.Prune](), reflect.TypeFor[Lean](), reflect.TypeFor[LeftOut](), reflect.TypeFor[payload.Launcher](),
+		reflect.TypeFor[Component](), reflect.TypeFor[ReleaseList](), reflect.TypeFor[pack.Copy](), reflect.TypeFor[bundler.Link](),
+		reflect.TypeFor[bundler.Rewrite](), reflect.TypeFor[pack.Prune](), reflect.TypeFor[Lean](), reflect.TypeFor[LeftOut](), reflect.TypeFor[payload.Launcher](),
 	} {
 		for i := range of.NumField() {
 			field := of.Field(i)

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 )
 
 // Lean makes a component smaller than its full form, which nothing is missing
 // from.
 type Lean struct {
-	Requirements []LeftOut       // of the component's lock; install.sh finds the names in lean.txt
-	Prune        []bundler.Prune // beside the component's own
+	Requirements []LeftOut    // of the component's lock; install.sh finds the names in lean.txt
+	Prune        []pack.Prune // beside the component's own
 }
 
 // LeftOut names packages that are not installed, and why.

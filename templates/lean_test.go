@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 )
 
 func TestLean(t *testing.T) {
 	full := Component{
 		Name: "environment", Server: "one", Files: map[string][]byte{"install.sh": nil},
-		Prune: []bundler.Prune{{Paths: []string{"tests"}, Reason: "tests"}},
+		Prune: []pack.Prune{{Paths: []string{"tests"}, Reason: "tests"}},
 		Lean: &Lean{
 			Requirements: []LeftOut{{Packages: []string{"alembic", "redis"}, Reason: "the database"}},
-			Prune:        []bundler.Prune{{Paths: []string{"pages"}, Reason: "pages"}},
+			Prune:        []pack.Prune{{Paths: []string{"pages"}, Reason: "pages"}},
 		},
 	}
 	all := []Component{full, {Name: "sources", Server: "two"}}

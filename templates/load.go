@@ -16,6 +16,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -227,7 +228,7 @@ func (c Component) check(where string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	if _, err := bundler.ParseRecipe(text, payload.Prefix); err != nil {
+	if _, err := pack.ParseRecipe(text, payload.Prefix); err != nil {
 		return bad(quoted(err), "%v", err)
 	}
 	return nil

@@ -14,11 +14,12 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
-	var opt bundler.ComponentOptions
+	var opt pack.Options
 	recipeFile := flags.String("recipe", "", "the recipe, a JSON `file`")
 	existing := flags.String("exclude-list", "", "a `file` with the paths below the prefix, one a line, that belong to others")
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
@@ -47,7 +48,7 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 		if err != nil {
 			return err
 		}
-		recipe, err := bundler.ParseRecipe(data, opt.Prefix)
+		recipe, err := pack.ParseRecipe(data, opt.Prefix)
 		if err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 		if err != nil {
 			return err
 		}
-		report, err := bundler.Component(ctx, recipe, opt)
+		report, err := pack.Build(ctx, recipe, opt)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 	}
 }
 
-func parseLaunchers(recipe *bundler.Recipe) (map[string]payload.Launcher, error) {
+func parseLaunchers(recipe *pack.Recipe) (map[string]payload.Launcher, error) {
 	launchers := map[string]payload.Launcher{}
 	for name, raw := range recipe.Launchers {
 		d := json.NewDecoder(bytes.NewReader(raw))
@@ -119,8 +120,8 @@ func writeLaunchers(out string, launchers map[string]payload.Launcher) error {
 	return nil
 }
 
-func describe(recipe *bundler.Recipe, report *bundler.ComponentReport, opt bundler.ComponentOptions) (*payload.Component, error) {
-	contents, err := bundler.Measure(opt.Out, opt.Prefix)
+func describe(recipe *pack.Recipe, report *pack.Report, opt pack.Options) (*payload.Component, error) {
+	contents, err := pack.Measure(opt.Out, opt.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("measuring %s: %w", opt.Out, err)
 	}
@@ -137,7 +138,7 @@ func describe(recipe *bundler.Recipe, report *bundler.ComponentReport, opt bundl
 	return c, nil
 }
 
-func printComponent(w io.Writer, c *payload.Component, r *bundler.ComponentReport) {
+func printComponent(w io.Writer, c *payload.Component, r *pack.Report) {
 	fmt.Fprintf(w, "component %s: %s, %d bytes, from %s\n", c.Name, plural(c.Files, "file"), c.Bytes, plural(len(c.Packages), "package"))
 	fmt.Fprintf(w, "bundled %s, sealed %s\n", plural(len(r.Libraries), "library"), plural(r.Out.Sealed+r.Libs.Sealed, "ELF file"))
 	for _, p := range c.Pruned {

@@ -5,7 +5,7 @@ import (
 	"flag"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 )
 
 func mergeCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
@@ -14,6 +14,6 @@ func mergeCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string
 		if *out == "" || len(args) == 0 {
 			return usagef("merge takes --out and at least one directory")
 		}
-		return bundler.Merge(ctx, *out, args...)
+		return pack.Merge(ctx, *out, args...)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -92,7 +92,7 @@ func TestVariant(t *testing.T) {
 		"": func(o *Options, _ *Inputs) { o.Without = []string{"browser"} },
 		"python-env=lean": func(o *Options, in *Inputs) {
 			o.PythonEnv = PythonEnvLean
-			in.Components[0].Lean = &templates.Lean{Prune: []bundler.Prune{{Paths: []string{"x"}, Reason: "an example"}}}
+			in.Components[0].Lean = &templates.Lean{Prune: []pack.Prune{{Paths: []string{"x"}, Reason: "an example"}}}
 		},
 		"builder-base=debian:12": func(o *Options, _ *Inputs) { o.BuilderBase = "debian:12" },
 		"source": func(o *Options, in *Inputs) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
 
@@ -36,11 +37,11 @@ func TestDebianReleases(t *testing.T) {
 					t.Fatal(err)
 				}
 				tree := t.TempDir()
-				recipe := &bundler.Recipe{Name: "test"}
+				recipe := &pack.Recipe{Name: "test"}
 				for from, to := range map[string]string{"/bin/bash": "bash", "/usr/bin/getent": "getent", "/usr/bin/locale": "locale"} {
-					recipe.Programs = append(recipe.Programs, bundler.Copy{From: from, To: prefix + "/bin/" + to})
+					recipe.Programs = append(recipe.Programs, pack.Copy{From: from, To: prefix + "/bin/" + to})
 				}
-				report, err := bundler.Component(t.Context(), recipe, bundler.ComponentOptions{
+				report, err := pack.Build(t.Context(), recipe, pack.Options{
 					Prefix: prefix, Root: root, Out: tree, Libs: tree, Machine: machine(t, goarch),
 				})
 				if err != nil {
@@ -269,8 +270,8 @@ func testToolchain(t *testing.T, goarch, system string, tc toolchain) {
 		}
 	}
 	spare := describe(t, out)
-	report, err := bundler.Component(t.Context(), &bundler.Recipe{Name: "test", Programs: []bundler.Copy{{From: "/usr/bin/getent", To: prefix + "/bin/getent"}}},
-		bundler.ComponentOptions{Prefix: prefix, Root: system, Out: tree, Libs: tree, Machine: machine(t, goarch)})
+	report, err := pack.Build(t.Context(), &pack.Recipe{Name: "test", Programs: []pack.Copy{{From: "/usr/bin/getent", To: prefix + "/bin/getent"}}},
+		pack.Options{Prefix: prefix, Root: system, Out: tree, Libs: tree, Machine: machine(t, goarch)})
 	if err != nil {
 		t.Fatal(err)
 	}

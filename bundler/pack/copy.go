@@ -1,4 +1,4 @@
-package bundler
+package pack
 
 import (
 	"context"
@@ -12,20 +12,21 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
 // copier copies out of a View into a directory that stands for "/". Files
 // become root's, keep their times, and hard links among them stay.
 type copier struct {
-	view    *View
+	view    *bundler.View
 	out     string
 	inodes  map[[2]uint64]string
 	sources []string // canonical paths of what was copied
 	dropped []string // links that led nowhere, and were left out
 }
 
-func newCopier(v *View, out string) *copier {
+func newCopier(v *bundler.View, out string) *copier {
 	return &copier{view: v, out: out, inodes: map[[2]uint64]string{}}
 }
 
@@ -41,7 +42,7 @@ func (c *copier) file(from, to string) error {
 	return c.regular(e, to)
 }
 
-func (c *copier) regular(e Entry, to string) error {
+func (c *copier) regular(e bundler.Entry, to string) error {
 	host := filepath.Join(c.out, to)
 	if err := tree.MakeDirs(c.out, path.Dir(to)); err != nil {
 		return err
@@ -85,35 +86,31 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 	if slices.Contains(above, from) {
 		return fmt.Errorf("%s: a link leads back to it", from)
 	}
-	d := c.view.dir(from)
+	entries, err := c.view.ReadDir(from)
+	if err != nil {
+		return err
+	}
 	to := path.Join(t.To, rel)
 	if err := tree.MakeDirs(c.out, to); err != nil {
 		return err
 	}
-	names := make([]string, 0, len(d.names))
-	for name := range d.names {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		below := path.Join(rel, name)
+	for _, e := range entries {
+		below := path.Join(rel, path.Base(e.Path))
 		if excluded(t.Exclude, below) {
 			continue
 		}
-		n := d.names[name]
-		p := path.Join(from, name)
-		e := Entry{p, p, d.host(name), n.mode}
-		if n.mode&fs.ModeSymlink != 0 {
-			real, err := c.view.Lookup(p)
+		linked := e.Mode&fs.ModeSymlink != 0
+		if linked {
+			real, err := c.view.Lookup(e.Path)
 			if errors.Is(err, fs.ErrNotExist) {
-				c.dropped = append(c.dropped, p)
+				c.dropped = append(c.dropped, e.Path)
 				continue
 			}
 			if err != nil {
 				return err
 			}
 			if target, ok := strings.CutPrefix(real.Real, top+"/"); ok && !excluded(t.Exclude, target) {
-				if err := c.link(d.host(name), rel, target, path.Join(t.To, below)); err != nil {
+				if err := c.link(e.Host, rel, target, path.Join(t.To, below)); err != nil {
 					return err
 				}
 				continue
@@ -122,7 +119,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 		}
 		var err error
 		switch {
-		case e.Mode.IsDir() && n.mode&fs.ModeSymlink != 0:
+		case e.Mode.IsDir() && linked:
 			err = c.dir(ctx, t, top, e.Real, below, append(above[:len(above):len(above)], from))
 		case e.Mode.IsDir():
 			err = c.dir(ctx, t, top, e.Real, below, above)
@@ -172,7 +169,7 @@ func excluded(patterns []string, rel string) bool {
 // and mounted directories: by renaming, or by copying where the two are on
 // different file systems.
 func move(ctx context.Context, root, out, prefix string, skip map[string]bool) error {
-	c := newCopier(NewView(root), out)
+	c := newCopier(bundler.NewView(root), out)
 	if _, err := os.Lstat(filepath.Join(root, prefix)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -214,6 +211,6 @@ func move(ctx context.Context, root, out, prefix string, skip map[string]bool) e
 			}
 			return tree.Symlink(target, out, p)
 		}
-		return c.regular(Entry{p, p, host, d.Type()}, p)
+		return c.regular(bundler.Entry{Path: p, Real: p, Host: host, Mode: d.Type()}, p)
 	})
 }

@@ -1,4 +1,4 @@
-package bundler
+package pack
 
 import (
 	"io/fs"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
@@ -49,44 +51,44 @@ func listing(t *testing.T, root string) map[string]string {
 	return files
 }
 
-func TestComponentCopies(t *testing.T) {
-	_, opt := hostMachine(t)
+func TestBuildCopies(t *testing.T) {
+	opt := hostOptions(t)
 	root := t.TempDir()
 	opt.Root = root
-	mustWrite(t, root+"/usr/bin/prog-1.2", "program", 0o4755)
-	mustLink(t, "prog-1.2", root+"/usr/bin/prog")
+	elftest.Write(t, root+"/usr/bin/prog-1.2", "program", 0o4755)
+	elftest.Symlink(t, "prog-1.2", root+"/usr/bin/prog")
 	share := root + "/usr/share/app"
-	mustWrite(t, share+"/data", "data", 0o600)
-	mustWrite(t, share+"/sub/skipped.txt", "", 0o644)
-	mustWrite(t, share+"/sub/kept", "kept", 0o664)
-	mustWrite(t, share+"/cache/x", "", 0o644)
-	mustLink(t, "../data", share+"/sub/up")
-	mustLink(t, "/usr/share/app/data", share+"/sub/absolute")
-	mustLink(t, "../../app/data", share+"/sub/round-about")
-	mustLink(t, "../../../../etc/app.conf", share+"/sub/outside")
-	mustLink(t, "/var/lib/app", share+"/state")
-	mustLink(t, "nowhere", share+"/dangling")
-	mustWrite(t, root+"/etc/app.conf", "configuration", 0o644)
-	mustWrite(t, root+"/var/lib/app/db", "state", 0o644)
+	elftest.Write(t, share+"/data", "data", 0o600)
+	elftest.Write(t, share+"/sub/skipped.txt", "", 0o644)
+	elftest.Write(t, share+"/sub/kept", "kept", 0o664)
+	elftest.Write(t, share+"/cache/x", "", 0o644)
+	elftest.Symlink(t, "../data", share+"/sub/up")
+	elftest.Symlink(t, "/usr/share/app/data", share+"/sub/absolute")
+	elftest.Symlink(t, "../../app/data", share+"/sub/round-about")
+	elftest.Symlink(t, "../../../../etc/app.conf", share+"/sub/outside")
+	elftest.Symlink(t, "/var/lib/app", share+"/state")
+	elftest.Symlink(t, "nowhere", share+"/dangling")
+	elftest.Write(t, root+"/etc/app.conf", "configuration", 0o644)
+	elftest.Write(t, root+"/var/lib/app/db", "state", 0o644)
 	if err := os.Link(share+"/data", share+"/hard"); err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, root+"/openhands/mine/file", "moved", 0o640)
-	mustLink(t, "file", root+"/openhands/mine/link")
-	mustWrite(t, root+"/openhands/theirs/file", "stays", 0o644)
-	mustMkdir(t, root+"/openhands/mounted")
+	elftest.Write(t, root+"/openhands/mine/file", "moved", 0o640)
+	elftest.Symlink(t, "file", root+"/openhands/mine/link")
+	elftest.Write(t, root+"/openhands/theirs/file", "stays", 0o644)
+	elftest.Mkdir(t, root+"/openhands/mounted")
 	if err := syscall.Mount("tmpfs", root+"/openhands/mounted", "tmpfs", 0, ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Unmount(root+"/openhands/mounted", syscall.MNT_DETACH) })
-	mustWrite(t, root+"/openhands/mounted/file", "stays", 0o644)
+	elftest.Write(t, root+"/openhands/mounted/file", "stays", 0o644)
 	opt.Existing = []string{"/openhands", "/openhands/theirs", "/openhands/theirs/file"}
 
-	report, err := Component(t.Context(), &Recipe{
+	report, err := Build(t.Context(), &Recipe{
 		Name:     "test",
 		Programs: []Copy{{From: "/usr/bin/prog", To: "/openhands/bin/prog"}},
 		Trees:    []Copy{{From: "/usr/share/app", To: "/openhands/share/app", Exclude: []string{"*.txt", "cache"}}},
-		Links:    []Link{{"/openhands/fallback/bin/prog", "../../bin/prog"}},
+		Links:    []bundler.Link{{Path: "/openhands/fallback/bin/prog", Target: "../../bin/prog"}},
 	}, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -116,23 +118,23 @@ func TestComponentCopies(t *testing.T) {
 	}
 }
 
-func TestComponentRefuses(t *testing.T) {
+func TestBuildRefuses(t *testing.T) {
 	cases := []struct {
 		name  string
 		build func(t *testing.T, root string) *Recipe
 		want  string
 	}{
 		{"a loop of folders", func(t *testing.T, root string) *Recipe {
-			mustWrite(t, root+"/a/b/file", "", 0o644)
-			mustLink(t, "/c", root+"/a/b/out")
-			mustLink(t, "/a", root+"/c/back")
+			elftest.Write(t, root+"/a/b/file", "", 0o644)
+			elftest.Symlink(t, "/c", root+"/a/b/out")
+			elftest.Symlink(t, "/a", root+"/c/back")
 			return &Recipe{Trees: []Copy{{From: "/a", To: "/openhands/a"}}}
 		}, "a link leads back to it"},
 		{"two libraries of one name", func(t *testing.T, root string) *Recipe {
-			one := library(t, root+"/one/libx.so", "int x(void){return 1;}")
-			two := library(t, root+"/two/libx.so", "int x(void){return 2;}")
+			one := elftest.Library(t, root+"/one/libx.so", "int x(void){return 1;}")
+			two := elftest.Library(t, root+"/two/libx.so", "int x(void){return 2;}")
 			for name, lib := range map[string]string{"one": one, "two": two} {
-				library(t, root+"/usr/lib/plug/"+name+".so", "int x(void); int "+name+"(void){return x();}", "-nostdlib",
+				elftest.Library(t, root+"/usr/lib/plug/"+name+".so", "int x(void); int "+name+"(void){return x();}", "-nostdlib",
 					lib, "-Wl,-rpath,/"+name)
 			}
 			return &Recipe{Opens: []string{"/usr/lib/plug/*.so"}}
@@ -144,14 +146,14 @@ func TestComponentRefuses(t *testing.T) {
 			return &Recipe{Programs: []Copy{{From: "/usr/bin/absent", To: "/openhands/bin/absent"}}}
 		}, "copying program /usr/bin/absent"},
 		{"a rewrite without a file", func(t *testing.T, root string) *Recipe {
-			return &Recipe{Rewrites: []Rewrite{{File: "/openhands/x", Old: "a", New: "b", Count: 1}}}
+			return &Recipe{Rewrites: []bundler.Rewrite{{File: "/openhands/x", Old: "a", New: "b", Count: 1}}}
 		}, "no such file"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, opt := hostMachine(t)
+			opt := hostOptions(t)
 			opt.Root = t.TempDir()
-			_, err := Component(t.Context(), c.build(t, opt.Root), opt)
+			_, err := Build(t.Context(), c.build(t, opt.Root), opt)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -161,59 +163,37 @@ func TestComponentRefuses(t *testing.T) {
 
 // Libraries come from the system's folders, one file a SONAME with links for
 // other names they are asked by; those of the prefix stay.
-func TestComponentGathersLibraries(t *testing.T) {
-	_, opt := hostMachine(t)
+func TestBuildGathersLibraries(t *testing.T) {
+	opt := hostOptions(t)
 	root := t.TempDir()
 	opt.Root = root
 	lib := root + "/usr/lib"
-	library(t, lib+"/libdeep.so.1", "int deep(void){return 1;}", "-nostdlib")
-	compile(t, lib+"/libmid.so.2.0", "int deep(void); int mid(void){return deep();}", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libmid.so.2", lib+"/libdeep.so.1")
-	mustLink(t, "libmid.so.2.0", lib+"/libmid.so.2")
-	compile(t, lib+"/unnamed.so", "int unnamed(void){return 1;}", "-shared", "-fPIC", "-nostdlib")
-	compile(t, lib+"/libalias.so", "int alias(void){return 1;}", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libalias.so.5")
-	own := library(t, opt.Out+"/openhands/app/libown.so", "int own(void){return 1;}", "-nostdlib")
-	library(t, opt.Out+"/openhands/app/main.so", "int mid(void); int own(void); int absent(void); int main(void){return mid()+own()+absent();}",
+	elftest.Library(t, lib+"/libdeep.so.1", "int deep(void){return 1;}", "-nostdlib")
+	elftest.Compile(t, lib+"/libmid.so.2.0", "int deep(void); int mid(void){return deep();}", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libmid.so.2", lib+"/libdeep.so.1")
+	elftest.Symlink(t, "libmid.so.2.0", lib+"/libmid.so.2")
+	elftest.Compile(t, lib+"/unnamed.so", "int unnamed(void){return 1;}", "-shared", "-fPIC", "-nostdlib")
+	elftest.Compile(t, lib+"/libalias.so", "int alias(void){return 1;}", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libalias.so.5")
+	own := elftest.Library(t, opt.Out+"/openhands/app/libown.so", "int own(void){return 1;}", "-nostdlib")
+	elftest.Library(t, opt.Out+"/openhands/app/main.so", "int mid(void); int own(void); int absent(void); int main(void){return mid()+own()+absent();}",
 		"-nostdlib", "-Wl,--enable-new-dtags", "-Wl,-rpath,$ORIGIN", lib+"/libmid.so.2", own,
-		library(t, t.TempDir()+"/libabsent.so.3", "int absent(void){return 1;}", "-nostdlib"))
-	report, err := Component(t.Context(), &Recipe{Name: "test", Opens: []string{"unnamed.so", "/usr/lib/libali*.so"}}, opt)
+		elftest.Library(t, t.TempDir()+"/libabsent.so.3", "int absent(void){return 1;}", "-nostdlib"))
+	report, err := Build(t.Context(), &Recipe{Name: "test", Opens: []string{"unnamed.so", "/usr/lib/libali*.so"}}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Library{
-		{"/openhands/lib/libalias.so.5", "/usr/lib/libalias.so"},
-		{"/openhands/lib/libdeep.so.1", "/usr/lib/libdeep.so.1"},
-		{"/openhands/lib/libmid.so.2", "/usr/lib/libmid.so.2.0"},
-		{"/openhands/lib/unnamed.so", "/usr/lib/unnamed.so"},
+	want := []bundler.Library{
+		{Path: "/openhands/lib/libalias.so.5", Source: "/usr/lib/libalias.so"},
+		{Path: "/openhands/lib/libdeep.so.1", Source: "/usr/lib/libdeep.so.1"},
+		{Path: "/openhands/lib/libmid.so.2", Source: "/usr/lib/libmid.so.2.0"},
+		{Path: "/openhands/lib/unnamed.so", Source: "/usr/lib/unnamed.so"},
 	}
 	if diff := cmp.Diff(want, report.Libraries); diff != "" {
 		t.Error(diff)
 	}
-	if want := []Note{{"/openhands/app/main.so", "libabsent.so.3"}}; !cmp.Equal(want, report.Missing) {
+	if want := []bundler.Note{{Path: "/openhands/app/main.so", Text: "libabsent.so.3"}}; !cmp.Equal(want, report.Missing) {
 		t.Errorf("missing %v, want %v", report.Missing, want)
 	}
 	if target, err := os.Readlink(opt.Libs + "/openhands/lib/libalias.so"); err != nil || target != "libalias.so.5" {
 		t.Errorf("link of the name that is opened: %q, %v", target, err)
-	}
-}
-
-func TestParseRecipe(t *testing.T) {
-	good := `{"name":"x","programs":[{"from":"/a","to":"/openhands/a"}],"rewrites":[{"file":"/openhands/a","old":"/usr/x","new":"/y","count":1,"pad":"slash"}]}`
-	if _, err := ParseRecipe([]byte(good), testPrefix); err != nil {
-		t.Error(err)
-	}
-	for text, want := range map[string]string{
-		`{"name":"x","program":[]}`: `unknown field "program"`,
-		`{"name":"../x"}`:           "cannot be a file name",
-		`{"name":"x","programs":[{"from":"/a","to":"/opt/a"}]}`:                               "not a clean path below",
-		`{"name":"x","links":[{"path":"/openhands/../etc/a","target":"b"}]}`:                  "not a clean path below",
-		`{"name":"x","trees":[{"from":"a","to":"/openhands/a"}]}`:                             "not absolute",
-		`{"name":"x","trees":[{"from":"/a","to":"/openhands/a","exclude":["["]}]}`:            "syntax error in pattern",
-		`{"name":"x","rewrites":[{"file":"/openhands/a","old":"a","new":"bb","count":1}]}`:    "is longer than",
-		`{"name":"x","rewrites":[{"file":"/openhands/a","old":"aa","new":"b"}]}`:              "count must be given",
-		`{"name":"x","rewrites":[{"file":"/openhands/a","old":"a","count":1,"pad":"space"}]}`: "neither",
-	} {
-		if _, err := ParseRecipe([]byte(text), testPrefix); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q", text, err, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package bundler
+package pack
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/bundler/internal/tree"
 )
 
@@ -19,12 +20,12 @@ type Recipe struct {
 	Description string   `json:"description,omitempty"`
 	Proof       []string `json:"proof,omitempty"` // argv that shows that the component works
 
-	Programs []Copy    `json:"programs,omitempty"` // single files, links resolved
-	Trees    []Copy    `json:"trees,omitempty"`    // directories with all below them
-	Links    []Link    `json:"links,omitempty"`    // symbolic links, made last
-	Opens    []string  `json:"opens,omitempty"`    // libraries opened at run time: SONAMEs, or absolute paths or globs
-	Rewrites []Rewrite `json:"rewrites,omitempty"` // compiled-in paths
-	Prune    []Prune   `json:"prune,omitempty"`    // what nothing misses at run time
+	Programs []Copy            `json:"programs,omitempty"` // single files, links resolved
+	Trees    []Copy            `json:"trees,omitempty"`    // directories with all below them
+	Links    []bundler.Link    `json:"links,omitempty"`    // symbolic links, made last
+	Opens    []string          `json:"opens,omitempty"`    // libraries opened at run time: SONAMEs, or absolute paths or globs
+	Rewrites []bundler.Rewrite `json:"rewrites,omitempty"` // compiled-in paths
+	Prune    []Prune           `json:"prune,omitempty"`    // what nothing misses at run time
 
 	// Launchers is carried for the tool that writes launchers; the bundler
 	// does not look inside.
@@ -42,39 +43,6 @@ type Copy struct {
 	// out too.
 	Exclude []string `json:"exclude,omitempty"`
 }
-
-// Link is a symbolic link.
-type Link struct {
-	Path   string `json:"path"`
-	Target string `json:"target"` // as written into the link
-}
-
-// Rewrite replaces a string inside a file by one that is not longer. The file
-// keeps its size. Linkers let a string that ends like another share its bytes
-// ("certs" may be the end of "/usr/lib/ssl/certs"): where the program needs
-// the end by itself too, New must keep it in place.
-type Rewrite struct {
-	File  string `json:"file"` // its other hard links keep the old string
-	Old   string `json:"old"`
-	New   string `json:"new"`
-	Count int    `json:"count"` // exact number of places
-
-	// Pad is how the place of a longer Old is filled. PadNUL, the default,
-	// moves the rest of the NUL-terminated string up and adds NULs at its end.
-	// PadSlash repeats the last slash of New: for paths whose length is
-	// compiled in elsewhere.
-	Pad string `json:"pad,omitempty"`
-
-	// Optional lets the file be absent, for rewrites of a library that only
-	// some components bring.
-	Optional bool `json:"optional,omitempty"`
-}
-
-// Values of Rewrite.Pad.
-const (
-	PadNUL   = "nul"
-	PadSlash = "slash"
-)
 
 // ParseRecipe reads the JSON form of a Recipe; unknown fields are errors.
 func ParseRecipe(data []byte, prefix string) (*Recipe, error) {
@@ -125,19 +93,8 @@ func (r *Recipe) validate(prefix string) error {
 	}
 	for _, w := range r.Rewrites {
 		inside("rewrite of", w.File)
-		switch {
-		case w.Old == "" || w.Count < 1:
-			bad("rewrite of %s: old and count must be given", w.File)
-		case strings.ContainsRune(w.Old, 0) && len(w.New) < len(w.Old) && w.Pad != PadSlash:
-			bad("rewrite of %s: %q contains NUL, so %q must be as long", w.File, w.Old, w.New)
-		case len(w.New) > len(w.Old):
-			bad("rewrite of %s: %q is longer than %q", w.File, w.New, w.Old)
-		case strings.Contains(w.New, w.Old) && w.New != w.Old:
-			bad("rewrite of %s: %q contains %q", w.File, w.New, w.Old)
-		case w.Pad != "" && w.Pad != PadNUL && w.Pad != PadSlash:
-			bad("rewrite of %s: pad %q is neither %q nor %q", w.File, w.Pad, PadNUL, PadSlash)
-		case w.Pad == PadSlash && !strings.Contains(w.New, "/"):
-			bad("rewrite of %s: %q has no slash to repeat", w.File, w.New)
+		if err := w.Check(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)

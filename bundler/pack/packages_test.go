@@ -1,14 +1,16 @@
-package bundler
+package pack
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 func TestDebianOwners(t *testing.T) {
 	root, out := t.TempDir(), t.TempDir()
-	mustWrite(t, root+"/var/lib/dpkg/status", `Package: tool
+	elftest.Write(t, root+"/var/lib/dpkg/status", `Package: tool
 Status: install ok installed
 Version: 1:2.3-4
 
@@ -27,13 +29,13 @@ Version: 7
 		"other.list": "/usr/bin/other\n/usr/share/doc/other/README\n", "old.list": "/lib/libold.so.1\n",
 	}
 	for name, text := range lists {
-		mustWrite(t, root+"/var/lib/dpkg/info/"+name, text, 0o644)
+		elftest.Write(t, root+"/var/lib/dpkg/info/"+name, text, 0o644)
 	}
-	mustWrite(t, root+"/usr/bin/tool", "a tool", 0o755)
-	mustWrite(t, root+"/usr/bin/other", "another", 0o755)
-	mustWrite(t, out+"/openhands/bin/tool", "a tool", 0o755)
-	mustWrite(t, out+"/openhands/bin/other", "changed", 0o755) // same size, not the package's
-	mustWrite(t, out+"/openhands/README", "", 0o644)
+	elftest.Write(t, root+"/usr/bin/tool", "a tool", 0o755)
+	elftest.Write(t, root+"/usr/bin/other", "another", 0o755)
+	elftest.Write(t, out+"/openhands/bin/tool", "a tool", 0o755)
+	elftest.Write(t, out+"/openhands/bin/other", "changed", 0o755) // same size, not the package's
+	elftest.Write(t, out+"/openhands/README", "", 0o644)
 	got, err := debianOwners(root, out, []string{"/usr/lib/libtool.so.1.2", "/usr/lib/libold.so.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -50,16 +52,16 @@ Version: 7
 func TestMeasure(t *testing.T) {
 	root := t.TempDir()
 	site := root + "/openhands/site-packages"
-	mustWrite(t, site+"/Foo_Bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nVersion: 9\n", 0o644)
-	mustWrite(t, site+"/foo/METADATA", "Name: not\nVersion: 1\n", 0o644)
-	mustLink(t, "foo", site+"/link")
+	elftest.Write(t, site+"/Foo_Bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n\nVersion: 9\n", 0o644)
+	elftest.Write(t, site+"/foo/METADATA", "Name: not\nVersion: 1\n", 0o644)
+	elftest.Symlink(t, "foo", site+"/link")
 	modules := root + "/openhands/vscode/node_modules"
-	mustWrite(t, modules+"/one/package.json", `{"name": "one", "version": "1.0.0"}`, 0o644)
-	mustWrite(t, modules+"/@scope/two/node_modules/one/package.json", `{"name": "one", "version": "2.0.0"}`, 0o644)
-	mustWrite(t, modules+"/@scope/two/package.json", `{"name": "@scope/two", "version": "3.0.0"}`, 0o644)
-	mustWrite(t, modules+"/one/lib/package.json", `{"name": "part", "version": "9.0.0"}`, 0o644)
-	mustWrite(t, modules+"/private/package.json", `{"type": "module"}`, 0o644)
-	mustWrite(t, modules+"/template/package.json", "{{name}}", 0o644)
+	elftest.Write(t, modules+"/one/package.json", `{"name": "one", "version": "1.0.0"}`, 0o644)
+	elftest.Write(t, modules+"/@scope/two/node_modules/one/package.json", `{"name": "one", "version": "2.0.0"}`, 0o644)
+	elftest.Write(t, modules+"/@scope/two/package.json", `{"name": "@scope/two", "version": "3.0.0"}`, 0o644)
+	elftest.Write(t, modules+"/one/lib/package.json", `{"name": "part", "version": "9.0.0"}`, 0o644)
+	elftest.Write(t, modules+"/private/package.json", `{"type": "module"}`, 0o644)
+	elftest.Write(t, modules+"/template/package.json", "{{name}}", 0o644)
 	got, err := Measure(root, testPrefix)
 	if err != nil {
 		t.Fatal(err)

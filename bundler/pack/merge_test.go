@@ -1,4 +1,4 @@
-package bundler
+package pack
 
 import (
 	"fmt"
@@ -9,16 +9,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/bundler/internal/elftest"
 )
 
 func TestMerge(t *testing.T) {
 	one, two, out := t.TempDir(), t.TempDir(), t.TempDir()
 	for _, dir := range []string{one, two} {
-		mustWrite(t, dir+"/openhands/lib/same", strings.Repeat("same", 40_000), 0o755)
-		mustLink(t, "same", dir+"/openhands/lib/link")
+		elftest.Write(t, dir+"/openhands/lib/same", strings.Repeat("same", 40_000), 0o755)
+		elftest.Symlink(t, "same", dir+"/openhands/lib/link")
 	}
-	mustWrite(t, one+"/openhands/lib/one", "1", 0o644)
-	mustWrite(t, two+"/openhands/lib/two", "2", 0o644)
+	elftest.Write(t, one+"/openhands/lib/one", "1", 0o644)
+	elftest.Write(t, two+"/openhands/lib/two", "2", 0o644)
 	for range 2 { // a second run finds the first one's files
 		if err := Merge(t.Context(), out, one, two); err != nil {
 			t.Fatal(err)
@@ -36,32 +39,32 @@ func TestMerge(t *testing.T) {
 func TestMergeNamesWhatDiffers(t *testing.T) {
 	cases := map[string]func(t *testing.T, one, two string){
 		"content": func(t *testing.T, one, two string) {
-			mustWrite(t, one, "1", 0o644)
-			mustWrite(t, two, "2", 0o644)
+			elftest.Write(t, one, "1", 0o644)
+			elftest.Write(t, two, "2", 0o644)
 		},
 		"length": func(t *testing.T, one, two string) {
-			mustWrite(t, one, strings.Repeat("x", 1<<16), 0o644)
-			mustWrite(t, two, strings.Repeat("x", 1<<16)+"y", 0o644)
+			elftest.Write(t, one, strings.Repeat("x", 1<<16), 0o644)
+			elftest.Write(t, two, strings.Repeat("x", 1<<16)+"y", 0o644)
 		},
 		"mode": func(t *testing.T, one, two string) {
-			mustWrite(t, one, "", 0o644)
-			mustWrite(t, two, "", 0o755)
+			elftest.Write(t, one, "", 0o644)
+			elftest.Write(t, two, "", 0o755)
 		},
 		"kind": func(t *testing.T, one, two string) {
-			mustWrite(t, one, "", 0o644)
-			mustLink(t, "x", two)
+			elftest.Write(t, one, "", 0o644)
+			elftest.Symlink(t, "x", two)
 		},
 		"target": func(t *testing.T, one, two string) {
-			mustLink(t, "x", one)
-			mustLink(t, "y", two)
+			elftest.Symlink(t, "x", one)
+			elftest.Symlink(t, "y", two)
 		},
 		"a directory and a link": func(t *testing.T, one, two string) {
-			mustMkdir(t, one)
-			mustLink(t, "x", two)
+			elftest.Mkdir(t, one)
+			elftest.Symlink(t, "x", two)
 		},
 		"a link and a directory": func(t *testing.T, one, two string) {
-			mustLink(t, t.TempDir(), one)
-			mustWrite(t, two+"/x", "", 0o644)
+			elftest.Symlink(t, t.TempDir(), one)
+			elftest.Write(t, two+"/x", "", 0o644)
 		},
 	}
 	for name, build := range cases {
@@ -79,13 +82,13 @@ func TestMergeNamesWhatDiffers(t *testing.T) {
 // A tree may be named by a link, and the modes of its directories do not count.
 func TestMergeOfDirectories(t *testing.T) {
 	one, two, out := t.TempDir(), t.TempDir(), t.TempDir()
-	mustWrite(t, one+"/openhands/d/one", "1", 0o644)
-	mustWrite(t, two+"/openhands/d/two", "2", 0o644)
+	elftest.Write(t, one+"/openhands/d/one", "1", 0o644)
+	elftest.Write(t, two+"/openhands/d/two", "2", 0o644)
 	if err := os.Chmod(two+"/openhands/d", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	link := t.TempDir() + "/link"
-	mustLink(t, one, link)
+	elftest.Symlink(t, one, link)
 	if err := Merge(t.Context(), out, link, two); err != nil {
 		t.Fatal(err)
 	}
@@ -99,29 +102,29 @@ func TestWritesStayInTheTree(t *testing.T) {
 	write := map[string]func(t *testing.T, out string) error{
 		"merge": func(t *testing.T, out string) error {
 			one := t.TempDir()
-			mustWrite(t, one+"/openhands/lib/libf.so", "new", 0o644)
-			mustWrite(t, one+"/openhands/ns.conf", "new", 0o644)
+			elftest.Write(t, one+"/openhands/lib/libf.so", "new", 0o644)
+			elftest.Write(t, one+"/openhands/ns.conf", "new", 0o644)
 			return Merge(t.Context(), out, one)
 		},
 		"merge of a link": func(t *testing.T, out string) error {
 			one := t.TempDir()
-			mustLink(t, "libf.so.1", one+"/openhands/lib/libf.so")
+			elftest.Symlink(t, "libf.so.1", one+"/openhands/lib/libf.so")
 			return Merge(t.Context(), out, one)
 		},
 		"copy": func(t *testing.T, out string) error {
-			_, err := copyOf(t, "/", out, "/bin/true")
+			_, err := bundler.CopyClosure(t.Context(), bundler.CopyOptions{System: &bundler.System{View: bundler.NewView("/")}, Dest: out, Prefix: testPrefix}, "/bin/true")
 			return err
 		},
 		"component": func(t *testing.T, out string) error {
-			_, opt := hostMachine(t)
+			opt := hostOptions(t)
 			opt.Libs = out
-			_, err := Component(t.Context(), &Recipe{Name: "test", Programs: []Copy{{From: "/bin/true", To: "/openhands/bin/true"}}}, opt)
+			_, err := Build(t.Context(), &Recipe{Name: "test", Programs: []Copy{{From: "/bin/true", To: "/openhands/bin/true"}}}, opt)
 			return err
 		},
 		"link of a component": func(t *testing.T, out string) error {
-			_, opt := hostMachine(t)
+			opt := hostOptions(t)
 			opt.Out = out
-			_, err := Component(t.Context(), &Recipe{Name: "test", Links: []Link{{Path: "/openhands/lib/libf.so", Target: "x"}}}, opt)
+			_, err := Build(t.Context(), &Recipe{Name: "test", Links: []bundler.Link{{Path: "/openhands/lib/libf.so", Target: "x"}}}, opt)
 			return err
 		},
 	}
@@ -130,19 +133,19 @@ func TestWritesStayInTheTree(t *testing.T) {
 			t.Run(name+" where "+p+" is a link", func(t *testing.T) {
 				out, victim := t.TempDir(), t.TempDir()
 				target := victim
-				if p == testPrefix+nssFile {
+				if p == testPrefix+"/ns.conf" {
 					target += "/lib"
 				}
-				mustLink(t, target, out+p)
+				elftest.Symlink(t, target, out+p)
 				for name, mode := range map[string]os.FileMode{"libf.so": 0o640, "ns.conf": 0o600} {
-					mustWrite(t, victim+"/"+name, "old", mode)
+					elftest.Write(t, victim+"/"+name, "old", mode)
 				}
 				if err := os.Chmod(victim, 0o700); err != nil {
 					t.Fatal(err)
 				}
 				before := filesBelow(t, victim)
 				err := write(t, out)
-				if p != testPrefix+nssFile && (err == nil || !strings.Contains(err.Error(), out+p+" is a link in the place of a directory")) {
+				if p != testPrefix+"/ns.conf" && (err == nil || !strings.Contains(err.Error(), out+p+" is a link in the place of a directory")) {
 					t.Errorf("error %v does not name %s", err, out+p)
 				}
 				if diff := cmp.Diff(before, filesBelow(t, victim)); diff != "" {

@@ -1,4 +1,4 @@
-package bundler
+package pack
 
 import "golang.org/x/sys/unix"
 

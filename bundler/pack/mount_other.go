@@ -1,6 +1,6 @@
 //go:build !linux
 
-package bundler
+package pack
 
 // isMount answers for systems on which no component is built: nothing is
 // mounted below a tree there.
