@@ -20,6 +20,7 @@ require (
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2
+	github.com/u-root/u-root v0.16.0
 	golang.org/x/sync v0.23.0
 	golang.org/x/sys v0.48.0
 )

@@ -61,7 +61,6 @@ func tools(ctx context.Context) error {
 		{"qemu-aarch64-static", "qemu-user-static"}, // the arm64 stub
 		{"pip", "python3-pip"},                      // OpenHands' sources
 		{"tmux", "tmux"},                            // where the server keeps its shells
-		{"strace", "strace"},                        // what a sealed program opens
 		{"chromium", "chromium"},                    // the editor in a browser
 	} {
 		if err := lab.EnsureProgram(ctx, os.Stdout, tool.program, tool.pkg); err != nil {
