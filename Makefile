@@ -119,7 +119,7 @@ bench: deps
 # Licences of all modules in the programs that are handed out.
 notices: helpers
 	rm -rf $(ARTIFACTS)/licences
-	$(GO) run $(GO_LICENSES) save ./cli-plugin ./oh-init ./oh-wrappers ./bundler/cmd/oh-bundle \
+	$(GO) run $(GO_LICENSES) save ./cli-plugin ./oh-init ./oh-rescue ./oh-wrappers ./bundler/cmd/oh-bundle \
 		--ignore $$($(GO) list -m) --save_path $(ARTIFACTS)/licences
 	$(GO) run ./integration/cmd/oh-notices $(ARTIFACTS)/licences >THIRD_PARTY_NOTICES.md
 

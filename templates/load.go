@@ -168,7 +168,7 @@ var (
 )
 
 // reserved are the programs that no launcher can stand in the place of.
-var reserved = []string{path.Base(payload.Init), path.Base(payload.Wrappers)}
+var reserved = []string{path.Base(payload.Init), path.Base(payload.Rescue), path.Base(payload.Wrappers)}
 
 // check refuses what a build would fail at, or do something else with.
 func (c Component) check(where string) error {

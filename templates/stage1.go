@@ -125,8 +125,8 @@ func (s Stage1) changing() int {
 }
 
 // Context returns the files of the build context, by slash-separated path. The
-// builder adds the helper binaries as helpers/oh-init, helpers/oh-wrappers and
-// helpers/oh-bundle.
+// builder adds the helper binaries as helpers/oh-init, helpers/oh-rescue,
+// helpers/oh-wrappers and helpers/oh-bundle.
 func (s Stage1) Context() (map[string]File, error) {
 	files := map[string]File{}
 	scripts, err := fs.ReadDir(embedded, "stage1")

@@ -16,8 +16,8 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
-//go:generate env GOOS=linux CGO_ENABLED=0 GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/amd64/ ../../oh-init ../../oh-wrappers ../../bundler/cmd/oh-bundle
-//go:generate env GOOS=linux CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/arm64/ ../../oh-init ../../oh-wrappers ../../bundler/cmd/oh-bundle
+//go:generate env GOOS=linux CGO_ENABLED=0 GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/amd64/ ../../oh-init ../../oh-rescue ../../oh-wrappers ../../bundler/cmd/oh-bundle
+//go:generate env GOOS=linux CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/arm64/ ../../oh-init ../../oh-rescue ../../oh-wrappers ../../bundler/cmd/oh-bundle
 
 // bin/ARCH/NAME; the dot files keep the folders in the repository.
 //
@@ -25,7 +25,7 @@ import (
 var bin embed.FS
 
 // Names returns the names of the binaries.
-func Names() []string { return []string{"oh-bundle", "oh-init", "oh-wrappers"} }
+func Names() []string { return []string{"oh-bundle", "oh-init", "oh-rescue", "oh-wrappers"} }
 
 // For returns the binaries for arch (GOARCH form) by name.
 func For(arch string) (map[string][]byte, error) { return read(bin, arch) }

@@ -22,6 +22,7 @@ const (
 	Wrappers       = Bin + "/oh-wrappers"                // the multi-call binary that launchers link to
 	StartServer    = Libexec + "/start.py"               // what Python starts a server with in the place of -m
 	Init           = Bin + "/oh-init"                    // PID 1 and user set-up
+	Rescue         = Bin + "/oh-rescue"                  // tools that need no loader, for a payload that is broken
 	Code           = Prefix + "/code"                    // OpenHands' sources, working directory of the server
 	Poetry         = Prefix + "/poetry"                  // POETRY_VIRTUALENVS_PATH
 	Venv           = Poetry + "/" + VenvName             // the server's virtual environment

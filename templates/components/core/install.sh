@@ -3,7 +3,7 @@
 # roots for bases that have none (the builder's bundle may hold the host's).
 set -eu
 mkdir -p /openhands/bin /openhands/libexec/compat/bin /openhands/fallback/bin /openhands/micromamba/bin /openhands/ssl
-cp /helpers/oh-init /helpers/oh-wrappers /openhands/bin/
+cp /helpers/oh-init /helpers/oh-rescue /helpers/oh-wrappers /openhands/bin/
 cp -L "$RECIPE/environment.py" "$RECIPE/start.py" /openhands/libexec/
 cat /usr/share/ca-certificates/mozilla/*.crt >/openhands/ssl/ca-certificates.crt
 /helpers/oh-wrappers --list | while read -r link; do
