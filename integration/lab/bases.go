@@ -21,6 +21,7 @@ type base struct {
 	suite   string // of Debian, for debootstrap
 	archive string // root file system in the folder of archives, a pattern
 	shape   *shape // what a root of suite is made to look like; such an image exists nowhere else
+	uroot   bool   // of u-root's commands; such an image exists nowhere else either
 }
 
 // BuilderBase is the image in which the payload is built.
@@ -39,6 +40,7 @@ func bases() []base {
 		{ref: "busybox:musl", cmd: "sh", archive: "busybox-musl"},
 		{ref: "el-like:9", cmd: "/bin/bash", suite: "bookworm", shape: &shape{script: elScript, packages: []string{"sudo", "ca-certificates"}}},
 		{ref: "ubuntu-like:24.04", cmd: "/bin/bash", suite: "trixie", shape: &shape{script: ubuntuScript}},
+		{ref: "u-root:core", cmd: "/bin/sh", uroot: true},
 	}
 }
 
@@ -53,7 +55,8 @@ func BaseNames() []string {
 
 // EnsureBases makes sure that the default engine holds the named images. One
 // that is neither local nor pullable is made on this machine: Debian by
-// debootstrap, the others from root file systems in the folder archives. Each
+// debootstrap, u-root by go, the others from root file systems in the folder
+// archives. Each
 // stand-in is announced as such on log.
 func EnsureBases(ctx context.Context, archives string, log io.Writer, names ...string) error {
 	maker := &maker{archives: archives, log: log, pulls: true}
@@ -82,8 +85,11 @@ func (m *maker) ensure(ctx context.Context, b base) error {
 		fmt.Fprintf(m.log, "bases: %s is there\n", b.ref)
 		return nil
 	}
-	if b.shape != nil {
+	switch {
+	case b.shape != nil:
 		return m.shaped(ctx, b)
+	case b.uroot:
+		return m.uroot(ctx, b)
 	}
 	var pullErr error
 	if m.pulls {
