@@ -22,6 +22,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == urootTool {
+		urootLdd(os.Stdout, os.Args[2:])
+		return
+	}
 	out := flag.String("o", "", "file to write the report to; empty: standard output")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -40,8 +40,13 @@ func (b *bench) resolving(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
 	slow := []candidate{
 		{"`ldd`, one call", nil, onList(list, "ldd")},
+		{"u-root's `pkg/ldd`, one call a file", nil, onList(list, self, urootTool)},
 		{"`lddtree` (Python)", nil, onList(list, "/usr/bin/python3", "/usr/bin/lddtree")},
 	}
 	more, err := b.compare(ctx, 1, slow)
@@ -52,7 +57,8 @@ func (b *bench) resolving(ctx context.Context) error {
 		"Medians and least times of 31 runs in turn, of the slow tools one; memory is the largest resident set.\n", len(names))
 	b.table(append(fast, slow...), append(costs, more...))
 	b.report.WriteString("\n`oh-bundle` finds the whole closure of every file and checks every symbol version, on all processors; `--missing` prints only the trees that lack something. " +
-		"`libtree` looks no further than a library that it has seen, and leaves out the C library and its like, which `-v` shows; neither checks versions.\n")
+		"`libtree` looks no further than a library that it has seen, and leaves out the C library and its like, which `-v` shows; neither checks versions. " +
+		"`ldd` and `pkg/ldd` run the loader of each file, which serves this machine's files alone.\n")
 	return b.scaling(ctx)
 }
 
