@@ -16,7 +16,8 @@
 //   - [Strip] cuts off what only debuggers read, [Rewrite] replaces a compiled-in
 //     path.
 //   - [Sealer] patches the ELF files of a tree in place.
-//   - [Verify] checks that a sealed tree needs nothing of the system under it.
+//   - [Verify] checks that a sealed tree needs nothing of the system under it,
+//     [Permissions] that everybody can use it and root alone change it.
 //   - [Trace] runs a program and reports what it opens outside of its tree.
 //
 // Paths inside a tree are absolute and slash-separated ("/openhands/lib/ld.so");

@@ -117,7 +117,6 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 			}
 			e = real
 		}
-		var err error
 		switch {
 		case e.Mode.IsDir() && linked:
 			err = c.dir(ctx, t, top, e.Real, below, append(above[:len(above):len(above)], from))
