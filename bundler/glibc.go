@@ -197,7 +197,10 @@ func constantPatches(r io.ReaderAt, size int64, machine elf.Machine, soname, pre
 		known = known && len(at) == c.count
 		lead := len(c.old) - len(strings.TrimLeft(c.old, "\x00"))
 		for _, off := range at { // neighbours share a NUL
-			patches = append(patches, Patch{Offset: int64(off + lead), Old: []byte(strings.Trim(c.old, "\x00")), New: []byte(strings.Trim(c.new, "\x00")), Reason: "constant " + c.name})
+			patches = append(patches, Patch{
+				Offset: int64(off + lead), Reason: "constant " + c.name,
+				Old: []byte(strings.Trim(c.old, "\x00")), New: []byte(strings.Trim(c.new, "\x00")),
+			})
 		}
 	}
 	if soname == a.loader {

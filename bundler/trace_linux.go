@@ -44,9 +44,10 @@ var privateDirs = []string{"/proc", "/sys", "/dev", "/run", "/var/run", "/tmp", 
 // folders, in homes and in the working directory.
 //
 // Starting a program of the system is a finding too; the files that such a
-// program opens are not reported. The mechanism is ptrace(2) with PTRACE_GET_SYSCALL_INFO,
-// which Linux has since 5.3. Opening through io_uring cannot be seen, and is a
-// finding. Processes that outlive the program are killed.
+// program opens are not reported. The mechanism is ptrace(2) with
+// PTRACE_GET_SYSCALL_INFO, which Linux has since 5.3. Opening through io_uring
+// cannot be seen, and is a finding. Processes that outlive the program are
+// killed.
 func Trace(ctx context.Context, argv []string, opt TraceOptions) (*TraceReport, error) {
 	name := argv[0]
 	var err error
