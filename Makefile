@@ -6,14 +6,15 @@ GO         ?= go
 LAB        := $(GO) run ./integration/cmd/oh-lab
 PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOTESTSUM  := gotest.tools/gotestsum@v1.13.0
-GO_LICENSES := github.com/google/go-licenses@v1.6.0
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 FUZZTIME   ?= 4000x
 
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# A program that the project calls, from the module that pins it.
+tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
 .PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
@@ -71,7 +72,7 @@ fuzz: helpers
 # The live tests share one engine and its images: one package at a time. What
 # failed is printed once more at the end.
 live: deps
-	OH_ARTIFACTS=$(ARTIFACTS) $(GO) run $(GOTESTSUM) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
+	OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
 
 test: unit oracle fuzz live
 
@@ -119,7 +120,7 @@ bench: deps
 # Licences of all modules in the programs that are handed out.
 notices: helpers
 	rm -rf $(ARTIFACTS)/licences
-	$(GO) run $(GO_LICENSES) save ./cli-plugin ./oh-init ./oh-rescue ./oh-wrappers ./bundler/cmd/oh-bundle \
+	$(call tool,go-licenses) save ./cli-plugin ./oh-init ./oh-rescue ./oh-wrappers ./bundler/cmd/oh-bundle \
 		--ignore $$($(GO) list -m) --save_path $(ARTIFACTS)/licences
 	$(GO) run ./integration/cmd/oh-notices $(ARTIFACTS)/licences >THIRD_PARTY_NOTICES.md
 

@@ -127,7 +127,7 @@ func findProgram(name string) bool {
 	return err == nil
 }
 
-// ensureBuildx builds buildx from the module that go.mod pins when docker
+// ensureBuildx builds buildx from the module that tools/buildx pins when docker
 // has no such plugin; that takes some minutes and is done once.
 func ensureBuildx(ctx context.Context, log io.Writer) error {
 	if _, err := (Engine{}).Docker(ctx, "buildx", "version"); err == nil {
@@ -138,12 +138,17 @@ func ensureBuildx(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	const module = "github.com/docker/buildx"
-	version, err := output(exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module))
+	ours, err := output(exec.CommandContext(ctx, "go", "env", "GOMOD"))
+	if err != nil {
+		return fmt.Errorf("finding the project's folder: %w", err)
+	}
+	pins := filepath.Join(filepath.Dir(ours), "tools", "buildx")
+	version, err := output(exec.CommandContext(ctx, "go", "-C", pins, "list", "-m", "-f", "{{.Version}}", module))
 	if err != nil {
 		return fmt.Errorf("finding the pinned buildx: %w", err)
 	}
 	fmt.Fprintf(log, "engine: building buildx %s into %s (some minutes)\n", version, dir)
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath",
+	build := exec.CommandContext(ctx, "go", "-C", pins, "build", "-trimpath",
 		"-ldflags", "-s -w -X "+module+"/version.Version="+version,
 		"-o", filepath.Join(dir, "docker-buildx"), module+"/cmd/buildx")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
