@@ -125,4 +125,4 @@ notices: helpers
 	$(GO) run ./integration/cmd/oh-notices $(ARTIFACTS)/licences >THIRD_PARTY_NOTICES.md
 
 clean:
-	rm -rf bin cli-plugin/helpers/bin/*/* $(ARTIFACTS)
+	rm -rf bin cli-plugin/helpers/bin cli-plugin/helpers/packed/* $(ARTIFACTS)
