@@ -16,10 +16,16 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
+
+# What is handed out, see docs/release.md; the second target makes it again from
+# nothing and compares the bytes.
+release release-twice:
+	rm -rf dist
+	$(GO) run ./release -version $(VERSION) -o dist $(if $(findstring twice,$@),-twice)
 
 # The programs that run inside containers; the plugin embeds them.
 helpers:
@@ -49,6 +55,7 @@ lint: helpers
 	for platform in linux/arm64 darwin/arm64; do \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli-plugin || exit 1; done
 	$(GO) run $(STATICCHECK) ./...
+	$(call tool,actionlint)
 
 tools:
 	$(LAB) tools
@@ -125,4 +132,4 @@ notices: helpers
 	$(GO) run ./integration/cmd/oh-notices $(ARTIFACTS)/licences >THIRD_PARTY_NOTICES.md
 
 clean:
-	rm -rf bin cli-plugin/helpers/bin cli-plugin/helpers/packed/* $(ARTIFACTS)
+	rm -rf bin dist cli-plugin/helpers/bin cli-plugin/helpers/packed/* $(ARTIFACTS)

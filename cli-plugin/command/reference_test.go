@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -21,13 +20,10 @@ var update = flag.Bool("update", false, "write docs/reference")
 // TestReference holds docs/reference to the commands and their flags.
 func TestReference(t *testing.T) {
 	const folder = "../../docs/reference"
-	cli, err := command.NewDockerCli()
+	root, err := Tree()
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := newRoot(t.Context(), cli, "")
-	docker := &cobra.Command{Use: "docker"}
-	docker.AddCommand(root)
 	pages := map[string]string{}
 	var add func(*cobra.Command)
 	add = func(cmd *cobra.Command) {

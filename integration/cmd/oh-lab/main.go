@@ -62,6 +62,7 @@ func tools(ctx context.Context) error {
 		{"pip", "python3-pip"},                      // OpenHands' sources
 		{"tmux", "tmux"},                            // where the server keeps its shells
 		{"chromium", "chromium"},                    // the editor in a browser
+		{"rpm", "rpm"},                              // what a release holds
 	} {
 		if err := lab.EnsureProgram(ctx, os.Stdout, tool.program, tool.pkg); err != nil {
 			return err
