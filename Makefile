@@ -5,7 +5,6 @@
 GO         ?= go
 LAB        := $(GO) run ./integration/cmd/oh-lab
 PLUGINS    := $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARTIFACTS  := $(CURDIR)/artifacts
 LIVE       := ./integration/live/...
 FUZZTIME   ?= 4000x
@@ -54,7 +53,7 @@ lint: helpers
 	$(GO) vet ./...
 	for platform in linux/arm64 darwin/arm64; do \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli-plugin || exit 1; done
-	$(GO) run $(STATICCHECK) ./...
+	$(call tool,golangci-lint) run
 	$(call tool,actionlint)
 
 tools:

@@ -32,7 +32,7 @@ func TestForUser(t *testing.T) {
 		got := e.forUser()
 		slices.Sort(got)
 		want := slices.Sorted(slices.Values(user))
-		if diff := cmp.Diff([]string(want), []string(got)); diff != "" {
+		if diff := cmp.Diff(want, []string(got)); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -36,7 +36,8 @@ func (c *call) id() error {
 	if err != nil {
 		return err
 	}
-	uid, gid, gids := c.ids.uid, c.ids.gid, []int(nil)
+	uid, gid := c.ids.uid, c.ids.gid
+	var gids []int
 	switch len(operands) {
 	case 0:
 		if effective {

@@ -76,7 +76,7 @@ func TestLaunchForUser(t *testing.T) {
 	for name, want := range map[string]string{
 		"PATH": payload.Path("/usr/bin"), "PYTHONHOME": "/theirs", "VIRTUAL_ENV": "", "NODE_OPTIONS": "",
 	} {
-		if got := environ(o.Env).get(name); got != want {
+		if got := o.Env.get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -187,7 +188,8 @@ func inside(t *testing.T, root string, uid int, env environ, stdin, path string,
 }
 
 func exitCode(err error) int {
-	if e, ok := err.(*exec.ExitError); ok {
+	var e *exec.ExitError
+	if errors.As(err, &e) {
 		return e.ExitCode()
 	}
 	return -1
@@ -216,7 +218,8 @@ func TestDispatch(t *testing.T) {
 		c, s, _ := newCall(root, nil, test.args...)
 		err := c.dispatch()
 		code := 0
-		if e, ok := err.(*statusError); ok {
+		var e *statusError
+		if errors.As(err, &e) {
 			code = e.code
 		} else if err != nil {
 			code = 1
@@ -245,7 +248,8 @@ func TestList(t *testing.T) {
 		root := newRoot(t, map[string]string{payload.Launchers + "/oh-tmux.json": `{"path": "/openhands/libexec/tmux"}`})
 		c, s, _ := newCall(root, environ{"PATH=/"}, link.Path)
 		if err := c.dispatch(); s.path == "" {
-			if e, ok := err.(*statusError); ok && e.code == 127 {
+			var e *statusError
+			if errors.As(err, &e) && e.code == 127 {
 				t.Errorf("%s: %v", link.Path, err)
 			}
 		}

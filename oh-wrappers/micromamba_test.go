@@ -117,8 +117,8 @@ func TestServerFilesInGroupRoot(t *testing.T) {
 		if got := lastOption(s.argv, "--user-id"); got != "-1" {
 			t.Errorf("%d, %s: --user-id %s, want -1, which chown leaves alone", test.uid, argv[0], got)
 		}
-		if got := lastOption(s.argv, "--username"); got != test.user || environ(s.env).get("USER") != test.user {
-			t.Errorf("%d, %s: --username %s, USER=%s, want %s", test.uid, argv[0], got, environ(s.env).get("USER"), test.user)
+		if got := lastOption(s.argv, "--username"); got != test.user || s.env.get("USER") != test.user {
+			t.Errorf("%d, %s: --username %s, USER=%s, want %s", test.uid, argv[0], got, s.env.get("USER"), test.user)
 		}
 	}
 }

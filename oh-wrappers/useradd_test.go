@@ -121,8 +121,8 @@ func TestUseraddHome(t *testing.T) {
 				t.Fatal(code, out)
 			}
 			got := map[string]string{}
-			home := root + "/home/agent"
-			must(t, filepath.WalkDir(home, func(path string, entry os.DirEntry, err error) error {
+			folder := root + "/home/agent"
+			must(t, filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
 				if err != nil {
 					return err
 				}
@@ -137,7 +137,7 @@ func TestUseraddHome(t *testing.T) {
 				if entry.Type().IsRegular() {
 					text, err := os.ReadFile(path)
 					must(t, err)
-					got[strings.TrimPrefix(path, home+"/")] = string(text)
+					got[strings.TrimPrefix(path, folder+"/")] = string(text)
 				}
 				return nil
 			}))

@@ -52,7 +52,7 @@ func TestVariables(t *testing.T) {
 		c, s, _ := newCall(serverRoot(t), slices.Clone(given), strings.Fields(program.command)...)
 		c.ids = ids{1000, 1000, 1000, 1000}
 		must(t, c.dispatch())
-		user := environ(s.env).forUser()
+		user := s.env.forUser()
 		for _, entry := range given[1:] {
 			name, _, _ := strings.Cut(entry, "=")
 			if slices.Contains(s.env, entry) {

@@ -123,7 +123,7 @@ func extract(ctx context.Context, dir, line, spec string, paths []string) ([][]b
 	found := make([][]byte, len(paths))
 	for entries := tar.NewReader(unzipped); ; {
 		entry, err := entries.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -23,11 +23,11 @@ const (
 )
 
 // DepsTag names a payload: oh_deps_v{version}_{hash}.
-func DepsTag(version, hash string) string { return "oh_deps_v" + version + "_" + hash }
+func DepsTag(version, digest string) string { return "oh_deps_v" + version + "_" + digest }
 
 // RuntimeTag names a runtime image: oh_v{version}_{base}_{hash of the payload}.
-func RuntimeTag(version, base, hash string) string {
-	prefix, suffix := "oh_v"+version+"_", "_"+hash
+func RuntimeTag(version, base, digest string) string {
+	prefix, suffix := "oh_v"+version+"_", "_"+digest
 	return prefix + Slug(base, min(slugLength, MaxTag-len(prefix)-len(suffix))) + suffix
 }
 
@@ -42,7 +42,7 @@ var (
 )
 
 // HashOf returns the hash inside a DepsTag.
-func HashOf(tag string) (hash string, ok bool) {
+func HashOf(tag string) (digest string, ok bool) {
 	match := depsTag.FindStringSubmatch(tag)
 	if match == nil {
 		return "", false

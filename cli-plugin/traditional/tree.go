@@ -41,11 +41,11 @@ func (s *Source) scan(name string, skip func(name string, dir bool) bool) (*node
 		return nil, err
 	}
 	scan := scanner{files: s.files, root: root, skip: skip, known: map[string]*node{}}
-	real, err := scan.follow(filepath.FromSlash(name))
+	resolved, err := scan.follow(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
 	}
-	path, err := scan.inside(name, real)
+	path, err := scan.inside(name, resolved)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +65,10 @@ func (s *scanner) follow(path string) (string, error) {
 }
 
 // inside makes a real path relative to the sources.
-func (s *scanner) inside(link, real string) (string, error) {
-	path, err := filepath.Rel(s.root, real)
+func (s *scanner) inside(link, resolved string) (string, error) {
+	path, err := filepath.Rel(s.root, resolved)
 	if err != nil || !filepath.IsLocal(path) {
-		return "", fmt.Errorf("the link %s leads out of the sources, to %s: put a copy in its place", link, real)
+		return "", fmt.Errorf("the link %s leads out of the sources, to %s: put a copy in its place", link, resolved)
 	}
 	return path, nil
 }
@@ -107,23 +107,23 @@ func (s *scanner) list(path string) ([]fs.DirEntry, error) {
 
 // entry returns what stands at path, or nil where it is left out.
 func (s *scanner) entry(path string, item fs.DirEntry) (*node, error) {
-	real := filepath.Join(s.root, path)
+	resolved := filepath.Join(s.root, path)
 	if item.Type()&fs.ModeSymlink != 0 {
 		var err error
-		if real, err = s.follow(path); errors.Is(err, fs.ErrNotExist) {
+		if resolved, err = s.follow(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	info, err := os.Lstat(real)
+	info, err := os.Lstat(resolved)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() || s.skip(item.Name(), info.IsDir()) {
 		return nil, nil
 	}
-	target, err := s.inside(path, real)
+	target, err := s.inside(path, resolved)
 	if err != nil {
 		return nil, err
 	}

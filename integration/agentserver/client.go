@@ -86,7 +86,7 @@ func (c *Client) Converse(ctx context.Context, model string, tools ...string) er
 		return failed == nil && (conversation.Status == "finished" || conversation.Status == "error" || conversation.Status == "stuck")
 	})
 	if err != nil {
-		return fmt.Errorf("%w; status %q, %v", err, conversation.Status, failed)
+		return fmt.Errorf("%w; status %q, %w", err, conversation.Status, failed)
 	}
 	if conversation.Status != "finished" {
 		return fmt.Errorf("the conversation ended with status %q", conversation.Status)

@@ -230,7 +230,7 @@ func ReadLayer(r io.Reader) (Layer, error) {
 	l := Layer{Compression: Gzip}
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return l, nil
 		}
 		if err != nil {

@@ -184,11 +184,11 @@ func homeOf(t Tree, name string) string {
 	return ""
 }
 
-// keepsLines reports whether all lines of old are in new, in their order. With
+// keepsLines reports whether all lines of before are in after, in their order. With
 // members, a line of a group may go on.
-func keepsLines(old, new string, members bool) bool {
-	rest := strings.Split(new, "\n")
-	for line := range strings.SplitSeq(strings.TrimSuffix(old, "\n"), "\n") {
+func keepsLines(before, after string, members bool) bool {
+	rest := strings.Split(after, "\n")
+	for line := range strings.SplitSeq(strings.TrimSuffix(before, "\n"), "\n") {
 		at := slices.IndexFunc(rest, func(l string) bool {
 			return l == line || members && strings.HasPrefix(line, "sudo:") && strings.HasPrefix(l, "sudo:")
 		})

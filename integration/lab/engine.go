@@ -107,7 +107,7 @@ func (d *daemon) wait(ctx context.Context, e Engine) error {
 	if err == nil && e.Up(ctx) {
 		return nil
 	}
-	return fmt.Errorf("the engine does not answer (dockerd: %v); the last lines of its log %s:\n%s", ended, d.log, tail(d.log, 2000))
+	return fmt.Errorf("the engine does not answer (dockerd: %w); the last lines of its log %s:\n%s", ended, d.log, tail(d.log, 2000))
 }
 
 func tail(path string, size int) []byte {

@@ -189,8 +189,8 @@ func packNode(t *testing.T, files map[string][]byte) []byte {
 			t.Fatal(err)
 		}
 	}
-	for _, close := range []func() error{archive.Close, compressed.Close} {
-		if err := close(); err != nil {
+	for _, end := range []func() error{archive.Close, compressed.Close} {
+		if err := end(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -211,7 +212,7 @@ func (v *victim) killed(t *testing.T, kill struct {
 		return output.String()
 	case <-time.After(after):
 	}
-	if err := kill.end(cmd.Process.Pid); err != nil && err != syscall.ESRCH {
+	if err := kill.end(cmd.Process.Pid); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Logf("%s: %v", kill.name, err) // it has just ended
 	}
 	select {

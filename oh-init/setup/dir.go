@@ -31,9 +31,8 @@ func DirView(root string) (*Dir, error) {
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Lstat implements View.
-func (d *Dir) Lstat(path string) (Entry, error) {
-	name := local(path)
-	info, err := d.root.Lstat(name)
+func (d *Dir) Lstat(name string) (Entry, error) {
+	info, err := d.root.Lstat(local(name))
 	if err != nil {
 		return Entry{}, err
 	}
@@ -42,17 +41,17 @@ func (d *Dir) Lstat(path string) (Entry, error) {
 		e.UID, e.GID = int(stat.Uid), int(stat.Gid)
 	}
 	if e.Mode&fs.ModeSymlink != 0 {
-		e.Target, err = d.root.Readlink(name)
+		e.Target, err = d.root.Readlink(local(name))
 	}
 	return e, err
 }
 
 // ReadFile implements View.
-func (d *Dir) ReadFile(path string) ([]byte, error) { return d.root.ReadFile(local(path)) }
+func (d *Dir) ReadFile(name string) ([]byte, error) { return d.root.ReadFile(local(name)) }
 
 // ReadDir implements View.
-func (d *Dir) ReadDir(path string) ([]string, error) {
-	f, err := d.root.Open(local(path))
+func (d *Dir) ReadDir(name string) ([]string, error) {
+	f, err := d.root.Open(local(name))
 	if err != nil {
 		return nil, err
 	}

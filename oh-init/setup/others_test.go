@@ -120,11 +120,11 @@ func TestPlanLeavesAlone(t *testing.T) {
 }
 
 // replaced is base with another text in the file name.
-func (base tree) replaced(name, old, new string) tree {
+func (base tree) replaced(name, before, after string) tree {
 	changed := with(base)
 	for i, c := range changed {
 		if c.Path == name {
-			changed[i].Content = []byte(strings.ReplaceAll(string(c.Content), old, new))
+			changed[i].Content = []byte(strings.ReplaceAll(string(c.Content), before, after))
 		}
 	}
 	return changed

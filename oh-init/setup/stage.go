@@ -65,25 +65,25 @@ func obstacleError(format string, args ...any) error {
 
 // lstat describes a resolved path; ok reports whether there is one. The payload is
 // not seen: it is no part of the base, and not every view has it.
-func (s *stage) lstat(path string) (e Entry, ok bool, err error) {
-	if c, ok := s.staged[path]; ok {
+func (s *stage) lstat(name string) (e Entry, ok bool, err error) {
+	if c, ok := s.staged[name]; ok {
 		return Entry{Mode: c.Mode, UID: c.UID, GID: c.GID, Size: int64(len(c.Content)), Target: c.Target}, true, nil
 	}
-	if inPayload(path) {
+	if inPayload(name) {
 		return Entry{}, false, nil
 	}
-	e, err = s.root.Lstat(path)
+	e, err = s.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Entry{}, false, nil
 	}
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("reading the metadata of %s: %w", path, err)
+		return Entry{}, false, fmt.Errorf("reading the metadata of %s: %w", name, err)
 	}
 	return e, true, nil
 }
 
 // inPayload reports whether a resolved path is the payload's.
-func inPayload(path string) bool { return path == payload.Prefix || below(path, payload.Prefix) }
+func inPayload(name string) bool { return name == payload.Prefix || below(name, payload.Prefix) }
 
 // The kernel's limits for one path, see path_resolution(7): how many links are
 // followed, and the size in bytes of the longest name in it.

@@ -89,7 +89,7 @@ func read(ctx context.Context, image string, found map[string]string) (err error
 func readArchive(files *tar.Reader, found map[string]string) error {
 	for {
 		header, err := files.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
