@@ -15,7 +15,7 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
@@ -62,6 +62,15 @@ tools:
 unit: helpers tools
 	$(GO) test $$($(GO) list ./... | grep -v -e /integration/live -e /integration/bundler)
 
+# What is concurrent, with Go's race detector: the packages that lock or wait for
+# groups of goroutines.
+race: helpers tools
+	$(GO) test -race $$(git grep -lE '"(sync|golang.org/x/sync/errgroup)"' -- 'bundler/*.go' 'cli-plugin/*.go' | xargs -n 1 dirname | sort -u | sed 's,^,./,')
+
+# All golden files, from what the tests get now.
+update: helpers
+	$(GO) test $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's,^,./,') -update
+
 # The bundler against the loaders of Debian and Alpine, and its work by
 # running it.
 oracle:
@@ -80,7 +89,7 @@ fuzz: helpers
 live: deps
 	OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
 
-test: unit oracle fuzz live
+test: unit race oracle fuzz live
 
 # The tables of docs/matrix.md over images of your choice, for example
 # make matrix BASES="rockylinux:9 ubuntu:24.04". SUITES chooses tests by name.

@@ -70,6 +70,6 @@ func TestLeanDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if string(text) != want {
-		t.Errorf("%s is stale, 'go test ./templates -run Lean -update' writes it:\n%s", name, want)
+		t.Errorf("%s is stale, 'make update' writes it:\n%s", name, want)
 	}
 }

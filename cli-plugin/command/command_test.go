@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		UpdateScripts: *update,
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"refused": refused},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DOCKER_HOST", "unix://"+env.WorkDir+"/none.sock")

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-var update = flag.Bool("update", false, "write docs/reference")
+var update = flag.Bool("update", false, "write docs/reference and the expected output in the scripts")
 
 // TestReference holds docs/reference to the commands and their flags.
 func TestReference(t *testing.T) {
@@ -67,7 +67,7 @@ func TestReference(t *testing.T) {
 	for name, want := range pages {
 		got, _ := os.ReadFile(filepath.Join(folder, name)) // a missing one is told above
 		if diff := cmp.Diff(want, string(got)); diff != "" {
-			t.Errorf("%s is stale, 'go test ./cli-plugin/command -update' writes it (-want +got):\n%s", name, diff)
+			t.Errorf("%s is stale, 'make update' writes it (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func inputs() Inputs {
 	component := func(name string, order int) templates.Component {
@@ -221,7 +221,7 @@ func compareGolden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (run with -update to accept):\n%s", file, diff)
+		t.Errorf("%s ('make update' accepts it):\n%s", file, diff)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("docs/errors.md is stale, 'go generate ./cli-plugin/problem' writes it (-want +got):\n%s", diff)
+		t.Errorf("docs/errors.md is stale, 'make update' writes it (-want +got):\n%s", diff)
 	}
 }
 
@@ -81,7 +81,7 @@ func document() string {
 	var b strings.Builder
 	b.WriteString(`# Errors
 
-<!-- Written by 'go generate ./cli-plugin/problem' from the catalogue of that package. -->
+<!-- Written by 'make update' from the catalogue in cli-plugin/problem. -->
 
 An error is one paragraph on the standard error: a code, what could not be done,
 why, and what to do next. A code never changes its meaning, so scripts can look

@@ -3,8 +3,6 @@
 // why, and what to do next, and decides the exit status.
 package problem
 
-//go:generate go test -run TestDocument -update .
-
 import (
 	"context"
 	"errors"
