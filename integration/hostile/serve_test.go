@@ -48,15 +48,15 @@ func (s *store) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	rest, reference := path.Split(rest)
 	rest, kind := path.Split(strings.TrimSuffix(rest, "/"))
 	s.mu.Lock()
-	image, ok := s.images[strings.TrimSuffix(rest, "/")]
+	held, ok := s.images[strings.TrimSuffix(rest, "/")]
 	s.mu.Unlock()
-	content := image.Manifest
+	content := held.Manifest
 	switch kind {
 	case "manifests":
 		w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
 		w.Header().Set("Docker-Content-Digest", digest.FromBytes(content).String())
 	case "blobs":
-		content, ok = image.Blobs[digest.Digest(reference)]
+		content, ok = held.Blobs[digest.Digest(reference)]
 	default:
 		ok = false
 	}
