@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -85,13 +86,15 @@ func (l local) fitting(ctx context.Context, deps, base *image.Image, r plan.Runt
 	return l.flatten(ctx, deps, reference.FamiliarName(named)+":"+flatTag(deps))
 }
 
-// flatTag is the tag of the payload's flat form.
+// flatTag is the tag of a payload in one layer. It is made where a base has so
+// many layers that those of the ordinary one have no room, once for each engine,
+// and shared by all images over such bases.
 func flatTag(deps *image.Image) string {
-	tag := deps.Labels()[payload.LabelDepsTag]
-	if tag == "" {
-		tag = "oh_deps_" + engine.ShortID(deps.ID)
+	name := deps.Labels()[payload.LabelDepsTag]
+	if name == "" {
+		name = "oh_deps_" + engine.ShortID(deps.ID)
 	}
-	return tag + plan.FlatSuffix
+	return name + tag.Flat
 }
 
 // flatten makes the flat form of the payload deps, unless the engine has it.

@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -49,7 +50,7 @@ func deepBase(t *testing.T, r *testRegistry, s *fakeStore, layers int) (plan.Pla
 	}
 	r.put(t, s, whole.Runtimes[0].Base, map[string]string{"own": "yes"}, lines...)
 	all := map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag, payload.LabelDepsDigest: s.Infos[whole.Deps.Image].ID}
-	name := r.Host + "/team/runtime:" + testTag + plan.FlatSuffix
+	name := r.Host + "/team/runtime:" + testTag + tag.Flat
 	info := s.put(t, v1.ConfigFile{Config: v1.Config{Labels: all}}, slices.Concat(depsLayers...))
 	e := s.engine()
 	e.API = flattening{worker{fakeStore: s}, name, s.Infos[info.ID]}

@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -259,7 +260,7 @@ func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migr
 			candidates = []string{m.runtimes.version}
 		}
 		for _, version := range slices.Backward(candidates) {
-			ref := m.runtimes.repository + ":" + traditional.VersionedTag(version, r.Base)
+			ref := m.runtimes.repository + ":" + tag.Versioned(version, r.Base)
 			if r.oldImage, err = b.Local(ctx, ref); err != nil {
 				return err
 			}
@@ -278,8 +279,7 @@ func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migr
 // baseOf tells from an image's names what it was built over.
 func baseOf(found *image.Image) (base, version string) {
 	for _, name := range found.Names {
-		tag := name[strings.LastIndexByte(name, ':')+1:]
-		if base, v, ok := migrate.BaseOfTag(tag); ok {
+		if base, v, ok := tag.BaseOf(name[strings.LastIndexByte(name, ':')+1:]); ok {
 			return base, v
 		} else if v != "" {
 			version = v

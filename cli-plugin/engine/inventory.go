@@ -11,6 +11,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
@@ -288,17 +289,8 @@ func ShortID(id string) string {
 // base and the same choices, from one state of the payload's inputs to the
 // next; not ok is a name that the user gave.
 func (img Stored) series(ref string) (series string, ok bool) {
-	at := strings.LastIndexByte(ref, ':')
-	form := ""
-	if img.Kind == payload.KindDeps && strings.HasSuffix(ref, plan.FlatSuffix) {
-		form, ref = plan.FlatSuffix, strings.TrimSuffix(ref, plan.FlatSuffix)
-	}
-	hash := img.DepsTag[strings.LastIndexByte(img.DepsTag, '_')+1:]
-	tag := ref[at+1:]
-	if at < 0 || hash == "" || !strings.HasPrefix(tag, "oh_") || !strings.HasSuffix(tag, "_"+hash) {
-		return "", false
-	}
-	return strings.Join([]string{img.Server, img.Components, img.Variant, strings.TrimSuffix(ref, hash) + form}, "\n"), true
+	name, ok := tag.Series(ref, img.DepsTag)
+	return strings.Join([]string{img.Server, img.Components, img.Variant, name}, "\n"), ok
 }
 
 // Remove takes away the names that the image has in the inventory, and with

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -62,9 +63,9 @@ func (c Compression) Writer(w io.Writer) (io.WriteCloser, error) {
 
 // PayloadTag is the tag of a payload with layers of this compression: one that
 // old engines cannot pull must not take the place of one that they can.
-func (c Compression) PayloadTag(tag string) string {
+func (c Compression) PayloadTag(ordinary string) string {
 	if c == Zstd {
-		return tag + "-zstd"
+		return ordinary + tag.Zstd
 	}
-	return tag
+	return ordinary
 }

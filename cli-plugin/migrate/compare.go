@@ -119,24 +119,6 @@ func sorted(rows []Row) []Row {
 	return all
 }
 
-// BaseOfTag tells the base from a tag oh_vVERSION_BASE, which names it with
-// "_s_" for a slash, "_t_" for a colon and "_d_" for an @. Tags that are
-// hashes, or cut off, do not tell it.
-func BaseOfTag(tag string) (base, version string, ok bool) {
-	rest, ok := strings.CutPrefix(tag, "oh_v")
-	if !ok {
-		return "", "", false
-	}
-	version, name, ok := strings.Cut(rest, "_")
-	if !ok || !strings.Contains(name, "_t_") || len(name) >= maxVersioned || strings.HasPrefix(name, "image_") {
-		return "", version, false
-	}
-	return strings.NewReplacer("_s_", "/", "_t_", ":", "_d_", "@").Replace(name), version, true
-}
-
-// maxVersioned is from where on a base is cut off in a tag.
-const maxVersioned = 96
-
 // Measured are the figures of one image.
 type Measured struct {
 	Image        string  `json:"image"`

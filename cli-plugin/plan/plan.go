@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 )
@@ -220,8 +221,8 @@ func (o *Options) check(in Inputs) error {
 			}
 		}
 	}
-	for _, tag := range o.Tags {
-		if err := problem.CheckName("tag", tag); err != nil {
+	for _, name := range o.Tags {
+		if err := problem.CheckName("tag", name); err != nil {
 			return err
 		}
 	}
@@ -302,7 +303,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		told = append(told, "helper/"+name+"="+hex.EncodeToString(sum[:partLength]))
 		context["helpers/"+name] = File{Mode: 0o755, Data: in.Helpers[name]}
 	}
-	d.Tag = DepsTag(o.Version, hash.tag())
+	d.Tag = tag.Deps(o.Version, hash.tag())
 	d.Image = o.Repository + ":" + d.Tag
 	d.Labels = map[string]string{
 		payload.LabelKind:                   payload.KindDeps,
@@ -357,10 +358,10 @@ func (o *Options) givenDeps() Deps {
 	if d.Server == "" {
 		d.Server = o.Server
 	}
-	if _, ok := HashOf(d.Tag); !ok {
+	if _, ok := tag.HashOf(d.Tag); !ok {
 		hash := newDigest()
 		hash.add("deps image", []byte(o.Deps.Ref))
-		d.Tag = DepsTag(d.Version, hash.tag())
+		d.Tag = tag.Deps(d.Version, hash.tag())
 	}
 	return d
 }
@@ -389,12 +390,12 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	if err != nil {
 		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "See 'docker openhands build --help'")
 	}
-	hash, _ := HashOf(deps.Tag)
+	hash, _ := tag.HashOf(deps.Tag)
 	if uid == 0 {
 		uid = defaultID(deps.Server)
 	}
 	r := Runtime{
-		Base: base, Image: o.Repository + ":" + RuntimeTag(deps.Version, base, hash), Tags: o.Tags,
+		Base: base, Image: o.Repository + ":" + tag.Runtime(deps.Version, base, hash), Tags: o.Tags,
 		User: user, UID: uid, Sudo: !o.NoSudo, ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
 		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/bundler/pack"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/google/go-cmp/cmp"
@@ -183,7 +184,7 @@ func TestPlanGolden(t *testing.T) {
 	o.Bases[2] = strings.ToLower(o.Bases[2])
 	o.User, o.NoSudo, o.ExtraDeps = "agent:2000", true, "apk add gcc"
 	p := mustPlan(t, o, inputs())
-	hash, ok := HashOf(p.Deps.Tag)
+	hash, ok := tag.HashOf(p.Deps.Tag)
 	if !ok {
 		t.Fatalf("tag %q", p.Deps.Tag)
 	}
@@ -355,7 +356,7 @@ func TestDockerfileKeepsTheBasesChoices(t *testing.T) {
 // the command, as the image's own user.
 func TestAgentServerImage(t *testing.T) {
 	o := options()
-	o.Deps = &DepsImage{Ref: "deps:1", Tag: DepsTag("1.58.2", "aaaaaaaaaaaaaaaa"), Version: "1.58.2", Server: payload.AgentServer}
+	o.Deps = &DepsImage{Ref: "deps:1", Tag: tag.Deps("1.58.2", "aaaaaaaaaaaaaaaa"), Version: "1.58.2", Server: payload.AgentServer}
 	o.ExtraDeps = "true"
 	r := mustPlan(t, o, inputs()).Runtimes[0]
 	if want := []string{payload.Init, "--", payload.Bin + "/oh-agent-server"}; !slices.Equal(r.Entrypoint(), want) || len(r.Cmd()) > 0 {

@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
-)
 
-// MaxTag is the length in characters of the longest tag; OCI distribution
-// specification, "Pulling manifests".
-const MaxTag = 128
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
+)
 
 // CheckReference refuses what is no image reference. What says what it stands
 // for, as in "base image".
@@ -47,12 +45,12 @@ func CheckRepository(repository string) error {
 }
 
 func badReference(what, ref string, err error) error {
-	tag := ref[strings.LastIndexAny(ref, "/:")+1:]
+	given := ref[strings.LastIndexAny(ref, "/:")+1:]
 	switch {
 	case ref == "":
 		err = errors.New("it is empty")
-	case len(tag) > MaxTag && strings.HasSuffix(ref, ":"+tag) && !strings.Contains(ref, "@"):
-		err = fmt.Errorf("its tag has %d characters, and %d are allowed", len(tag), MaxTag)
+	case len(given) > tag.Max && strings.HasSuffix(ref, ":"+given) && !strings.Contains(ref, "@"):
+		err = fmt.Errorf("its tag has %d characters, and %d are allowed", len(given), tag.Max)
 	}
 	return New(Reference, fmt.Sprintf("the %s %q is not an image reference", what, ref), err,
 		"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example alpine:3.20")

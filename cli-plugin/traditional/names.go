@@ -2,24 +2,17 @@ package traditional
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 )
 
 // DefaultBase is the base that is built on where none is named.
 const DefaultBase = "nikolaik/python-nodejs:python3.12-nodejs22"
-
-const (
-	maxVersioned = 96 // characters of a base in a versioned tag
-	maxName      = 32 // characters of a base's name in the older tag
-	keptName     = 24 // of them, where a hash stands for the rest
-)
 
 // Names are the repository and the tags of the image over one base, from the
 // most exact one on. Another base, browser choice, dependency or version
@@ -39,7 +32,7 @@ func (n Names) Reference(tag string) string { return n.Repository + ":" + tag }
 // the base itself where that is an image of the repository already. Errors are
 // *problem.Error.
 func (s *Source) Names(ctx context.Context, repository, base string, browser bool) (Names, error) {
-	n := Names{Versioned: VersionedTag(s.version, base)}
+	n := Names{Versioned: tag.Versioned(s.version, base)}
 	var err error
 	if n.Repository, n.Older, err = olderName(repository, s.version, base); err != nil {
 		return Names{}, err
@@ -63,14 +56,14 @@ func (n Names) Check(base string, further []string) error {
 	if err := problem.CheckReference("base image", base); err != nil {
 		return err
 	}
-	for _, tag := range []string{n.Source, n.Lock, n.Versioned} {
-		if _, err := reference.ParseNormalizedNamed(n.Reference(tag)); err != nil {
-			return problem.New(problem.Reference, fmt.Sprintf("the image over %s would be called %s", base, n.Reference(tag)), err,
+	for _, known := range []string{n.Source, n.Lock, n.Versioned} {
+		if _, err := reference.ParseNormalizedNamed(n.Reference(known)); err != nil {
+			return problem.New(problem.Reference, fmt.Sprintf("the image over %s would be called %s", base, n.Reference(known)), err,
 				problem.RepositoryAdvice+". Or correct the version in pyproject.toml of the sources")
 		}
 	}
-	for _, tag := range further {
-		if err := problem.CheckName("tag", tag); err != nil {
+	for _, name := range further {
+		if err := problem.CheckName("tag", name); err != nil {
 			return err
 		}
 	}
@@ -82,22 +75,9 @@ func badBase(base string, cause error) error {
 		"Write it as [HOST[:PORT]/]NAME[:TAG] or with @DIGEST, in lower case, for example debian:12")
 }
 
-// intoTag turns a reference into characters of a tag.
-var intoTag = strings.NewReplacer("/", "_s_", ":", "_t_", "@", "_d_")
-
-// VersionedTag is the tag of the images of a version of OpenHands over base.
-func VersionedTag(version, base string) string {
-	return fmt.Sprintf("oh_v%s_%s", version, versioned(base))
-}
-
-func versioned(base string) string {
-	text := strings.ToLower(intoTag.Replace(base))
-	return text[max(0, len(text)-maxVersioned):]
-}
-
 // olderName returns the repository of the image over base and its tag in the
 // form that former versions used.
-func olderName(repository, version, base string) (repo, tag string, err error) {
+func olderName(repository, version, base string) (repo, older string, err error) {
 	name, suffix, err := split(base)
 	if err != nil {
 		return "", "", err
@@ -105,32 +85,18 @@ func olderName(repository, version, base string) (repo, tag string, err error) {
 	if strings.Contains(base, repository) {
 		return name, suffix, nil
 	}
-	if len(name) > maxName {
-		cut := len(name) - keptName
-		name = md5Hex(name[:cut])[:8] + "_" + name[cut:]
-	}
-	prefix := "oh_v" + version + "_image_"
-	tag = prefix + intoTag.Replace(name) + "_tag_" + suffix
-	if len(tag) > problem.MaxTag {
-		tag = prefix + md5Hex(tag)
-	}
-	return repository, tag, nil
-}
-
-func md5Hex(text string) string {
-	sum := md5.Sum([]byte(text))
-	return hex.EncodeToString(sum[:])
+	return repository, tag.Older(version, name, suffix), nil
 }
 
 var printable = regexp.MustCompile(`^[!-~]+$`)
 
-// split returns the name of a base and what a tag says of its tag and digest.
+// split returns the name of a base, and its tag, its digest or both.
 // A text that is no reference, but has one colon at most, is cut there: tags
 // of such bases are known, too.
 func split(base string) (name, suffix string, err error) {
 	parsed, err := reference.Parse(base)
 	if named, ok := parsed.(reference.Named); ok && err == nil {
-		return named.Name(), intoTag.Replace(tagAndDigest(named)), nil
+		return named.Name(), tagAndDigest(named), nil
 	}
 	name, suffix, tagged := strings.Cut(base, ":")
 	if !printable.MatchString(base) || strings.Contains(suffix, ":") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 )
 
 const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -27,13 +28,13 @@ func TestReferencesWithPortOrDigest(t *testing.T) {
 		if err != nil || repo != repository || !strings.HasPrefix(older, test.older) {
 			t.Errorf("%s: %s %s, %v, want %s", test.base, repo, older, err, test.older)
 		}
-		got := versioned(test.base)
-		if got != test.versioned {
-			t.Errorf("%s: %s, want %s", test.base, got, test.versioned)
+		got := tag.Versioned("1", test.base)
+		if want := "oh_v1_" + test.versioned; got != want {
+			t.Errorf("%s: %s, want %s", test.base, got, want)
 		}
-		for _, tag := range []string{older, "oh_v1_" + got} {
-			if _, err := reference.ParseNormalizedNamed(repository + ":" + tag); err != nil {
-				t.Errorf("%s: %s is no tag: %v", test.base, tag, err)
+		for _, name := range []string{older, got} {
+			if _, err := reference.ParseNormalizedNamed(repository + ":" + name); err != nil {
+				t.Errorf("%s: %s is no tag: %v", test.base, name, err)
 			}
 		}
 	}

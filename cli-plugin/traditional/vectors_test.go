@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -31,8 +32,9 @@ func TestTruncate(t *testing.T) {
 
 func TestVersioned(t *testing.T) {
 	for _, row := range loadVectors(t).Versioned {
-		if got := versioned(row[0]); got != row[1] {
-			t.Errorf("%s: %s, want %s", row[0], got, row[1])
+		want := "oh_v1_" + row[1]
+		if got := tag.Versioned("1", row[0]); got != want {
+			t.Errorf("%s: %s, want %s", row[0], got, want)
 		}
 	}
 }
@@ -44,9 +46,9 @@ func TestOlderName(t *testing.T) {
 			var base string
 			var want [2]string
 			row.scan(t, &base, &want)
-			repo, tag, err := olderName(repository, v.Version, base)
-			if err != nil || [2]string{repo, tag} != want {
-				t.Errorf("%s: %s %s, %v, want %s", base, repo, tag, err, want)
+			repo, older, err := olderName(repository, v.Version, base)
+			if err != nil || [2]string{repo, older} != want {
+				t.Errorf("%s: %s %s, %v, want %s", base, repo, older, err, want)
 			}
 		}
 	}
