@@ -18,20 +18,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// finding is the result of one check.
-type finding struct {
-	Check  string `json:"check"`
-	Status string `json:"status"` // statusOK, statusWarning or statusFailed
-	Detail string `json:"detail"`
-	Cure   string `json:"cure,omitempty"`
-}
-
-const (
-	statusOK      = "ok"
-	statusWarning = "warning"
-	statusFailed  = "failed"
-)
-
 // examine is the command doctor.
 func examine(args []string, stdout, _ io.Writer) (int, error) {
 	f := flags("oh-init doctor [--json] [--user NAME]", stdout)
@@ -44,14 +30,14 @@ func examine(args []string, stdout, _ io.Writer) (int, error) {
 		return 0, err
 	}
 	session := sessionAccount(*name)
-	var findings []finding
+	var findings []payload.Finding
 	status := 0
-	for _, check := range []func() finding{
+	for _, check := range []func() payload.Finding{
 		checkPayload,
-		func() finding {
+		func() payload.Finding {
 			return checkWritable("temporary files", "/tmp", "mount a writable /tmp (--tmpfs /tmp)")
 		},
-		func() finding {
+		func() payload.Finding {
 			return checkWritable("workspace", payload.Workspace, "give the mounted folder to the user that the server runs as")
 		},
 		checkSharedMemory,
@@ -60,7 +46,7 @@ func examine(args []string, stdout, _ io.Writer) (int, error) {
 		session.checkSudo,
 	} {
 		found := check()
-		if found.Status == statusFailed {
+		if found.Status == payload.StatusFailed {
 			status = 1
 		}
 		findings = append(findings, found)
@@ -80,65 +66,75 @@ func examine(args []string, stdout, _ io.Writer) (int, error) {
 	return status, nil
 }
 
-func checkPayload() finding {
-	found := finding{Check: "payload", Status: statusFailed, Cure: "build the image again, or mount the payload at " + payload.Prefix}
+func right(check, detail string) payload.Finding {
+	return payload.Finding{Check: check, Status: payload.StatusOK, Detail: detail}
+}
+
+func warning(check, detail, cure string) payload.Finding {
+	return payload.Finding{Check: check, Status: payload.StatusWarning, Detail: detail, Cure: cure}
+}
+
+func failure(check, detail, cure string) payload.Finding {
+	return payload.Finding{Check: check, Status: payload.StatusFailed, Detail: detail, Cure: cure}
+}
+
+func checkPayload() payload.Finding {
+	found := payload.Finding{Check: "payload", Status: payload.StatusFailed, Cure: "build the image again, or mount the payload at " + payload.Prefix}
 	content, err := os.ReadFile(payload.ManifestFile)
 	if err != nil {
 		found.Detail = err.Error()
 		return found
 	}
-	var m payload.Manifest
-	switch err := json.Unmarshal(content, &m); {
+	m, err := payload.ParseManifest(content)
+	switch {
 	case err != nil:
-		found.Detail = fmt.Sprintf("%s: %v", payload.ManifestFile, err)
-	case m.SchemaVersion != payload.SchemaVersion:
-		found.Detail = fmt.Sprintf("%s has schema %d, this program knows %d", payload.ManifestFile, m.SchemaVersion, payload.SchemaVersion)
+		found.Detail = err.Error()
 	case m.Architecture != runtime.GOARCH:
 		found.Detail = fmt.Sprintf("is made for %s, this container is %s", m.Architecture, runtime.GOARCH)
 	default:
-		found = finding{found.Check, statusOK, fmt.Sprintf("OpenHands %s, %s, %d components", m.OpenHandsVersion, m.Server, len(m.Components)), ""}
+		found = right(found.Check, fmt.Sprintf("OpenHands %s, %s, %d components", m.OpenHandsVersion, m.Server, len(m.Components)))
 		if _, err := os.Stat(payload.Interp); err != nil {
-			found.Status, found.Detail = statusFailed, err.Error()
+			found.Status, found.Detail = payload.StatusFailed, err.Error()
 		}
 	}
 	return found
 }
 
-func checkWritable(name, dir, cure string) finding {
+func checkWritable(name, dir, cure string) payload.Finding {
 	f, err := os.CreateTemp(dir, ".oh-init-doctor-")
 	if err != nil {
-		return finding{name, statusFailed, err.Error(), cure}
+		return failure(name, err.Error(), cure)
 	}
 	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
-		return finding{name, statusFailed, err.Error(), cure}
+		return failure(name, err.Error(), cure)
 	}
-	return finding{name, statusOK, dir + " is writable", ""}
+	return right(name, dir+" is writable")
 }
 
 // enoughSharedMemory, in bytes, is what Docker gives by default and Chromium
 // gets by with.
 const enoughSharedMemory = 64 << 20
 
-func checkSharedMemory() finding {
+func checkSharedMemory() payload.Finding {
 	const name, cure = "shared memory", "start the container with --shm-size 1g"
 	var stat unix.Statfs_t
 	if err := unix.Statfs("/dev/shm", &stat); err != nil {
-		return finding{name, statusWarning, fmt.Sprintf("/dev/shm: %v", err), cure}
+		return warning(name, fmt.Sprintf("/dev/shm: %v", err), cure)
 	}
 	size := stat.Blocks * uint64(stat.Bsize)
 	detail := fmt.Sprintf("/dev/shm has %d MiB", size>>20)
 	if stat.Type != unix.TMPFS_MAGIC || size < enoughSharedMemory {
-		return finding{name, statusWarning, detail + ", browser pages may crash", cure}
+		return warning(name, detail+", browser pages may crash", cure)
 	}
-	return finding{name, statusOK, detail, ""}
+	return right(name, detail)
 }
 
-func checkShell() finding {
+func checkShell() payload.Finding {
 	const name, shell = "shell", "/bin/bash"
 	if _, err := exec.LookPath(shell); err != nil {
-		return finding{name, statusFailed, err.Error(), "run oh-init setup as root while the image is built"}
+		return failure(name, err.Error(), "run oh-init setup as root while the image is built")
 	}
-	return finding{name, statusOK, shell + " is there", ""}
+	return right(name, shell+" is there")
 }
 
 // session is whom the server starts shells for: the user that it runs as or, as
@@ -158,33 +154,33 @@ func sessionAccount(name string) session {
 	return session{name, account}
 }
 
-func (s session) checkAccount() finding {
+func (s session) checkAccount() payload.Finding {
 	const name = "account"
 	switch {
 	case s.account != nil:
-		return finding{name, statusOK, s.account.Username + ", user ID " + s.account.Uid + ", home " + s.account.HomeDir, ""}
+		return right(name, s.account.Username+", user ID "+s.account.Uid+", home "+s.account.HomeDir)
 	case os.Getuid() == 0:
-		return finding{name, statusWarning, s.name + " has no line in /etc/passwd yet",
-			"start the server, which makes the account, or build the image with --user " + s.name}
+		return warning(name, s.name+" has no line in /etc/passwd yet",
+			"start the server, which makes the account, or build the image with --user "+s.name)
 	}
-	return finding{name, statusWarning, s.name + " has no line in /etc/passwd",
-		"start the container as root or as " + payload.User + ", or mount a passwd that has the ID"}
+	return warning(name, s.name+" has no line in /etc/passwd",
+		"start the container as root or as "+payload.User+", or mount a passwd that has the ID")
 }
 
-func (s session) checkSudo() finding {
+func (s session) checkSudo() payload.Finding {
 	const name = "sudo"
 	if s.account != nil && s.account.Uid == "0" {
-		return finding{name, statusOK, "not needed, sessions are root's", ""}
+		return right(name, "not needed, sessions are root's")
 	}
 	program, err := exec.LookPath("sudo")
 	if err != nil {
-		return finding{name, statusWarning, "there is none", "build the image without --no-sudo"}
+		return warning(name, "there is none", "build the image without --no-sudo")
 	}
 	if info, err := os.Stat(program); err == nil && info.Mode()&fs.ModeSetuid == 0 {
-		return finding{name, statusWarning, program + " is not setuid", "build the image without --no-sudo"}
+		return warning(name, program+" is not setuid", "build the image without --no-sudo")
 	}
 	if confined, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && confined == 1 {
-		return finding{name, statusWarning, program + " cannot raise privileges under no_new_privs", "start the container without --security-opt no-new-privileges"}
+		return warning(name, program+" cannot raise privileges under no_new_privs", "start the container without --security-opt no-new-privileges")
 	}
-	return finding{name, statusOK, program, ""}
+	return right(name, program)
 }

@@ -300,19 +300,19 @@ func TestDoctor(t *testing.T) {
 	manifest, err := json.Marshal(payload.Manifest{SchemaVersion: payload.SchemaVersion, Architecture: runtime.GOARCH})
 	check(t, err)
 	check(t, os.MkdirAll(root+filepath.Dir(payload.Interp), 0o755))
-	doctor := func(ids *syscall.Credential, args ...string) map[string]string {
+	doctor := func(ids *syscall.Credential, args ...string) map[string]payload.Status {
 		t.Helper()
 		cmd := container(t, root, append([]string{"doctor", "--json"}, args...)...)
 		cmd.SysProcAttr.Credential = ids
 		out, err := cmd.Output()
-		var findings []finding
+		var findings []payload.Finding
 		check(t, json.Unmarshal(out, &findings))
-		all := make(map[string]string)
+		all := make(map[string]payload.Status)
 		failed := false
 		for _, f := range findings {
 			all[f.Check] = f.Status
-			failed = failed || f.Status == statusFailed
-			if (f.Status == statusOK) != (f.Cure == "") {
+			failed = failed || f.Status == payload.StatusFailed
+			if (f.Status == payload.StatusOK) != (f.Cure == "") {
 				t.Errorf("%+v: a cure is for what is not well", f)
 			}
 		}
@@ -321,7 +321,7 @@ func TestDoctor(t *testing.T) {
 		}
 		return all
 	}
-	expect := func(got map[string]string, want map[string]string) {
+	expect := func(got map[string]payload.Status, want map[string]payload.Status) {
 		t.Helper()
 		for check, status := range want {
 			if got[check] != status {
@@ -330,9 +330,9 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 
-	expect(doctor(nil), map[string]string{
-		"payload": statusFailed, "workspace": statusFailed, "shell": statusFailed, "account": statusWarning, "sudo": statusWarning,
-		"temporary files": statusOK, "shared memory": statusWarning, // no tmpfs there
+	expect(doctor(nil), map[string]payload.Status{
+		"payload": payload.StatusFailed, "workspace": payload.StatusFailed, "shell": payload.StatusFailed, "account": payload.StatusWarning, "sudo": payload.StatusWarning,
+		"temporary files": payload.StatusOK, "shared memory": payload.StatusWarning, // no tmpfs there
 	})
 
 	check(t, container(t, root, "setup", "--sudo").Run())
@@ -342,14 +342,14 @@ func TestDoctor(t *testing.T) {
 	} {
 		check(t, os.WriteFile(root+path, content, 0o755))
 	}
-	expect(doctor(&syscall.Credential{Uid: payload.DefaultID, Gid: payload.DefaultID}), map[string]string{
-		"payload": statusOK, "workspace": statusOK, "shell": statusOK, "account": statusOK, "sudo": statusOK,
+	expect(doctor(&syscall.Credential{Uid: payload.DefaultID, Gid: payload.DefaultID}), map[string]payload.Status{
+		"payload": payload.StatusOK, "workspace": payload.StatusOK, "shell": payload.StatusOK, "account": payload.StatusOK, "sudo": payload.StatusOK,
 	})
 	// Root is asked about those whom it gives sessions to.
-	expect(doctor(nil), map[string]string{"account": statusOK, "sudo": statusOK})
-	expect(doctor(nil, "--user", "root"), map[string]string{"account": statusOK, "sudo": statusOK})
-	expect(doctor(nil, "--user", "stranger"), map[string]string{"account": statusWarning})
-	confined := make(chan map[string]string)
+	expect(doctor(nil), map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusOK})
+	expect(doctor(nil, "--user", "root"), map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusOK})
+	expect(doctor(nil, "--user", "stranger"), map[string]payload.Status{"account": payload.StatusWarning})
+	confined := make(chan map[string]payload.Status)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
 		defer close(confined)
@@ -359,13 +359,13 @@ func TestDoctor(t *testing.T) {
 		}
 		confined <- doctor(nil)
 	}()
-	expect(<-confined, map[string]string{"account": statusOK, "sudo": statusWarning})
-	expect(doctor(&syscall.Credential{Uid: 12345, Gid: 12345}), map[string]string{
-		"payload": statusOK, "workspace": statusFailed, "account": statusWarning,
+	expect(<-confined, map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusWarning})
+	expect(doctor(&syscall.Credential{Uid: 12345, Gid: 12345}), map[string]payload.Status{
+		"payload": payload.StatusOK, "workspace": payload.StatusFailed, "account": payload.StatusWarning,
 	})
 
 	check(t, os.WriteFile(root+payload.ManifestFile, bytes.Replace(manifest, []byte(runtime.GOARCH), []byte("vax"), 1), 0o644))
-	expect(doctor(nil), map[string]string{"payload": statusFailed})
+	expect(doctor(nil), map[string]payload.Status{"payload": payload.StatusFailed})
 }
 
 func check(t *testing.T, err error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // maxSecret is the size in bytes of the largest secret that BuildKit takes.
@@ -31,15 +32,6 @@ var packageManagers = map[string]func(home string) []string{
 	"apt": func(string) []string { return nil }, // the host may be of another distribution
 }
 
-// certificateBundles are where distributions keep their root certificates.
-var certificateBundles = []string{
-	"/etc/ssl/certs/ca-certificates.crt",
-	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-	"/etc/pki/tls/certs/ca-bundle.crt",
-	"/etc/ssl/ca-bundle.pem",
-	"/etc/ssl/cert.pem",
-}
-
 // HostSecrets returns the files of this machine that a build may need to reach
 // package indexes, by secret ID: the root certificates ("ca") and the settings
 // of pip, uv, npm and apt. They are mounted while a step runs and are never
@@ -48,7 +40,7 @@ var certificateBundles = []string{
 func HostSecrets(given map[string]string) (map[string]string, error) {
 	secrets := map[string]string{}
 	home, _ := os.UserHomeDir() // without one, its files are not found
-	candidates := append([]string{os.Getenv("SSL_CERT_FILE"), os.Getenv("CURL_CA_BUNDLE"), os.Getenv("REQUESTS_CA_BUNDLE")}, certificateBundles...)
+	candidates := append([]string{os.Getenv("SSL_CERT_FILE"), os.Getenv("CURL_CA_BUNDLE"), os.Getenv("REQUESTS_CA_BUNDLE")}, payload.CertificateBundles()...)
 	if file := firstFile(candidates, certificates); file != "" {
 		secrets["ca"] = file
 	}

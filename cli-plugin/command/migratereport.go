@@ -8,6 +8,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // migrationReport is what --json prints.
@@ -19,7 +20,7 @@ type migrationReport struct {
 	Old       *migrate.Measured `json:"old,omitempty"`
 	New       *migrate.Measured `json:"new,omitempty"`
 	Verified  *verify.Report    `json:"verified,omitempty"`
-	OldHealth *verify.Finding   `json:"oldHealth,omitempty"`
+	OldHealth *payload.Finding  `json:"oldHealth,omitempty"`
 	Switched  string            `json:"switched,omitempty"` // file
 	Backup    string            `json:"backup,omitempty"`
 	oldImage  *image.Image      // nil: there is none

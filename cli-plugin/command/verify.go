@@ -81,7 +81,7 @@ func examine(ctx context.Context, b *builder.Builder, ref string, live bool) (ve
 	var servers []verify.Server
 	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
 	if live {
-		manifest, _ := verify.ReadManifest(facts.Manifest) // its faults are among the findings
+		manifest, _ := payload.ParseManifest(facts.Manifest) // its faults are among the findings
 		more, alive, err := client.Live(ctx, found, manifest.Components)
 		if err != nil {
 			return verify.Report{}, err

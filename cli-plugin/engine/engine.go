@@ -15,7 +15,6 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
@@ -150,7 +149,7 @@ func (e *Engine) readManifest(ctx context.Context, id string) (payload.Manifest,
 	if err != nil {
 		return payload.Manifest{}, err
 	}
-	manifest, err := verify.ReadManifest(data)
+	manifest, err := payload.ParseManifest(data)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNoDocument, err)
 	}

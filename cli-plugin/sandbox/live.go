@@ -14,7 +14,7 @@ import (
 
 // Live starts the image's server twice, as the image's own user and as one that
 // it does not know, and has the components proven there.
-func (c Client) Live(ctx context.Context, found *image.Image, components []payload.Component) (findings []verify.Finding, servers []verify.Server, err error) {
+func (c Client) Live(ctx context.Context, found *image.Image, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
 	user := ImageUser(found.Labels())
 	for _, l := range []liveStart{
 		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, 0) }, user, "'docker openhands run IMAGE' shows its log"},
@@ -32,7 +32,7 @@ func (c Client) Live(ctx context.Context, found *image.Image, components []paylo
 // LiveTraditional starts the server of a traditional image as OpenHands does, and
 // returns the seconds until it was alive, 0 where it was not. The image has no
 // payload that could be looked at.
-func (c Client) LiveTraditional(ctx context.Context, found *image.Image) (f verify.Finding, seconds float64, err error) {
+func (c Client) LiveTraditional(ctx context.Context, found *image.Image) (f payload.Finding, seconds float64, err error) {
 	server, f, seconds, err := liveStart{
 		account: "old image",
 		start:   func(ctx context.Context) (*Server, error) { return c.StartTraditional(ctx, found, 0) },
@@ -61,8 +61,8 @@ const (
 
 // alive returns the server when it is alive, which the caller stops. It is nil
 // where the finding says why it is not.
-func (l liveStart) alive(ctx context.Context) (_ *Server, f verify.Finding, seconds float64, err error) {
-	f = verify.Finding{Check: "server, " + l.account, Status: verify.Failed, Cure: l.cure}
+func (l liveStart) alive(ctx context.Context) (_ *Server, f payload.Finding, seconds float64, err error) {
+	f = payload.Finding{Check: "server, " + l.account, Status: payload.StatusFailed, Cure: l.cure}
 	begin := time.Now()
 	server, err := l.start(ctx)
 	if err == nil {
@@ -70,7 +70,7 @@ func (l liveStart) alive(ctx context.Context) (_ *Server, f verify.Finding, seco
 		defer cancel()
 		if err = server.WaitAlive(limited); err == nil {
 			seconds = time.Since(begin).Seconds()
-			return server, verify.Finding{Check: f.Check, Status: verify.OK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}, seconds, nil
+			return server, payload.Finding{Check: f.Check, Status: payload.StatusOK, Detail: fmt.Sprintf("alive after %.1f s", seconds)}, seconds, nil
 		}
 		if cause := context.Cause(limited); cause != nil && ctx.Err() == nil {
 			err = cause
@@ -87,10 +87,10 @@ func (l liveStart) alive(ctx context.Context) (_ *Server, f verify.Finding, seco
 }
 
 // prove has the components proven in the live server.
-func (l liveStart) prove(ctx context.Context, components []payload.Component) (findings []verify.Finding, servers []verify.Server, err error) {
+func (l liveStart) prove(ctx context.Context, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
 	server, alive, seconds, err := l.alive(ctx)
 	if server == nil || err != nil {
-		return []verify.Finding{alive}, nil, err
+		return []payload.Finding{alive}, nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
 	findings = append(findings, alive)

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,30 +35,18 @@ func (f Facts) isOurs() bool { return f.isRuntime() || f.Labels[payload.LabelKin
 
 func (f Facts) isRuntime() bool { return f.Labels[payload.LabelKind] == payload.KindRuntime }
 
-// ReadManifest reads a manifest, strictly as to its schema.
-func ReadManifest(data []byte) (payload.Manifest, error) {
-	var m payload.Manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("reading %s: %w", payload.ManifestFile, err)
-	}
-	if m.SchemaVersion != payload.SchemaVersion {
-		return m, fmt.Errorf("%s has schema version %d, this plugin knows %d", payload.ManifestFile, m.SchemaVersion, payload.SchemaVersion)
-	}
-	return m, nil
-}
-
 // checkLabels wants the labels that other commands go by.
-func checkLabels(f Facts) (string, []Finding) {
+func checkLabels(f Facts) (string, []payload.Finding) {
 	wanted := []string{payload.LabelVersion, payload.LabelServer, payload.LabelComponents, payload.LabelDepsTag}
 	switch f.Labels[payload.LabelKind] {
 	case payload.KindDeps:
 	case payload.KindRuntime:
 		wanted = append(wanted, payload.LabelDepsDigest, payload.LabelBaseName, payload.LabelSetup)
 	default:
-		return "", []Finding{failed("name an image that 'docker openhands build' made; a traditional one has no payload to verify",
+		return "", []payload.Finding{failed("name an image that 'docker openhands build' made; a traditional one has no payload to verify",
 			"label %s is %q, not %s or %s", payload.LabelKind, f.Labels[payload.LabelKind], payload.KindRuntime, payload.KindDeps)}
 	}
-	var wrong []Finding
+	var wrong []payload.Finding
 	for _, label := range wanted {
 		if f.Labels[label] == "" {
 			wrong = append(wrong, failed(again, "label %s is missing", label))
@@ -69,19 +56,19 @@ func checkLabels(f Facts) (string, []Finding) {
 }
 
 // checkManifest wants a manifest that says the same as the labels.
-func checkManifest(f Facts) (string, []Finding) {
+func checkManifest(f Facts) (string, []payload.Finding) {
 	if f.Manifest == nil {
-		return "", []Finding{failed(unharmed, "%s is missing", payload.ManifestFile)}
+		return "", []payload.Finding{failed(unharmed, "%s is missing", payload.ManifestFile)}
 	}
-	m, err := ReadManifest(f.Manifest)
+	m, err := payload.ParseManifest(f.Manifest)
 	if err != nil {
-		return "", []Finding{failed("use the plugin of the version that made the image, or "+again, "%v", err)}
+		return "", []payload.Finding{failed("use the plugin of the version that made the image, or "+again, "%v", err)}
 	}
 	var names []string
 	for _, c := range m.Components {
 		names = append(names, c.Name)
 	}
-	var wrong []Finding
+	var wrong []payload.Finding
 	for _, fact := range []struct{ what, manifest, image string }{
 		{"architecture", m.Architecture, f.Architecture},
 		{"version of OpenHands", m.OpenHandsVersion, f.Labels[payload.LabelVersion]},
@@ -95,19 +82,13 @@ func checkManifest(f Facts) (string, []Finding) {
 	return fmt.Sprintf("%d components, %s", len(m.Components), m.Libc), wrong
 }
 
-// promised reads the manifest for the files that it speaks of.
-func promised(manifest []byte) payload.Manifest {
-	var m payload.Manifest
-	_ = json.Unmarshal(manifest, &m) // what is no manifest promises nothing; checkManifest tells it
-	return m
-}
-
-func checkSBOM(f Facts) (string, []Finding) {
-	switch sbom := promised(f.Manifest).SBOM; {
+func checkSBOM(f Facts) (string, []payload.Finding) {
+	m, _ := payload.ParseManifest(f.Manifest) // what is no manifest promises nothing; checkManifest tells it
+	switch sbom := m.SBOM; {
 	case sbom == "":
 		return "the payload promises none", nil
 	case !f.Paths[sbom]:
-		return "", []Finding{failed(unharmed, "%s is missing, although the manifest names it", sbom)}
+		return "", []payload.Finding{failed(unharmed, "%s is missing, although the manifest names it", sbom)}
 	default:
 		return sbom, nil
 	}
@@ -116,8 +97,8 @@ func checkSBOM(f Facts) (string, []Finding) {
 // Paths are those that are looked for in a payload with the manifest.
 func Paths(manifest []byte) []string {
 	paths := contractPaths(manifest)
-	if sbom := promised(manifest).SBOM; sbom != "" {
-		paths = append(paths, sbom)
+	if m, err := payload.ParseManifest(manifest); err == nil && m.SBOM != "" {
+		paths = append(paths, m.SBOM)
 	}
 	return paths
 }
@@ -125,7 +106,7 @@ func Paths(manifest []byte) []string {
 // contractPaths are those that a payload with the manifest must have.
 func contractPaths(manifest []byte) []string {
 	paths := []string{payload.Bin, payload.FallbackBin, payload.Interp, payload.Wrappers, payload.Init, payload.Launchers, payload.Certificates}
-	m, err := ReadManifest(manifest)
+	m, err := payload.ParseManifest(manifest)
 	if err != nil {
 		return paths
 	}
@@ -145,8 +126,8 @@ func contractPaths(manifest []byte) []string {
 	return paths
 }
 
-func checkPaths(f Facts) (string, []Finding) {
-	var wrong []Finding
+func checkPaths(f Facts) (string, []payload.Finding) {
+	var wrong []payload.Finding
 	paths := contractPaths(f.Manifest)
 	for _, p := range paths {
 		if !f.Paths[p] {
@@ -156,7 +137,7 @@ func checkPaths(f Facts) (string, []Finding) {
 	return fmt.Sprintf("%d of %d are there", len(paths), len(paths)), wrong
 }
 
-func checkEnvironment(f Facts) (string, []Finding) {
+func checkEnvironment(f Facts) (string, []payload.Finding) {
 	if !f.isRuntime() {
 		return "none is wanted of a deps image", nil
 	}
@@ -166,7 +147,7 @@ func checkEnvironment(f Facts) (string, []Finding) {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
-	var wrong []Finding
+	var wrong []payload.Finding
 	path := strings.Split(env["PATH"], ":")
 	for _, dir := range []string{payload.Bin, payload.FallbackBin} {
 		if !slices.Contains(path, dir) {
@@ -179,17 +160,17 @@ func checkEnvironment(f Facts) (string, []Finding) {
 		}
 	}
 	if slices.Contains(strings.Split(env["LD_LIBRARY_PATH"], ":"), payload.Lib) {
-		wrong = append(wrong, Finding{Status: Warning, Detail: "LD_LIBRARY_PATH leads the base's own programs to the payload's C library, with which many cannot start",
+		wrong = append(wrong, payload.Finding{Status: payload.StatusWarning, Detail: "LD_LIBRARY_PATH leads the base's own programs to the payload's C library, with which many cannot start",
 			Cure: "build without --export-library-path"})
 	}
 	return fmt.Sprintf("PATH has the payload, and the %d variables that OpenHands expects are set", len(payload.Environ())), wrong
 }
 
-func checkStart(f Facts) (string, []Finding) {
+func checkStart(f Facts) (string, []payload.Finding) {
 	if !f.isRuntime() {
 		return "a deps image is not started", nil
 	}
-	var wrong []Finding
+	var wrong []payload.Finding
 	if len(f.Entrypoint) == 0 || f.Entrypoint[0] != payload.Init {
 		wrong = append(wrong, failed("take ENTRYPOINT out of the Dockerfile on top; commands that it should run belong in CMD", "the entry point is %q, not %s", f.Entrypoint, payload.Init))
 	}
@@ -201,7 +182,7 @@ func checkStart(f Facts) (string, []Finding) {
 
 // checkLayers reports whether the image shares the payload's layers. It may as
 // well hold a copy of them.
-func checkLayers(f Facts) (string, []Finding) {
+func checkLayers(f Facts) (string, []payload.Finding) {
 	n, deps := len(f.Layers), len(f.DepsLayers)
 	switch {
 	case !f.isRuntime() || f.DepsLayers == nil:
@@ -214,7 +195,7 @@ func checkLayers(f Facts) (string, []Finding) {
 			return fmt.Sprintf("%d, %d of them are the deps image's, over the base's", n, deps), nil
 		}
 	}
-	return "", []Finding{{Status: Warning, Detail: "the payload's layers are not those of the deps image: each such image takes the payload's whole size on disk",
+	return "", []payload.Finding{{Status: payload.StatusWarning, Detail: "the payload's layers are not those of the deps image: each such image takes the payload's whole size on disk",
 		Cure: "build without --assemble never and do not squash the image"}}
 }
 
@@ -222,11 +203,11 @@ func isPermission(f bundler.Finding) bool {
 	return f.Rule == bundler.RuleOwner || f.Rule == bundler.RuleMode
 }
 
-func checkSeal(f Facts) (string, []Finding) {
+func checkSeal(f Facts) (string, []payload.Finding) {
 	if f.Seal == nil {
-		return "", []Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
+		return "", []payload.Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
 	}
-	var wrong []Finding
+	var wrong []payload.Finding
 	for _, o := range f.Seal.Offenders {
 		if !isPermission(o) {
 			wrong = append(wrong, failed(sealCure(o.Rule), "%s: %s: %s", o.Path, o.Rule, o.Detail))
@@ -246,12 +227,12 @@ func sealCure(rule string) string {
 	return unharmed
 }
 
-func checkRule(rule, right, cure string) func(Facts) (string, []Finding) {
-	return func(f Facts) (string, []Finding) {
+func checkRule(rule, right, cure string) func(Facts) (string, []payload.Finding) {
+	return func(f Facts) (string, []payload.Finding) {
 		if f.Seal == nil {
-			return "", []Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
+			return "", []payload.Finding{failed(unharmed, "it cannot be checked: %v", f.SealErr)}
 		}
-		var wrong []Finding
+		var wrong []payload.Finding
 		for _, o := range f.Seal.Offenders {
 			if o.Rule == rule {
 				wrong = append(wrong, failed(cure, "%s: %s", o.Path, o.Detail))

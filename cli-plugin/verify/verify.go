@@ -7,36 +7,18 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/opencontainers/go-digest"
 )
 
-// Status is what came of a check.
-type Status string
-
-// The statuses. Warnings do not fail an image.
-const (
-	OK      Status = "ok"
-	Warning Status = "warning"
-	Failed  Status = "failed"
-)
-
-// Finding is one line of a report. A failure and a warning say why and what
-// to do.
-type Finding struct {
-	Check  string `json:"check"`
-	Status Status `json:"status"`
-	Detail string `json:"detail"`
-	Cure   string `json:"cure,omitempty"`
-}
-
 // Report is all that was found about an image.
 type Report struct {
-	Image    string    `json:"image"` // as the user wrote it
-	ID       string    `json:"id"`
-	Live     bool      `json:"live"` // the image was started, too
-	Passed   bool      `json:"passed"`
-	Findings []Finding `json:"findings"`
-	Servers  []Server  `json:"servers,omitempty"`
+	Image    string            `json:"image"` // as the user wrote it
+	ID       string            `json:"id"`
+	Live     bool              `json:"live"` // the image was started, too
+	Passed   bool              `json:"passed"`
+	Findings []payload.Finding `json:"findings"`
+	Servers  []Server          `json:"servers,omitempty"`
 }
 
 // Server is a start of the server.
@@ -46,10 +28,10 @@ type Server struct {
 }
 
 // NewReport makes a report, which has passed if no finding failed.
-func NewReport(image, id string, findings []Finding) Report {
+func NewReport(image, id string, findings []payload.Finding) Report {
 	r := Report{Image: image, ID: id, Passed: true, Findings: findings}
 	for _, f := range findings {
-		r.Passed = r.Passed && f.Status != Failed
+		r.Passed = r.Passed && f.Status != payload.StatusFailed
 	}
 	return r
 }
@@ -58,7 +40,7 @@ func NewReport(image, id string, findings []Finding) Report {
 func (r Report) Failures() int {
 	n := 0
 	for _, f := range r.Findings {
-		if f.Status == Failed {
+		if f.Status == payload.StatusFailed {
 			n++
 		}
 	}
@@ -85,11 +67,11 @@ type Facts struct {
 // what is not.
 type Check struct {
 	Name string
-	Run  func(Facts) (right string, wrong []Finding)
+	Run  func(Facts) (right string, wrong []payload.Finding)
 }
 
 // Static runs the checks that need no running server.
-func Static(f Facts) []Finding {
+func Static(f Facts) []payload.Finding {
 	checks := staticChecks()
 	if !f.isOurs() {
 		checks = checks[:1] // the labels
@@ -97,12 +79,12 @@ func Static(f Facts) []Finding {
 	return run(checks, f)
 }
 
-func run(checks []Check, f Facts) []Finding {
-	var findings []Finding
+func run(checks []Check, f Facts) []payload.Finding {
+	var findings []payload.Finding
 	for _, c := range checks {
 		right, wrong := c.Run(f)
 		if len(wrong) == 0 {
-			wrong = []Finding{{Status: OK, Detail: right}}
+			wrong = []payload.Finding{{Status: payload.StatusOK, Detail: right}}
 		}
 		for _, finding := range shorten(wrong) {
 			finding.Check = c.Name
@@ -115,7 +97,7 @@ func run(checks []Check, f Facts) []Finding {
 // most is how many failures of one check are told one by one.
 const most = 20
 
-func shorten(findings []Finding) []Finding {
+func shorten(findings []payload.Finding) []payload.Finding {
 	if len(findings) <= most {
 		return findings
 	}
@@ -124,8 +106,8 @@ func shorten(findings []Finding) []Finding {
 	return append(findings[:most-1:most-1], last)
 }
 
-func failed(cure, format string, args ...any) Finding {
-	return Finding{Status: Failed, Detail: fmt.Sprintf(format, args...), Cure: cure}
+func failed(cure, format string, args ...any) payload.Finding {
+	return payload.Finding{Status: payload.StatusFailed, Detail: fmt.Sprintf(format, args...), Cure: cure}
 }
 
 // Proof is the outcome of a component's proof.
@@ -138,8 +120,8 @@ type Proof struct {
 }
 
 // Finding judges a proof that ran for an account.
-func (p Proof) Finding(account string) Finding {
-	f := Finding{Check: "proof of " + p.Component + ", " + account, Status: OK, Detail: strings.Join(p.Argv, " ")}
+func (p Proof) Finding(account string) payload.Finding {
+	f := payload.Finding{Check: "proof of " + p.Component + ", " + account, Status: payload.StatusOK, Detail: strings.Join(p.Argv, " ")}
 	if runes := []rune(f.Detail); len(runes) > 60 {
 		f.Detail = string(runes[:57]) + "..."
 	}
@@ -153,7 +135,7 @@ func (p Proof) Finding(account string) Finding {
 	case said == "":
 		said = "it printed nothing"
 	}
-	f.Status = Failed
+	f.Status = payload.StatusFailed
 	f.Detail = fmt.Sprintf("%s: exit status %d: %s", f.Detail, p.Status, said)
 	f.Cure = fmt.Sprintf("see what 'docker run --rm --entrypoint %s IMAGE' with the rest of the proof prints; an unchanged image of this project has passed it, so look for what was changed in /openhands or its environment", p.Argv[0])
 	return f

@@ -59,42 +59,42 @@ func TestStatic(t *testing.T) {
 		name   string
 		change func(*Facts)
 		check  string // that finds it; empty: none
-		status Status
+		status payload.Status
 		detail string
 	}{
 		{"nothing", func(*Facts) {}, "", "", ""},
 		{"PATH with more", func(f *Facts) { f.Env[0] = "PATH=/a:" + payload.Path("/bin") + ":/b" }, "", "", ""},
 		{"base first", func(f *Facts) { f.Layers = []digest.Digest{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
 		{"no deps image to compare with", func(f *Facts) { f.DepsLayers = nil }, "", "", ""},
-		{"copied payload", func(f *Facts) { f.Layers = []digest.Digest{"base", "copy"} }, "layers", Warning, "not those of the deps image"},
-		{"label", func(f *Facts) { delete(f.Labels, payload.LabelSetup) }, "labels", Failed, payload.LabelSetup},
-		{"no manifest", func(f *Facts) { f.Manifest = nil }, "manifest", Failed, "is missing"},
-		{"manifest of another schema", func(f *Facts) { f.Manifest = []byte(`{"schemaVersion": 99}`) }, "manifest", Failed, "schema version 99"},
-		{"manifest for another machine", func(f *Facts) { f.Architecture = "arm64" }, "manifest", Failed, `"amd64"`},
+		{"copied payload", func(f *Facts) { f.Layers = []digest.Digest{"base", "copy"} }, "layers", payload.StatusWarning, "not those of the deps image"},
+		{"label", func(f *Facts) { delete(f.Labels, payload.LabelSetup) }, "labels", payload.StatusFailed, payload.LabelSetup},
+		{"no manifest", func(f *Facts) { f.Manifest = nil }, "manifest", payload.StatusFailed, "is missing"},
+		{"manifest of another schema", func(f *Facts) { f.Manifest = []byte(`{"schemaVersion": 99}`) }, "manifest", payload.StatusFailed, "schema version 99"},
+		{"manifest for another machine", func(f *Facts) { f.Architecture = "arm64" }, "manifest", payload.StatusFailed, `"amd64"`},
 		{"promised SBOM", func(f *Facts) {
 			f.Manifest = []byte(strings.Replace(string(f.Manifest), "{", `{"sbom":"/openhands/sbom.spdx.json",`, 1))
 			f.Paths["/openhands/sbom.spdx.json"] = false
-		}, "SBOM", Failed, "sbom.spdx.json is missing"},
-		{"path", func(f *Facts) { f.Paths[payload.Browsers] = false }, "paths", Failed, payload.Browsers},
-		{"PATH", func(f *Facts) { f.Env[0] = "PATH=/bin" }, "environment", Failed, `PATH is "/bin"`},
-		{"PATH without fallback", func(f *Facts) { f.Env[0] = "PATH=/bin:" + payload.Bin }, "environment", Failed, "without " + payload.FallbackBin},
-		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", Failed, "EDITOR"},
-		{"empty variable", func(f *Facts) { f.Env = append(f.Env, "LANG=") }, "environment", Failed, "LANG"},
+		}, "SBOM", payload.StatusFailed, "sbom.spdx.json is missing"},
+		{"path", func(f *Facts) { f.Paths[payload.Browsers] = false }, "paths", payload.StatusFailed, payload.Browsers},
+		{"PATH", func(f *Facts) { f.Env[0] = "PATH=/bin" }, "environment", payload.StatusFailed, `PATH is "/bin"`},
+		{"PATH without fallback", func(f *Facts) { f.Env[0] = "PATH=/bin:" + payload.Bin }, "environment", payload.StatusFailed, "without " + payload.FallbackBin},
+		{"variable", func(f *Facts) { f.Env = f.Env[:len(f.Env)-1] }, "environment", payload.StatusFailed, "EDITOR"},
+		{"empty variable", func(f *Facts) { f.Env = append(f.Env, "LANG=") }, "environment", payload.StatusFailed, "LANG"},
 		{"variables of the base", func(f *Facts) {
 			f.Env = append(f.Env, "PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "MAMBA_ROOT_PREFIX=/opt/conda", "LANG=ja_JP.UTF-8", "EDITOR=vim")
 		}, "", "", ""},
 		{"variables of images with LC_ALL", func(f *Facts) { f.Env = append(f.Env, "LC_ALL=C.UTF-8") }, "", "", ""},
-		{"library path", func(f *Facts) { f.Env = append(f.Env, "LD_LIBRARY_PATH=/x:"+payload.Lib) }, "environment", Warning, "LD_LIBRARY_PATH"},
-		{"entry point", func(f *Facts) { f.Entrypoint = nil }, "start", Failed, "the entry point"},
-		{"working directory", func(f *Facts) { f.WorkingDir = "/" }, "start", Failed, "the working directory"},
-		{"interpreter", offend(bundler.RuleInterp), "seal", Failed, "/openhands/x: interp: d"},
-		{"owner", offend(bundler.RuleOwner), "ownership", Failed, "/openhands/x: d"},
-		{"mode", offend(bundler.RuleMode), "modes", Failed, "/openhands/x: d"},
+		{"library path", func(f *Facts) { f.Env = append(f.Env, "LD_LIBRARY_PATH=/x:"+payload.Lib) }, "environment", payload.StatusWarning, "LD_LIBRARY_PATH"},
+		{"entry point", func(f *Facts) { f.Entrypoint = nil }, "start", payload.StatusFailed, "the entry point"},
+		{"working directory", func(f *Facts) { f.WorkingDir = "/" }, "start", payload.StatusFailed, "the working directory"},
+		{"interpreter", offend(bundler.RuleInterp), "seal", payload.StatusFailed, "/openhands/x: interp: d"},
+		{"owner", offend(bundler.RuleOwner), "ownership", payload.StatusFailed, "/openhands/x: d"},
+		{"mode", offend(bundler.RuleMode), "modes", payload.StatusFailed, "/openhands/x: d"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			found := map[string]Finding{}
+			found := map[string]payload.Finding{}
 			for _, f := range Static(sound(t, test.change)) {
-				if f.Status != OK {
+				if f.Status != payload.StatusOK {
 					found[f.Check] = f
 					if f.Cure == "" {
 						t.Errorf("%s: %s: no cure is told", f.Check, f.Detail)
@@ -144,13 +144,13 @@ func TestProof(t *testing.T) {
 	argv := []string{"/openhands/bin/oh-tmux", "-V"}
 	for _, test := range []struct {
 		proof  Proof
-		status Status
+		status payload.Status
 		detail string
 	}{
-		{Proof{"tmux", argv, 0, "tmux 3.5a\n", nil}, OK, "/openhands/bin/oh-tmux -V"},
-		{Proof{"tmux", argv, 1, "one\nno server\n", nil}, Failed, "/openhands/bin/oh-tmux -V: exit status 1: no server"},
-		{Proof{"tmux", argv, 1, "", nil}, Failed, "/openhands/bin/oh-tmux -V: exit status 1: it printed nothing"},
-		{Proof{"tmux", argv, -1, "", errors.New("no end after 1m0s")}, Failed, "/openhands/bin/oh-tmux -V: exit status -1: no end after 1m0s"},
+		{Proof{"tmux", argv, 0, "tmux 3.5a\n", nil}, payload.StatusOK, "/openhands/bin/oh-tmux -V"},
+		{Proof{"tmux", argv, 1, "one\nno server\n", nil}, payload.StatusFailed, "/openhands/bin/oh-tmux -V: exit status 1: no server"},
+		{Proof{"tmux", argv, 1, "", nil}, payload.StatusFailed, "/openhands/bin/oh-tmux -V: exit status 1: it printed nothing"},
+		{Proof{"tmux", argv, -1, "", errors.New("no end after 1m0s")}, payload.StatusFailed, "/openhands/bin/oh-tmux -V: exit status -1: no end after 1m0s"},
 	} {
 		if f := test.proof.Finding("root"); f.Status != test.status || f.Detail != test.detail || f.Check != "proof of tmux, root" {
 			t.Errorf("%+v", f)

@@ -46,7 +46,7 @@ type migration struct {
 	ExtraDeps  []migrate.Row
 	Old, New   *migrate.Measured
 	Verified   *verify.Report
-	OldHealth  *verify.Finding
+	OldHealth  *payload.Finding
 	Switched   string
 	Backup     string
 }
@@ -115,7 +115,7 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	if m.OldHealth == nil || m.OldHealth.Status != verify.OK {
+	if m.OldHealth == nil || m.OldHealth.Status != payload.StatusOK {
 		t.Errorf("the old image: %+v", m.OldHealth)
 	}
 	if m.Old == nil || m.New == nil || m.Old.Bytes == 0 || m.New.Bytes <= m.Old.Bytes || m.Old.StartSeconds == 0 || m.New.StartSeconds == 0 {
@@ -123,7 +123,7 @@ func TestMigrate(t *testing.T) {
 	}
 	proofs := map[string]int{}
 	for _, f := range m.Verified.Findings {
-		if f.Status != verify.OK {
+		if f.Status != payload.StatusOK {
 			t.Errorf("%+v", f)
 		}
 		if rest, ok := strings.CutPrefix(f.Check, "proof of "); ok {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -140,7 +140,7 @@ func TestVerifyLive(t *testing.T) {
 	}
 	proofs := map[string]int{}
 	for _, f := range report.Findings {
-		if f.Status != verify.OK {
+		if f.Status != payload.StatusOK {
 			t.Errorf("%+v", f)
 		}
 		for _, account := range []string{"user dev", "user ID 12345:0"} {

@@ -56,7 +56,7 @@ func TestVerify(t *testing.T) {
 		t.Errorf("%v\n%s", err, stderr)
 	}
 	for _, f := range report.Findings {
-		if f.Status != verify.OK {
+		if f.Status != payload.StatusOK {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -87,7 +87,7 @@ func TestVerify(t *testing.T) {
 	for _, fault := range faulty {
 		found := false
 		for _, f := range report.Findings {
-			found = found || f.Check == fault.check && f.Status == verify.Failed && strings.Contains(f.Detail, fault.detail) && f.Cure != ""
+			found = found || f.Check == fault.check && f.Status == payload.StatusFailed && strings.Contains(f.Detail, fault.detail) && f.Cure != ""
 		}
 		if !found {
 			t.Errorf("%s: %s does not find it", fault.step, fault.check)
@@ -138,7 +138,7 @@ func TestVerifyDead(t *testing.T) {
 	checkProblem(t, err, stderr, problem.NotVerified)
 	failed := map[string]bool{}
 	for _, f := range report.Findings {
-		failed[f.Check] = f.Status == verify.Failed
+		failed[f.Check] = f.Status == payload.StatusFailed
 	}
 	for _, check := range []string{"server, user openhands", "server, user ID 12345:0", "paths", "seal"} {
 		if !failed[check] {
@@ -176,9 +176,9 @@ target = "/usr/share/outside"
 	}
 	docker(t, "buildx", "build", "--quiet", "--load", "--tag", altered, dir)
 	cleanup(t, lab.Engine{}, "rmi", "--force", altered)
-	for ref, want := range map[string]verify.Status{image: verify.OK, altered: verify.Failed} {
+	for ref, want := range map[string]payload.Status{image: payload.StatusOK, altered: payload.StatusFailed} {
 		report, stderr, _ := verifyImage(t, ref) // the payload lacks a server
-		i := slices.IndexFunc(report.Findings, func(f verify.Finding) bool { return f.Check == "seal" })
+		i := slices.IndexFunc(report.Findings, func(f payload.Finding) bool { return f.Check == "seal" })
 		if i < 0 {
 			t.Fatalf("%s: the seal is not checked: %+v\n%s", ref, report.Findings, stderr)
 		}

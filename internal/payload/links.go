@@ -51,7 +51,7 @@ const SudoVeil = '\x01'
 // has no /usr/bin. They dangle where the base lacks the target.
 func OutsideLinks() map[string]string {
 	return map[string]string{
-		Prefix + "/cert.pem":  "/etc/ssl/certs/ca-certificates.crt",
+		Prefix + "/cert.pem":  TrustFile,
 		FallbackBin + "/sudo": SudoStub,
 	}
 }

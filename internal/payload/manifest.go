@@ -1,6 +1,10 @@
 package payload
 
-import "strings"
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
 
 // Manifest describes a sealed payload; it is the file ManifestFile, JSON.
 type Manifest struct {
@@ -16,6 +20,19 @@ type Manifest struct {
 // SchemaVersion is raised when a reader of an older Manifest would go wrong.
 const SchemaVersion = 1
 
+// ParseManifest reads the content of ManifestFile. Of one that has another
+// schema than SchemaVersion nothing is returned but the error.
+func ParseManifest(data []byte) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Manifest{}, fmt.Errorf("reading %s: %w", ManifestFile, err)
+	}
+	if m.SchemaVersion != SchemaVersion {
+		return Manifest{}, fmt.Errorf("%s has schema version %d, this program knows %d", ManifestFile, m.SchemaVersion, SchemaVersion)
+	}
+	return m, nil
+}
+
 // Component is what one component put into the payload; each component's
 // build writes it to ComponentsDir/NAME.json and the manifest gathers them.
 type Component struct {
@@ -28,14 +45,17 @@ type Component struct {
 	Bytes       int64     `json:"bytes"` // sum of their sizes, hard links once
 }
 
-// Pruned is what a rule of the component left out.
+// Pruned is what a rule of the component left out. It is the bundler's type of
+// that name as the manifest spells it: neither package imports the other, and
+// the compiler holds them to the same fields where one becomes the other.
 type Pruned struct {
 	Reason string `json:"reason"`
 	Files  int    `json:"files"`
 	Bytes  int64  `json:"bytes"`
 }
 
-// Package is an upstream package that a component was made from.
+// Package is an upstream package that a component was made from, the bundler's
+// type as Pruned is.
 type Package struct {
 	Type    string `json:"type"` // package URL type: deb, pypi, npm
 	Name    string `json:"name"`

@@ -1,6 +1,28 @@
 package payload
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseManifest(t *testing.T) {
+	m, err := ParseManifest([]byte(`{"schemaVersion": 1, "server": "agent-server", "components": [{"name": "core"}]}`))
+	if err != nil || m.Server != AgentServer || len(m.Components) != 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for text, want := range map[string]string{
+		"":                                      ManifestFile,
+		"{}":                                    "schema version 0",
+		`{"schemaVersion": 2, "server": "x"}`:   "schema version 2, this program knows 1",
+		`{"schemaVersion": 1, "server": 2}`:     "server",
+		`{"schemaVersion": 1, "server": "x"} 1`: ManifestFile,
+	} {
+		m, err := ParseManifest([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) || m.Server != "" {
+			t.Errorf("%q: %+v, %v, want an error with %q", text, m, err, want)
+		}
+	}
+}
 
 func TestPackageURL(t *testing.T) {
 	for want, p := range map[string]Package{

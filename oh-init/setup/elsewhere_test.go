@@ -29,8 +29,8 @@ func TestPlanStays(t *testing.T) {
 		{"passwd behind a long name", tree{link("/etc/passwd", long)}, "a name of 256 bytes", "/etc/passwd"},
 		{"a passwd without room", tree{file("/etc/passwd", strings.Repeat("#", MaxFile), 0o644)}, "no room", "/etc/passwd"},
 		{"a project that is a link of root's", tree{link(payload.Project, "/etc/cron.d/new")}, "outside of the workspace", "/etc/cron.d"},
-		{"certificates that are a folder", tree{dir(certificateFile, 0o755)}, "no regular file", certificateFile},
-		{"certificates that are a link to a folder", tree{link(certificateFile, "/srv"), dir("/srv", 0o755)}, "no regular file", certificateFile},
+		{"certificates that are a folder", tree{dir(payload.TrustFile, 0o755)}, "no regular file", payload.TrustFile},
+		{"certificates that are a link to a folder", tree{link(payload.TrustFile, "/srv"), dir("/srv", 0o755)}, "no regular file", payload.TrustFile},
 		{"a sudo that is no program", tree{file(payload.SudoStub, "mine", 0o644)}, "is no program", payload.SudoStub},
 	} {
 		t.Run(test.name, func(t *testing.T) {
