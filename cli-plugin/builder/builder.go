@@ -160,8 +160,8 @@ func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, er
 }
 
 func depsImage(ref string, found *image.Image) *plan.DepsImage {
-	all := found.Labels()
-	return &plan.DepsImage{Ref: ref, Tag: all[payload.LabelDepsTag], Version: all[payload.LabelVersion], Server: all[payload.LabelServer]}
+	all := payload.ReadLabels(found.Labels())
+	return &plan.DepsImage{Ref: ref, Tag: all.DepsTag, Version: all.Version, Server: all.Server}
 }
 
 // Find describes the image ref, pulled where the engine lacks it.

@@ -10,19 +10,13 @@ import (
 
 // origin are the labels that say what an image was made from.
 func origin(deps, base *image.Image) map[string]string {
-	from := map[string]string{
-		payload.LabelDepsDigest:            deps.ID,
-		payload.LabelBaseDigest:            "",
-		"org.opencontainers.image.created": image.Created(base, deps).Format(time.RFC3339),
-	}
+	of := payload.ReadLabels(deps.Labels())
+	from := payload.Labels{DepsDigest: deps.ID, Components: of.Components, Variant: of.Variant, Inputs: of.Inputs}.Map()
+	from["org.opencontainers.image.created"] = image.Created(base, deps).Format(time.RFC3339)
+	from[payload.LabelBaseDigest] = ""
 	if base != nil {
 		from[payload.LabelBaseDigest] = base.ID
 		from[labelOCIBaseDigest] = base.DistributionDigest()
-	}
-	for _, label := range []string{payload.LabelComponents, payload.LabelVariant, payload.LabelInputs} {
-		if value := deps.Labels()[label]; value != "" {
-			from[label] = value
-		}
 	}
 	return from
 }

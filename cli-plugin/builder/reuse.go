@@ -118,62 +118,30 @@ type inputs struct {
 // differs names what an image with these labels was made from and is another
 // one now. IDs of the same image differ between kinds of engines, so the
 // digests of registries count as well.
-func (in inputs) differs(have map[string]string, platform string) []string {
-	var changed []string
-	add := func(what, had, want string) {
-		if had == "" || want == "" {
-			changed = append(changed, what)
-		} else {
-			changed = append(changed, fmt.Sprintf("%s (%s, was %s)", what, want, had))
+func (in inputs) differs(labels map[string]string, platform string) []string {
+	have, want := payload.ReadLabels(labels), payload.ReadLabels(in.plan.Labels)
+	have.Platform = platform
+	want.BaseName, want.DepsDigest = in.plan.Base, in.deps.ID
+	var base []string
+	if in.base != nil {
+		base, want.BaseDigest = in.base.Identities(), in.base.ID
+	}
+	return want.Differs(have, func(label, had, want string) bool {
+		switch {
+		case label == payload.LabelDepsDigest:
+			return slices.Contains(in.deps.Identities(), had)
+		case label == payload.LabelBaseDigest && in.base != nil:
+			return slices.Contains(base, had) || slices.Contains(base, labels[labelOCIBaseDigest])
+		case label == payload.LabelExtraDeps:
+			return fingerprint.Of(had, in.plan.ExtraDeps)
 		}
-	}
-	if want := in.plan.Labels[payload.LabelPlatform]; platform != want {
-		add("platform", platform, want)
-	}
-	if had := have[payload.LabelDepsDigest]; !slices.Contains(in.deps.Identities(), had) {
-		add("payload", abbreviated(had), abbreviated(in.deps.ID))
-	}
-	had, hadName := have[payload.LabelBaseDigest], have[payload.LabelBaseName]
-	switch want := in.plan.Base; {
-	case hadName != want:
-		add("base reference", hadName, want)
-	case in.base == nil && had != "":
-		add("base", abbreviated(had), "")
-	case in.base != nil && !slices.Contains(in.base.Identities(), had) && !slices.Contains(in.base.Identities(), have[labelOCIBaseDigest]):
-		add("base", abbreviated(had), abbreviated(in.base.ID))
-	}
-	return append(changed, in.setupDiffers(have)...)
+		return had == want
+	})
 }
 
 // labelOCIBaseDigest is the base's digest in registries, see the annotations
 // of the OCI image specification.
 const labelOCIBaseDigest = "org.opencontainers.image.base.digest"
-
-// setupDiffers names what of the set-up and of extra dependencies changed.
-func (in inputs) setupDiffers(have map[string]string) []string {
-	want := in.plan.Labels
-	same := have[payload.LabelSetup] == want[payload.LabelSetup]
-	var changed []string
-	if had, told := have[payload.LabelUser]; told && !same && had != want[payload.LabelUser] {
-		changed = append(changed, fmt.Sprintf("user (%s, was %s)", want[payload.LabelUser], had))
-	}
-	if !fingerprint.Of(have[payload.LabelExtraDeps], in.plan.ExtraDeps) {
-		changed = append(changed, "command for extra dependencies")
-	}
-	if !same && len(changed) == 0 {
-		changed = []string{"choice of sudo, layer order or library path"}
-	}
-	return changed
-}
-
-// abbreviated is a digest as docker shows it.
-func abbreviated(digest string) string {
-	algorithm, hex, ok := strings.Cut(digest, ":")
-	if !ok {
-		return digest
-	}
-	return algorithm + ":" + hex[:min(12, len(hex))]
-}
 
 // pull gets an image from its registry through the engine.
 func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {

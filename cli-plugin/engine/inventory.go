@@ -96,9 +96,8 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 // ours describes an image of ours and notes the sizes of its layers; it is nil
 // for any other image.
 func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, sizes map[string]int64) (*Stored, error) {
-	all := found.Labels()
-	kind := all[payload.LabelKind]
-	if kind != payload.KindDeps && kind != payload.KindRuntime {
+	all := payload.ReadLabels(found.Labels())
+	if all.Kind != payload.KindDeps && all.Kind != payload.KindRuntime {
 		return nil, nil
 	}
 	history, err := e.API.ImageHistory(ctx, found.ID)
@@ -109,8 +108,8 @@ func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, s
 		return nil, fmt.Errorf("reading the history of %s: %w", found.ID, err)
 	}
 	img := &Stored{
-		ID: found.ID, References: slices.Sorted(slices.Values(found.Names)), Kind: kind, Version: all[payload.LabelVersion],
-		Server: all[payload.LabelServer], Components: all[payload.LabelComponents], Variant: all[payload.LabelVariant], DepsTag: all[payload.LabelDepsTag], Base: all[payload.LabelBaseName],
+		ID: found.ID, References: slices.Sorted(slices.Values(found.Names)), Kind: all.Kind, Version: all.Version,
+		Server: all.Server, Components: all.Components, Variant: all.Variant, DepsTag: all.DepsTag, Base: all.BaseName,
 		Tagged: found.Tagged, SharesWith: []string{},
 	}
 	if img.References == nil {
@@ -119,7 +118,7 @@ func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, s
 	if created := found.Config.Created; img.Tagged.IsZero() && created != nil { // an image need not say when it was made
 		img.Tagged = *created
 	}
-	img.Derived = len(history.Items) == 0 || !lastOfBuild(history.Items[0].CreatedBy, all)
+	img.Derived = len(history.Items) == 0 || !lastOfBuild(history.Items[0].CreatedBy, found.Labels())
 	for i, step := range layerSteps(history.Items, len(stack)) {
 		sizes[stack[i]] = step.Size
 		img.Size += step.Size

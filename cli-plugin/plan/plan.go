@@ -305,20 +305,13 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	}
 	d.Tag = tag.Deps(o.Version, hash.tag())
 	d.Image = o.Repository + ":" + d.Tag
-	d.Labels = map[string]string{
-		payload.LabelKind:                   payload.KindDeps,
-		payload.LabelVersion:                o.Version,
-		payload.LabelServer:                 o.Server,
-		payload.LabelComponents:             strings.Join(d.Components, ","),
-		payload.LabelDepsTag:                d.Tag,
-		payload.LabelInputs:                 strings.Join(told, " "),
-		"org.opencontainers.image.title":    "OpenHands payload",
-		"org.opencontainers.image.version":  o.Version,
-		"org.opencontainers.image.ref.name": d.Tag,
-	}
-	if variant := o.variant(in); len(variant) > 0 {
-		d.Labels[payload.LabelVariant] = strings.Join(variant, " ")
-	}
+	d.Labels = payload.Labels{
+		Kind: payload.KindDeps, Version: o.Version, Server: o.Server, Components: strings.Join(d.Components, ","),
+		Variant: strings.Join(o.variant(in), " "), DepsTag: d.Tag, Inputs: strings.Join(told, " "),
+	}.Map()
+	d.Labels["org.opencontainers.image.title"] = "OpenHands payload"
+	d.Labels["org.opencontainers.image.version"] = o.Version
+	d.Labels["org.opencontainers.image.ref.name"] = d.Tag
 	stage.Labels = d.Labels
 	if d.Dockerfile, err = stage.Dockerfile(); err != nil {
 		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
@@ -399,24 +392,15 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 		User: user, UID: uid, Sudo: !o.NoSudo, ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
 		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
 	}
-	r.Labels = map[string]string{
-		payload.LabelKind:                    payload.KindRuntime,
-		payload.LabelVersion:                 deps.Version,
-		payload.LabelServer:                  deps.Server,
-		payload.LabelDepsTag:                 deps.Tag,
-		payload.LabelBaseName:                base,
-		payload.LabelSetup:                   r.setupHash(),
-		payload.LabelPlatform:                "linux/" + o.Arch,
-		payload.LabelUser:                    r.account(),
-		"org.opencontainers.image.title":     "OpenHands runtime over " + base,
-		"org.opencontainers.image.version":   deps.Version,
-		"org.opencontainers.image.base.name": base,
-	}
+	r.Labels = payload.Labels{
+		Kind: payload.KindRuntime, Version: deps.Version, Server: deps.Server, Components: strings.Join(deps.Components, ","),
+		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.account(),
+	}.Map()
+	r.Labels["org.opencontainers.image.title"] = "OpenHands runtime over " + base
+	r.Labels["org.opencontainers.image.version"] = deps.Version
+	r.Labels["org.opencontainers.image.base.name"] = base
 	if r.ExtraDeps == "" { // else it is another one each time, and no part of a plan
 		r.Labels[payload.LabelExtraDeps] = ""
-	}
-	if len(deps.Components) > 0 {
-		r.Labels[payload.LabelComponents] = strings.Join(deps.Components, ",")
 	}
 	r.Dockerfile, err = r.RenderDockerfile(deps.Image, base, nil)
 	return r, err

@@ -31,20 +31,23 @@ func staticChecks() []Check {
 
 // isOurs reports whether there is anything to check: an image of another kind
 // would only fail everywhere.
-func (f Facts) isOurs() bool { return f.isRuntime() || f.Labels[payload.LabelKind] == payload.KindDeps }
+func (f Facts) isOurs() bool { return f.isRuntime() || f.says().Kind == payload.KindDeps }
 
-func (f Facts) isRuntime() bool { return f.Labels[payload.LabelKind] == payload.KindRuntime }
+func (f Facts) isRuntime() bool { return f.says().Kind == payload.KindRuntime }
+
+func (f Facts) says() payload.Labels { return payload.ReadLabels(f.Labels) }
 
 // checkLabels wants the labels that other commands go by.
 func checkLabels(f Facts) (string, []payload.Finding) {
 	wanted := []string{payload.LabelVersion, payload.LabelServer, payload.LabelComponents, payload.LabelDepsTag}
-	switch f.Labels[payload.LabelKind] {
+	says := f.says()
+	switch says.Kind {
 	case payload.KindDeps:
 	case payload.KindRuntime:
 		wanted = append(wanted, payload.LabelDepsDigest, payload.LabelBaseName, payload.LabelSetup)
 	default:
 		return "", []payload.Finding{failed("name an image that 'docker openhands build' made; a traditional one has no payload to verify",
-			"label %s is %q, not %s or %s", payload.LabelKind, f.Labels[payload.LabelKind], payload.KindRuntime, payload.KindDeps)}
+			"label %s is %q, not %s or %s", payload.LabelKind, says.Kind, payload.KindRuntime, payload.KindDeps)}
 	}
 	var wrong []payload.Finding
 	for _, label := range wanted {
@@ -52,7 +55,7 @@ func checkLabels(f Facts) (string, []payload.Finding) {
 			wrong = append(wrong, failed(again, "label %s is missing", label))
 		}
 	}
-	return fmt.Sprintf("%s image of OpenHands %s, %s", f.Labels[payload.LabelKind], f.Labels[payload.LabelVersion], f.Labels[payload.LabelServer]), wrong
+	return fmt.Sprintf("%s image of OpenHands %s, %s", says.Kind, says.Version, says.Server), wrong
 }
 
 // checkManifest wants a manifest that says the same as the labels.
@@ -69,11 +72,12 @@ func checkManifest(f Facts) (string, []payload.Finding) {
 		names = append(names, c.Name)
 	}
 	var wrong []payload.Finding
+	says := f.says()
 	for _, fact := range []struct{ what, manifest, image string }{
 		{"architecture", m.Architecture, f.Architecture},
-		{"version of OpenHands", m.OpenHandsVersion, f.Labels[payload.LabelVersion]},
-		{"server", m.Server, f.Labels[payload.LabelServer]},
-		{"list of components", strings.Join(names, ","), f.Labels[payload.LabelComponents]},
+		{"version of OpenHands", m.OpenHandsVersion, says.Version},
+		{"server", m.Server, says.Server},
+		{"list of components", strings.Join(names, ","), says.Components},
 	} {
 		if fact.manifest != fact.image {
 			wrong = append(wrong, failed(again, "the %s is %q in %s, but %q in the image's settings", fact.what, fact.manifest, payload.ManifestFile, fact.image))
@@ -174,14 +178,14 @@ func checkStart(f Facts) (string, []payload.Finding) {
 	if len(f.Entrypoint) == 0 || f.Entrypoint[0] != payload.Init {
 		wrong = append(wrong, failed("take ENTRYPOINT out of the Dockerfile on top; commands that it should run belong in CMD", "the entry point is %q, not %s", f.Entrypoint, payload.Init))
 	}
-	if want := payload.ServerNamed(f.Labels[payload.LabelServer]).WorkingDir; f.WorkingDir != want {
+	if want := payload.ServerNamed(f.says().Server).WorkingDir; f.WorkingDir != want {
 		wrong = append(wrong, failed("take WORKDIR out of the Dockerfile on top, or end it with WORKDIR "+want, "the working directory is %q, not %s", f.WorkingDir, want))
 	}
 	return strings.Join(f.Entrypoint, " ") + " in " + f.WorkingDir, wrong
 }
 
-// checkLayers reports whether the image shares the payload's layers. It may as
-// well hold a copy of them.
+// checkLayers looks for the payload's layers in the image, which may as well
+// hold a copy of them.
 func checkLayers(f Facts) (string, []payload.Finding) {
 	n, deps := len(f.Layers), len(f.DepsLayers)
 	switch {
