@@ -9,12 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -141,24 +141,30 @@ func checkShell() payload.Finding {
 // root, the one that it is told.
 type session struct {
 	name    string // or user ID
-	account *user.User
+	account account.User
+	known   bool
 }
 
 func sessionAccount(name string) session {
-	if uid := os.Getuid(); uid != 0 {
-		id := strconv.Itoa(uid)
-		account, _ := user.LookupId(id)
-		return session{"user ID " + id, account}
+	accounts, err := account.ReadUsers(account.Dir(""))
+	if err != nil {
+		return session{name: name}
 	}
-	account, _ := user.Lookup(name)
-	return session{name, account}
+	s := session{name: name}
+	if uid := os.Getuid(); uid != 0 {
+		s.name = "user ID " + strconv.Itoa(uid)
+		s.account, s.known = accounts.UserOf(uid)
+	} else {
+		s.account, s.known = accounts.User(name)
+	}
+	return s
 }
 
 func (s session) checkAccount() payload.Finding {
 	const name = "account"
 	switch {
-	case s.account != nil:
-		return right(name, s.account.Username+", user ID "+s.account.Uid+", home "+s.account.HomeDir)
+	case s.known:
+		return right(name, fmt.Sprintf("%s, user ID %d, home %s", s.account.Name, s.account.UID, s.account.Home))
 	case os.Getuid() == 0:
 		return warning(name, s.name+" has no line in /etc/passwd yet",
 			"start the server, which makes the account, or build the image with --user "+s.name)
@@ -169,7 +175,7 @@ func (s session) checkAccount() payload.Finding {
 
 func (s session) checkSudo() payload.Finding {
 	const name = "sudo"
-	if s.account != nil && s.account.Uid == "0" {
+	if s.known && s.account.UID == 0 {
 		return right(name, "not needed, sessions are root's")
 	}
 	program, err := exec.LookPath("sudo")

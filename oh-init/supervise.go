@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
@@ -74,14 +74,17 @@ func environment(imageUser string) []string {
 		variables[payload.UserVariable] = imageUser
 	}
 	id := strconv.Itoa(os.Geteuid())
-	account, err := user.LookupId(id)
+	accounts, err := account.ReadUsers(account.Dir(""))
 	if err != nil {
-		account = &user.User{}
+		accounts = new(account.Accounts) // without any
+	}
+	own, known := accounts.UserOf(os.Geteuid())
+	if !known {
 		for _, name := range []string{"USER", "LOGNAME"} {
 			variables[name] = cmp.Or(os.Getenv(name), id)
 		}
 	}
-	if dir, err := home.Find("", os.Getenv("HOME"), account.HomeDir); err == nil {
+	if dir, err := home.Find("", os.Getenv("HOME"), own.Home); err == nil {
 		variables["HOME"] = dir
 	}
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {

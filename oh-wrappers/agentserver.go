@@ -42,7 +42,7 @@ var quiet = []payload.Var{
 // back: from tmux, and from payload.StartServer. -I keeps Python from variables
 // and modules that are meant for the user's own Python.
 func (c *call) agentServer() error {
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
@@ -51,8 +51,8 @@ func (c *call) agentServer() error {
 		return err
 	}
 	if c.ids != started {
-		user, _ := accounts.userOf(c.ids.euid)
-		if user.home, err = home.Find(c.root, user.home); err != nil {
+		user, _ := accounts.UserOf(c.ids.euid)
+		if user.Home, err = home.Find(c.root, user.Home); err != nil {
 			return err
 		}
 		c.env.setUser(user)

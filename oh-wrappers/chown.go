@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 )
 
@@ -46,11 +47,11 @@ func (c *call) chown() error {
 	if len(operands) < 2 {
 		return usage("an owner and a file are needed")
 	}
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
-	uid, gid, err := accounts.owner(operands[0])
+	uid, gid, err := owner(accounts, operands[0])
 	if err != nil {
 		return err
 	}
@@ -166,26 +167,26 @@ func (o owners) changeOne(parent *os.Root, name string) (fs.FileInfo, error) {
 
 // owner reads [OWNER][:[GROUP]]. "OWNER:" stands for the primary group of
 // OWNER, which then must have an account.
-func (a *accounts) owner(spec string) (uid, gid int, err error) {
+func owner(a *account.Accounts, spec string) (uid, gid int, err error) {
 	name, groupName, hasGroup := strings.Cut(spec, ":")
-	user, ok := account{uid: unchanged, gid: unchanged}, true
+	user, ok := account.User{UID: unchanged, GID: unchanged}, true
 	if name != "" {
-		user, ok = a.resolveUser(name)
+		user, ok = resolveUser(a, name)
 	}
 	if !ok {
 		return 0, 0, fmt.Errorf("invalid user %q", spec)
 	}
 	switch {
 	case !hasGroup || name == "" && groupName == "":
-		return user.uid, unchanged, nil
-	case groupName == "" && user.name == "":
+		return user.UID, unchanged, nil
+	case groupName == "" && user.Name == "":
 		return 0, 0, errors.New("user " + name + " has no account and therefore no group")
 	case groupName == "":
-		return user.uid, user.gid, nil
+		return user.UID, user.GID, nil
 	}
-	gid, ok = a.resolveGroup(groupName)
+	gid, ok = resolveGroup(a, groupName)
 	if !ok {
 		return 0, 0, fmt.Errorf("invalid group %q", spec)
 	}
-	return user.uid, gid, nil
+	return user.UID, gid, nil
 }

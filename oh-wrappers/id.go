@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // id prints who a user, or the process, is:
@@ -32,7 +34,7 @@ func (c *call) id() error {
 			what = o.letter
 		}
 	}
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
@@ -47,11 +49,11 @@ func (c *call) id() error {
 			return err
 		}
 	case 1:
-		user, ok := accounts.resolveUser(operands[0])
-		if !ok || user.name == "" {
+		user, ok := resolveUser(accounts, operands[0])
+		if !ok || user.Name == "" {
 			return status(1, "%s: no such user", operands[0])
 		}
-		uid, gid, gids = user.uid, user.gid, accounts.groupsOf(user)
+		uid, gid, gids = user.UID, user.GID, accounts.GroupsOf(user)
 	default:
 		return usage("one user at a time")
 	}
@@ -60,28 +62,28 @@ func (c *call) id() error {
 
 	switch what {
 	case 'u':
-		return c.print(numberOrName(uid, accounts.userName(uid), names))
+		return c.print(numberOrName(uid, userName(accounts, uid), names))
 	case 'g':
-		return c.print(numberOrName(gid, accounts.groupName(gid), names))
+		return c.print(numberOrName(gid, groupName(accounts, gid), names))
 	case 'G':
-		return c.print(join(gids, " ", func(g int) string { return numberOrName(g, accounts.groupName(g), names) }))
+		return c.print(join(gids, " ", func(g int) string { return numberOrName(g, groupName(accounts, g), names) }))
 	}
 	if names {
 		return usage("-n needs one of -u, -g and -G")
 	}
-	return c.print("uid=" + withName(uid, accounts.userName(uid)) +
-		" gid=" + withName(gid, accounts.groupName(gid)) +
-		" groups=" + join(gids, ",", func(g int) string { return withName(g, accounts.groupName(g)) }))
+	return c.print("uid=" + withName(uid, userName(accounts, uid)) +
+		" gid=" + withName(gid, groupName(accounts, gid)) +
+		" groups=" + join(gids, ",", func(g int) string { return withName(g, groupName(accounts, g)) }))
 }
 
-func (a *accounts) userName(uid int) string {
-	user, _ := a.userOf(uid)
-	return user.name
+func userName(a *account.Accounts, uid int) string {
+	user, _ := a.UserOf(uid)
+	return user.Name
 }
 
-func (a *accounts) groupName(gid int) string {
-	group, _ := a.groupOf(gid)
-	return group.name
+func groupName(a *account.Accounts, gid int) string {
+	group, _ := a.GroupOf(gid)
+	return group.Name
 }
 
 // numberOrName prefers the name where names are wanted and there is one.

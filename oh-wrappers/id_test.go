@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -52,27 +51,5 @@ func TestID(t *testing.T) {
 	// A root file system without any account, as scratch has.
 	if code, out := asRoot(t, t.TempDir(), "id"); code != 0 || out != "uid=0 gid=0 groups=0\n" {
 		t.Errorf("id without accounts: status %d, %q", code, out)
-	}
-}
-
-func TestReadAccounts(t *testing.T) {
-	root := newRoot(t, map[string]string{
-		"/etc/passwd": "+::::::\n# x:x:1:1:::\nshort:x:1\nbad:x:one:1:::\nnone:x:4294967295:1:::\n:x:5:5:::\ngood:x:7:8:a,b:/h:/s\ngood:x:9:9:::\n",
-		"/etc/group":  "g:x:8:\nh:x:10:good,,x\nshort:x\n",
-	})
-	accounts, err := readAccounts(root)
-	must(t, err)
-	if len(accounts.users) != 2 || len(accounts.groups) != 2 {
-		t.Fatalf("%+v", accounts)
-	}
-	good, _ := accounts.user("good")
-	if good != (account{"good", 7, 8, "/h", "/s"}) {
-		t.Errorf("%+v", good)
-	}
-	if got := accounts.groupsOf(good); len(got) != 2 || got[0] != 8 || got[1] != 10 {
-		t.Errorf("groups %v", got)
-	}
-	if got := strings.Join(accounts.groups[1].members, " "); got != "good x" {
-		t.Errorf("members %q", got)
 	}
 }

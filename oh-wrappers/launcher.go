@@ -107,9 +107,9 @@ func (c *call) ensureHome() {
 		return
 	}
 	var own string
-	if accounts, err := readAccounts(c.root); err == nil {
-		user, _ := accounts.userOf(c.ids.euid)
-		own = user.home
+	if accounts, err := c.readAccounts(); err == nil {
+		user, _ := accounts.UserOf(c.ids.euid)
+		own = user.Home
 	}
 	if dir, err := home.Find(c.root, own); err == nil {
 		c.env.set("HOME", dir)

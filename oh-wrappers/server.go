@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -56,7 +57,7 @@ func (c *call) actionExecutionServer() error {
 	}
 	port = cmp.Or(port, "8000")
 
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
@@ -64,8 +65,8 @@ func (c *call) actionExecutionServer() error {
 	if given := lastOption(options, "--username"); given != "" {
 		name = given
 	}
-	if user, ok := accounts.user(name); ok {
-		id = user.uid
+	if user, ok := accounts.User(name); ok {
+		id = user.UID
 	}
 	if c.ids.euid != 0 {
 		name, id = c.ownSession(c.currentUser(accounts))
@@ -89,9 +90,9 @@ func isPort(s string) bool {
 
 // currentUser is the name of the account that the process runs as, or its
 // number where it has none.
-func (c *call) currentUser(accounts *accounts) string {
-	if user, ok := accounts.userOf(c.ids.euid); ok {
-		return user.name
+func (c *call) currentUser(accounts *account.Accounts) string {
+	if user, ok := accounts.UserOf(c.ids.euid); ok {
+		return user.Name
 	}
 	return strconv.Itoa(c.ids.euid)
 }
@@ -118,7 +119,7 @@ func isServer(command []string) bool {
 // working directory, an account's variables, a home, folders to write to. It
 // returns the command with the user whom sessions are for.
 func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return nil, err
 	}
@@ -142,11 +143,11 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	} else {
 		env.set("USER", c.currentUser(accounts))
 	}
-	own, _ := accounts.userOf(c.ids.euid)
+	own, _ := accounts.UserOf(c.ids.euid)
 	if c.ids.euid == 0 {
-		own.home = cmp.Or(own.home, "/root")
+		own.Home = cmp.Or(own.Home, "/root")
 	}
-	if dir, err := home.Find(c.root, env.get("HOME"), own.home); err == nil {
+	if dir, err := home.Find(c.root, env.get("HOME"), own.Home); err == nil {
 		env.set("HOME", dir)
 	} else {
 		fmt.Fprintf(c.stderr, "%s: going on without a home: %v\n", c.name, err)
@@ -168,11 +169,11 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 // another user, and only with the capabilities for it: any other user keeps
 // them, whomever the command names. Root never does instead of the user that
 // was asked for.
-func (c *call) session(accounts *accounts, command []string) (_ []string, name string, err error) {
+func (c *call) session(accounts *account.Accounts, command []string) (_ []string, name string, err error) {
 	name = lastOption(command, "--username")
-	user, known := accounts.user(name)
+	user, known := accounts.User(name)
 	own := c.currentUser(accounts)
-	mine := name == own || known && user.uid == c.ids.euid
+	mine := name == own || known && user.UID == c.ids.euid
 	switch {
 	case name == "":
 	case c.ids.euid != 0:
@@ -217,7 +218,7 @@ func (c *call) changesUser() bool {
 // makeFolders creates those of the folders that are missing. They belong to
 // the user of the sessions and, as in the server itself, to the group
 // SANDBOX_GROUP_ID or root.
-func (c *call) makeFolders(folders []string, accounts *accounts, owner string) error {
+func (c *call) makeFolders(folders []string, accounts *account.Accounts, owner string) error {
 	defer syscall.Umask(syscall.Umask(0o002))
 	for _, path := range folders {
 		if err := c.makeFolder(path, accounts, owner); err != nil {
@@ -229,7 +230,7 @@ func (c *call) makeFolders(folders []string, accounts *accounts, owner string) e
 
 // makeFolder leaves alone what is there. Users can write to the workspace: what
 // is given to one of them is the very folder that was made.
-func (c *call) makeFolder(absolute string, accounts *accounts, owner string) error {
+func (c *call) makeFolder(absolute string, accounts *account.Accounts, owner string) error {
 	parent, err := os.OpenRoot(c.path(path.Dir(absolute)))
 	if err != nil {
 		return err
@@ -242,16 +243,16 @@ func (c *call) makeFolder(absolute string, accounts *accounts, owner string) err
 		}
 		return err
 	}
-	user, ok := accounts.user(owner)
+	user, ok := accounts.User(owner)
 	if c.ids.euid != 0 || !ok {
 		return nil
 	}
-	return folder.Give(parent, name, user.uid, c.workspaceGroup(accounts))
+	return folder.Give(parent, name, user.UID, c.workspaceGroup(accounts))
 }
 
 // workspaceGroup is the group that the server gives the workspace to.
-func (c *call) workspaceGroup(accounts *accounts) int {
-	gid, ok := accounts.resolveGroup(c.env.get("SANDBOX_GROUP_ID"))
+func (c *call) workspaceGroup(accounts *account.Accounts) int {
+	gid, ok := resolveGroup(accounts, c.env.get("SANDBOX_GROUP_ID"))
 	if !ok {
 		return 0
 	}

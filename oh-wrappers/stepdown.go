@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -19,12 +20,12 @@ import (
 // for its sessions is done before: the account is made, which may not use sudo,
 // and gets the workspace with all that is in it. A server that is asked for as
 // root stays root's. id is for a new account, empty for the payload's default.
-func (c *call) stepDown(accounts *accounts, name, id, workspace string) error {
+func (c *call) stepDown(accounts *account.Accounts, name, id, workspace string) error {
 	if c.ids.euid != 0 || c.env.get(payload.NoSudoVariable) == "" {
 		return nil
 	}
-	user, known := accounts.user(name)
-	if name == "root" || known && user.uid == 0 {
+	user, known := accounts.User(name)
+	if name == "root" || known && user.UID == 0 {
 		return nil
 	}
 	if !known {
@@ -33,33 +34,33 @@ func (c *call) stepDown(accounts *accounts, name, id, workspace string) error {
 			return fmt.Errorf("making the account %s: %w", name, err)
 		}
 	}
-	if err := c.giveFolder(workspace, user.uid, c.workspaceGroup(accounts)); err != nil {
+	if err := c.giveFolder(workspace, user.UID, c.workspaceGroup(accounts)); err != nil {
 		fmt.Fprintf(c.stderr, "%s: %s may lack rights in the workspace: %v\n", c.name, name, err)
 	}
 	if err := c.become(accounts, user); err != nil {
 		return fmt.Errorf("the server of an image without sudo runs as %s: %w; start the container with --user %[1]s, "+
 			"or with --cap-add SETGID --cap-add SETUID", name, err)
 	}
-	c.ids = ids{user.uid, user.uid, user.gid, user.gid}
+	c.ids = ids{user.UID, user.UID, user.GID, user.GID}
 	return nil
 }
 
 // makeAccount makes an account with a home, in a group of its own name.
-func (c *call) makeAccount(accounts *accounts, name, id string) (account, error) {
+func (c *call) makeAccount(accounts *account.Accounts, name, id string) (account.User, error) {
 	add := *c
 	add.args = []string{"-m", "-s", "/bin/bash", "-u", id, name}
-	if _, taken := accounts.group(name); taken {
+	if _, taken := accounts.Group(name); taken {
 		add.args = append([]string{"-g", name}, add.args...)
 	}
 	if err := add.useradd(); err != nil {
-		return account{}, err
+		return account.User{}, err
 	}
-	all, err := readAccounts(c.root)
+	all, err := c.readAccounts()
 	if err != nil {
-		return account{}, err
+		return account.User{}, err
 	}
 	*accounts = *all
-	user, _ := accounts.user(name)
+	user, _ := accounts.User(name)
 	return user, nil
 }
 

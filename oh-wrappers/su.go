@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -66,7 +67,7 @@ func (c *call) su() error {
 		name, operands = operands[0], operands[1:]
 	}
 
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
@@ -81,8 +82,8 @@ func (c *call) su() error {
 	if err := c.become(accounts, user); err != nil {
 		return err
 	}
-	if dir, err := home.Find(c.root, user.home); err == nil {
-		user.home = dir
+	if dir, err := home.Find(c.root, user.Home); err == nil {
+		user.Home = dir
 	}
 	env, err := c.suEnviron(user, login, preserve && !login)
 	if err != nil {
@@ -91,10 +92,10 @@ func (c *call) su() error {
 	if login {
 		// A home that cannot be entered leaves the shell where it is, as a
 		// login does.
-		_ = c.chdir(user.home)
+		_ = c.chdir(user.Home)
 	}
 	use := shellUse{login: login, interactive: !hasCommand && isTerminal(), keepSHELL: preserve && !login}
-	s := c.bash(env, use, shell, user.shell, "/bin/bash")
+	s := c.bash(env, use, shell, user.Shell, "/bin/bash")
 	c.report(log, s)
 	if hasCommand {
 		s.argv = append(s.argv, "-c", command)
@@ -105,25 +106,25 @@ func (c *call) su() error {
 // suAccount finds the user. Its own number names the caller as well, with the
 // group that the container runs in, and is all that names an ID without an
 // account.
-func (c *call) suAccount(accounts *accounts, name string) (account, error) {
-	if user, ok := accounts.user(name); ok {
+func (c *call) suAccount(accounts *account.Accounts, name string) (account.User, error) {
+	if user, ok := accounts.User(name); ok {
 		return user, nil
 	}
 	if name == strconv.Itoa(c.ids.uid) {
-		user, ok := accounts.userOf(c.ids.uid)
+		user, ok := accounts.UserOf(c.ids.uid)
 		if !ok {
-			user = account{name: name, uid: c.ids.uid, home: c.env.get("HOME")}
+			user = account.User{Name: name, UID: c.ids.uid, Home: c.env.get("HOME")}
 		}
-		user.gid = c.ids.gid
+		user.GID = c.ids.gid
 		return user, nil
 	}
 	if name == "root" {
-		return account{name: "root", home: "/root"}, nil
+		return account.User{Name: "root", Home: "/root"}, nil
 	}
-	return account{}, usage("user %s does not exist", name)
+	return account.User{}, usage("user %s does not exist", name)
 }
 
-func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
+func (c *call) suEnviron(user account.User, login, preserve bool) (environ, error) {
 	env := c.env.forUser()
 	env.forget(secrets)
 	path := env.get("PATH")
@@ -146,10 +147,10 @@ func (c *call) suEnviron(user account, login, preserve bool) (environ, error) {
 }
 
 // setUser sets the variables that name a user.
-func (e *environ) setUser(user account) {
-	e.set("HOME", user.home)
-	e.set("USER", user.name)
-	e.set("LOGNAME", user.name)
+func (e *environ) setUser(user account.User) {
+	e.set("HOME", user.Home)
+	e.set("USER", user.Name)
+	e.set("LOGNAME", user.Name)
 }
 
 // etcEnvironment reads /etc/environment as pam_env(8) does: NAME=VALUE, with

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -66,7 +67,7 @@ func (c *call) sudo() error {
 		}
 	}
 
-	accounts, err := readAccounts(c.root)
+	accounts, err := c.readAccounts()
 	if err != nil {
 		return err
 	}
@@ -74,11 +75,11 @@ func (c *call) sudo() error {
 	if err != nil {
 		return err
 	}
-	user, ok := accounts.user(target)
+	user, ok := accounts.User(target)
 	switch {
 	case ok:
 	case target == "root":
-		user = account{name: "root", home: "/root"}
+		user = account.User{Name: "root", Home: "/root"}
 	default:
 		return fmt.Errorf("unknown user %s", target)
 	}
@@ -102,17 +103,17 @@ func (c *call) sudo() error {
 	if preserve {
 		env = given.forUser()
 	}
-	shellPath := user.shell
+	shellPath := user.Shell
 	if !c.executable(shellPath) {
 		shellPath = "/bin/sh"
 	}
-	env.set("HOME", user.home)
-	env.set("USER", user.name)
-	env.set("LOGNAME", user.name)
+	env.set("HOME", user.Home)
+	env.set("USER", user.Name)
+	env.set("LOGNAME", user.Name)
 	env.set("SHELL", shellPath)
-	env.set("SUDO_USER", caller.name)
-	env.set("SUDO_UID", strconv.Itoa(caller.uid))
-	env.set("SUDO_GID", strconv.Itoa(caller.gid))
+	env.set("SUDO_USER", caller.Name)
+	env.set("SUDO_UID", strconv.Itoa(caller.UID))
+	env.set("SUDO_GID", strconv.Itoa(caller.GID))
 	env.set("PATH", payload.Path(""))
 	for _, assignment := range set {
 		name, value, _ := strings.Cut(assignment, "=")
@@ -138,7 +139,7 @@ func (c *call) sudo() error {
 		argv = []string{filepath.Base(shellPath)}
 		if login {
 			argv[0] = "-" + argv[0]
-			if err := c.chdir(user.home); err != nil {
+			if err := c.chdir(user.Home); err != nil {
 				return err
 			}
 		}
@@ -164,9 +165,9 @@ func (e environ) unveiled() environ {
 }
 
 // sudoList says what the caller may run, or the path of a command of those.
-func (c *call) sudoList(caller account, command []string) error {
+func (c *call) sudoList(caller account.User, command []string) error {
 	if len(command) == 0 {
-		return c.print("User " + caller.name + " may run the following commands:\n    (ALL) NOPASSWD: ALL")
+		return c.print("User " + caller.Name + " may run the following commands:\n    (ALL) NOPASSWD: ALL")
 	}
 	path, err := c.look(command[0], payload.Path(""))
 	if err != nil {
@@ -177,28 +178,28 @@ func (c *call) sudoList(caller account, command []string) error {
 
 // authorize returns the account that the caller really is, or why that one may
 // not use sudo.
-func (c *call) authorize(accounts *accounts) (account, error) {
-	caller, ok := accounts.userOf(c.ids.uid)
+func (c *call) authorize(accounts *account.Accounts) (account.User, error) {
+	caller, ok := accounts.UserOf(c.ids.uid)
 	if c.ids.uid == 0 && c.ids.euid == 0 {
 		if !ok {
-			caller = account{name: "root"}
+			caller = account.User{Name: "root"}
 		}
 		return caller, nil
 	}
 	if c.ids.euid != 0 {
-		return account{}, errors.New("the setuid bit has no effect: " +
+		return account.User{}, errors.New("the setuid bit has no effect: " +
 			"the container runs with no_new_privileges, on a file system mounted nosuid, or without a sudo for users")
 	}
 	if !ok {
-		return account{}, fmt.Errorf("user ID %d has no account and may not use sudo", c.ids.uid)
+		return account.User{}, fmt.Errorf("user ID %d has no account and may not use sudo", c.ids.uid)
 	}
 	allowed, err := permitted(c.root, accounts, caller)
 	if err != nil {
-		return account{}, err
+		return account.User{}, err
 	}
 	if !allowed {
-		return account{}, fmt.Errorf("%s may not use sudo: /etc/sudoers and /etc/sudoers.d have no rule \"%s ALL=(ALL) NOPASSWD: ALL\"",
-			caller.name, caller.name)
+		return account.User{}, fmt.Errorf("%s may not use sudo: /etc/sudoers and /etc/sudoers.d have no rule \"%s ALL=(ALL) NOPASSWD: ALL\"",
+			caller.Name, caller.Name)
 	}
 	return caller, nil
 }

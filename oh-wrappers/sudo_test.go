@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -301,9 +302,9 @@ func TestSudoersOrder(t *testing.T) {
 		{"a file of settings", map[string]string{"/etc/sudoers": "@include /srv/rules\n" + grant, "/srv/rules": "Defaults noexec\n"}, false},
 	} {
 		root := newRoot(t, test.files)
-		accounts, err := readAccounts(root)
+		accounts, err := account.Read(account.Dir(root))
 		must(t, err)
-		user, _ := accounts.user("openhands")
+		user, _ := accounts.User("openhands")
 		got, err := permitted(root, accounts, user)
 		if settings := test.name == "a file of settings"; got != test.want || (err != nil) != settings {
 			t.Errorf("%s: %v, %v, want %v", test.name, got, err, test.want)
@@ -311,7 +312,7 @@ func TestSudoersOrder(t *testing.T) {
 	}
 	// A file can include itself, and so in no time more than there is time for.
 	root := newRoot(t, map[string]string{"/etc/sudoers": "@include sudoers\n@include sudoers\n" + grant})
-	if got, err := permitted(root, &accounts{}, account{name: "openhands"}); got || err == nil {
+	if got, err := permitted(root, &account.Accounts{}, account.User{Name: "openhands"}); got || err == nil {
 		t.Errorf("a circle: %v, %v", got, err)
 	}
 }
@@ -319,10 +320,10 @@ func TestSudoersOrder(t *testing.T) {
 // A rule for a name cannot be had through a group of that name, or the reverse.
 func TestPermittedNames(t *testing.T) {
 	root := newRoot(t, map[string]string{"/etc/sudoers": "%audio ALL=(ALL) NOPASSWD: ALL\n"})
-	accounts, err := readAccounts(root)
+	accounts, err := account.Read(account.Dir(root))
 	must(t, err)
 	for name, want := range map[string]bool{"openhands": true, "guest": false, "root": false} {
-		user, _ := accounts.user(name)
+		user, _ := accounts.User(name)
 		if got, err := permitted(root, accounts, user); got != want || err != nil {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
 		}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // Where the rules are. The folder is read because the file says so, or in the
@@ -28,11 +30,11 @@ const (
 // permission away, and so does a line that is not understood: it may concern
 // the user. Settings that this sudo does not carry out take it away as well,
 // until they are undone.
-func permitted(root string, accounts *accounts, user account) (bool, error) {
-	names := []string{user.name, "ALL"}
-	for _, gid := range accounts.groupsOf(user) {
-		if g, ok := accounts.groupOf(gid); ok {
-			names = append(names, "%"+g.name)
+func permitted(root string, accounts *account.Accounts, user account.User) (bool, error) {
+	names := []string{user.Name, "ALL"}
+	for _, gid := range accounts.GroupsOf(user) {
+		if g, ok := accounts.GroupOf(gid); ok {
+			names = append(names, "%"+g.Name)
 		}
 	}
 	p := newSudoPolicy(root, names)
@@ -48,7 +50,7 @@ func permitted(root string, accounts *accounts, user account) (bool, error) {
 	}
 	if p.allowed && len(p.restricted) > 0 {
 		return false, fmt.Errorf("%s may not use sudo: %s sets what this sudo does not carry out: %s",
-			user.name, sudoersFile, strings.Join(slices.Sorted(maps.Keys(p.restricted)), ", "))
+			user.Name, sudoersFile, strings.Join(slices.Sorted(maps.Keys(p.restricted)), ", "))
 	}
 	return p.allowed, nil
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // FuzzPermitted reads rules of any form. Whatever they are, a rule that comes
@@ -31,11 +33,11 @@ func FuzzPermitted(f *testing.F) {
 		write("/etc/group", "root:x:0:\nopenhands:x:1000:\nsudo:x:27:openhands\n")
 		write("/etc/sudoers", main)
 		write("/etc/sudoers.d/rule", file)
-		all, err := readAccounts(root)
+		all, err := account.Read(account.Dir(root))
 		if err != nil {
 			t.Fatal(err)
 		}
-		user, _ := all.user("openhands")
+		user, _ := all.User("openhands")
 		allowed, err := permitted(root, all, user)
 		named := false
 		for _, name := range []string{"openhands", "sudo", "ALL", "1000", "27"} {

@@ -10,13 +10,15 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // apart reports whether the caller stands before a terminal at which another
 // user's program must not be: it could put characters into the input of the
 // caller's shell (TIOCSTI). Whoever leads the session has no such shell.
-func (c *call) apart(user account) bool {
-	if user.uid == 0 || user.uid == c.ids.uid {
+func (c *call) apart(user account.User) bool {
+	if user.UID == 0 || user.UID == c.ids.uid {
 		return false
 	}
 	if session, err := unix.Getsid(0); err != nil || session == os.Getpid() {
@@ -41,7 +43,7 @@ func hasTerminal() bool {
 //
 // Stopping the program by a key is the one thing that does not work, but in a
 // shell that it runs.
-func (c *call) startApart(user account, program string) error {
+func (c *call) startApart(user account.User, program string) error {
 	attributes := &syscall.ProcAttr{
 		Env:   c.env,
 		Files: []uintptr{0, 1, 2},
@@ -50,7 +52,7 @@ func (c *call) startApart(user account, program string) error {
 	var relay *relay
 	if term.IsTerminal(0) {
 		var err error
-		if relay, err = newRelay(user.uid); err != nil {
+		if relay, err = newRelay(user.UID); err != nil {
 			return fmt.Errorf("making a terminal for the program: %w", err)
 		}
 		for i := range attributes.Files {

@@ -7,11 +7,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 )
@@ -50,9 +48,9 @@ func (c *call) useradd() error {
 		return usage("one name is needed")
 	}
 	name := operands[0]
-	user := account{name: name, uid: -1, gid: -1, home: "/home/" + name, shell: "/bin/sh"}
+	user := account.User{Name: name, UID: -1, Home: "/home/" + name, Shell: "/bin/sh"}
 	var system, withHome, noGroupOfItsOwn, shared bool
-	var primary, comment string
+	var primary string
 	var supplementary []string
 	for _, o := range options {
 		switch o.letter {
@@ -65,7 +63,7 @@ func (c *call) useradd() error {
 		case 'o':
 			shared = true
 		case 'u':
-			if user.uid, err = parseID(o.value); err != nil {
+			if user.UID, err = account.ParseID(o.value); err != nil {
 				return status(badArgument, "invalid user ID %q", o.value)
 			}
 		case 'g':
@@ -73,11 +71,11 @@ func (c *call) useradd() error {
 		case 'G':
 			supplementary = strings.FieldsFunc(o.value, func(r rune) bool { return r == ',' })
 		case 'd':
-			user.home = o.value
+			user.Home = o.value
 		case 's':
-			user.shell = o.value
+			user.Shell = o.value
 		case 'c':
-			comment = o.value
+			user.Comment = o.value
 		}
 	}
 	for _, name := range append([]string{name}, supplementary...) {
@@ -85,62 +83,57 @@ func (c *call) useradd() error {
 			return status(badArgument, "invalid name %q", name)
 		}
 	}
-	if strings.ContainsAny(user.home+user.shell+comment, ":\n") || !path.IsAbs(user.home) {
+	if strings.ContainsAny(user.Home+user.Shell+user.Comment, ":\n") || !path.IsAbs(user.Home) {
 		return status(badArgument, "invalid home, shell or comment")
 	}
 
-	accounts, err := readAccounts(c.root)
+	accounts, err := account.Edit(account.Dir(c.root))
 	if err != nil {
 		return err
 	}
-	if _, taken := accounts.user(name); taken {
+	if _, taken := accounts.User(name); taken {
 		return status(nameInUse, "user %s already exists", name)
 	}
-	if user.uid < 0 {
-		user.uid, err = freeID(system, func(id int) bool { _, taken := accounts.userOf(id); return taken })
-		if err != nil {
+	if user.UID < 0 {
+		if user.UID, err = freeID(system, accounts.FreeUID); err != nil {
 			return err
 		}
-	} else if other, taken := accounts.userOf(user.uid); taken && !shared {
-		return status(idInUse, "user ID %d is that of %s", user.uid, other.name)
+	} else if other, taken := accounts.UserOf(user.UID); taken && !shared {
+		return status(idInUse, "user ID %d is that of %s", user.UID, other.Name)
 	}
 	switch {
 	case primary != "":
-		gid, ok := accounts.resolveGroup(primary)
-		if _, exists := accounts.groupOf(gid); !ok || !exists {
+		gid, ok := resolveGroup(&accounts.Accounts, primary)
+		if _, exists := accounts.GroupOf(gid); !ok || !exists {
 			return status(noGroup, "group %s does not exist", primary)
 		}
-		user.gid = gid
+		user.GID = gid
 	case noGroupOfItsOwn:
-		user.gid = usersGroup
+		user.GID = usersGroup
 	default:
-		if _, taken := accounts.group(name); taken {
+		if _, taken := accounts.Group(name); taken {
 			return status(nameInUse, "group %s already exists: choose it with -g", name)
 		}
-		gid := user.uid
-		if _, taken := accounts.groupOf(gid); taken {
-			gid = -1
-		}
-		if user.gid, err = c.addGroup(accounts, name, gid, system); err != nil {
-			return err
-		}
-	}
-	for _, g := range supplementary {
-		if _, exists := accounts.group(g); !exists {
-			if _, err := c.addGroup(accounts, g, -1, true); err != nil {
+		user.GID = user.UID
+		if accounts.FreeGID(user.GID, +1) != user.GID {
+			if user.GID, err = freeID(system, accounts.FreeGID); err != nil {
 				return err
 			}
 		}
+		accounts.AddGroup(name, user.GID, account.Last)
 	}
-	if err := c.addMember(supplementary, name); err != nil {
-		return err
+	for _, g := range supplementary {
+		if _, exists := accounts.Group(g); !exists {
+			gid, err := freeID(true, accounts.FreeGID)
+			if err != nil {
+				return err
+			}
+			accounts.AddGroup(g, gid, account.Last)
+		}
+		accounts.AddMember(g, name)
 	}
-	line := fmt.Sprintf("%s:x:%d:%d:%s:%s:%s", name, user.uid, user.gid, comment, user.home, user.shell)
-	if err := c.appendLine("/etc/passwd", line, 0o644); err != nil {
-		return err
-	}
-	// "!" is no password's hash: nobody logs in with one.
-	if err := c.appendLine("/etc/shadow", fmt.Sprintf("%s:!:%d::::::", name, time.Now().Unix()/86400), 0o600); err != nil {
+	accounts.AddUser(user, account.Last)
+	if err := accounts.Save(); err != nil {
 		return err
 	}
 	if withHome {
@@ -177,70 +170,48 @@ func (c *call) groupadd() error {
 		case 'o':
 			shared = true
 		case 'g':
-			if gid, err = parseID(o.value); err != nil {
+			if gid, err = account.ParseID(o.value); err != nil {
 				return status(badArgument, "invalid group ID %q", o.value)
 			}
 		}
 	}
-	accounts, err := readAccounts(c.root)
+	accounts, err := account.Edit(account.Dir(c.root))
 	if err != nil {
 		return err
 	}
-	if _, taken := accounts.group(name); taken {
+	if _, taken := accounts.Group(name); taken {
 		if force {
 			return nil
 		}
 		return status(nameInUse, "group %s already exists", name)
 	}
-	if other, taken := accounts.groupOf(gid); taken && !shared {
+	if other, taken := accounts.GroupOf(gid); taken && !shared {
 		if !force {
-			return status(idInUse, "group ID %d is that of %s", gid, other.name)
+			return status(idInUse, "group ID %d is that of %s", gid, other.Name)
 		}
 		gid = -1
 	}
-	_, err = c.addGroup(accounts, name, gid, system)
-	return err
-}
-
-// addGroup writes a group and adds it to accounts. A negative gid asks for a
-// free one.
-func (c *call) addGroup(accounts *accounts, name string, gid int, system bool) (int, error) {
 	if gid < 0 {
-		var err error
-		gid, err = freeID(system, func(id int) bool { _, taken := accounts.groupOf(id); return taken })
-		if err != nil {
-			return 0, err
+		if gid, err = freeID(system, accounts.FreeGID); err != nil {
+			return err
 		}
 	}
-	if err := c.appendLine("/etc/group", fmt.Sprintf("%s:x:%d:", name, gid), 0o644); err != nil {
-		return 0, err
-	}
-	if _, err := os.Stat(c.path("/etc/gshadow")); err == nil {
-		if err := c.appendLine("/etc/gshadow", name+":!::", 0o600); err != nil {
-			return 0, err
-		}
-	}
-	accounts.groups = append(accounts.groups, group{name: name, gid: gid})
-	return gid, nil
+	accounts.AddGroup(name, gid, account.Last)
+	return accounts.Save()
 }
 
 // freeID chooses as useradd(8) does: from the top for the system, from the
 // bottom for people.
-func freeID(system bool, taken func(int) bool) (int, error) {
+func freeID(system bool, free func(id, step int) int) (int, error) {
+	first, last, step := firstUserID, lastUserID, +1
 	if system {
-		for id := firstUserID - 1; id >= firstSystemID; id-- {
-			if !taken(id) {
-				return id, nil
-			}
-		}
-	} else {
-		for id := firstUserID; id <= lastUserID; id++ {
-			if !taken(id) {
-				return id, nil
-			}
-		}
+		first, last, step = firstUserID-1, firstSystemID, -1
 	}
-	return 0, errors.New("no ID is free")
+	id := free(first, step)
+	if id < min(first, last) || id > max(first, last) {
+		return 0, errors.New("no ID is free")
+	}
+	return id, nil
 }
 
 func validName(name string) bool {
@@ -255,63 +226,10 @@ func validName(name string) bool {
 	return true
 }
 
-// appendLine adds a line to a file, which is made where it is missing.
-func (c *call) appendLine(file, line string, mode fs.FileMode) error {
-	text, err := os.ReadFile(c.path(file))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		line = "\n" + line
-	}
-	f, err := os.OpenFile(c.path(file), os.O_WRONLY|os.O_APPEND|os.O_CREATE, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(line + "\n")
-	return errors.Join(err, f.Close())
-}
-
-// addMember puts a user into groups of /etc/group. The file is replaced as a
-// whole, but written in place where it is a mount point.
-func (c *call) addMember(groups []string, user string) error {
-	if len(groups) == 0 {
-		return nil
-	}
-	file := c.path("/etc/group")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSuffix(line, "\n")
-		if name, _, _ := strings.Cut(line, ":"); slices.Contains(groups, name) {
-			if !strings.HasSuffix(line, ":") {
-				line += ","
-			}
-			line += user
-		}
-		b.WriteString(line + "\n")
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	next := file + "+"
-	if err := os.WriteFile(next, []byte(b.String()), info.Mode().Perm()); err != nil {
-		return err
-	}
-	if err := os.Rename(next, file); !errors.Is(err, syscall.EBUSY) {
-		return err
-	}
-	return errors.Join(os.WriteFile(file, []byte(b.String()), info.Mode().Perm()), os.Remove(next))
-}
-
 // makeHome makes the home of a user from /etc/skel. One that exists is left
 // as it is.
-func (c *call) makeHome(user account) error {
-	dir := c.path(user.home)
+func (c *call) makeHome(user account.User) error {
+	dir := c.path(user.Home)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -320,7 +238,7 @@ func (c *call) makeHome(user account) error {
 		return err
 	}
 	defer parent.Close()
-	attributes := folder.Attributes{Mode: 0o755, UID: user.uid, GID: user.gid}
+	attributes := folder.Attributes{Mode: 0o755, UID: user.UID, GID: user.GID}
 	err = folder.Make(parent, filepath.Base(dir), attributes, func(dir *os.Root) error {
 		if err := copyTree(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
 			return fmt.Errorf("copying /etc/skel: %w", err)
@@ -332,7 +250,7 @@ func (c *call) makeHome(user account) error {
 			if err != nil || name == "." {
 				return err
 			}
-			return dir.Lchown(name, user.uid, user.gid)
+			return dir.Lchown(name, user.UID, user.GID)
 		})
 	})
 	if errors.Is(err, fs.ErrExist) {

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +35,8 @@ func added(t *testing.T, file, base string) string {
 	}
 	return strings.Join(lines, " ")
 }
+
+const shadow = "root:*:::::::\n"
 
 func TestUseradd(t *testing.T) {
 	for _, test := range []struct {
@@ -74,7 +75,7 @@ func TestUseradd(t *testing.T) {
 		{line: "groupadd -f sudo"},
 	} {
 		t.Run(test.line, func(t *testing.T) {
-			root := newRoot(t, nil)
+			root := newRoot(t, map[string]string{"/etc/shadow": shadow})
 			// As some editors leave it: without an end of line.
 			must(t, os.WriteFile(root+"/etc/passwd", []byte(strings.TrimSuffix(passwd, "\n")), 0o644))
 			code, out := asRoot(t, root, test.line)
@@ -87,17 +88,37 @@ func TestUseradd(t *testing.T) {
 			if got := added(t, root+"/etc/group", groups); got != test.group {
 				t.Errorf("group %q, want %q", got, test.group)
 			}
-			shadow, err := os.ReadFile(root + "/etc/shadow")
-			if got, want := err == nil, test.passwd != ""; got != want {
-				t.Fatalf("shadow: %v", err)
+			want := ""
+			if test.passwd != "" {
+				want = "agent:*::0:99999:7:::"
 			}
-			if err == nil && !regexp.MustCompile(`^agent:!:\d+::::::\n$`).Match(shadow) {
-				t.Errorf("shadow %q", shadow)
+			if got := added(t, root+"/etc/shadow", shadow); got != want {
+				t.Errorf("shadow %q, want %q", got, want)
 			}
 			if left, _ := filepath.Glob(root + "/etc/*+"); len(left) > 0 {
 				t.Errorf("left %q", left)
 			}
 		})
+	}
+}
+
+// Without a shadow file an "x" would point nowhere, and lines with + or - hand
+// over to a directory service: as useradd(8), it puts the account before them.
+func TestUseraddPlace(t *testing.T) {
+	root := newRoot(t, map[string]string{"/etc/passwd": passwd + "+::::::\n", "/etc/group": "root:x:0:\nsudo:x:27\n+:::\n", "/etc/gshadow": "sudo:!::\n"})
+	if code, out := asRoot(t, root, "useradd -G sudo agent"); code != 0 {
+		t.Fatal(code, out)
+	}
+	for file, want := range map[string]string{
+		"/etc/passwd": passwd + "agent:*:1001:1001::/home/agent:/bin/sh\n+::::::\n", "/etc/group": "root:x:0:\nsudo:x:27:agent\nagent:x:1001:\n+:::\n",
+		"/etc/gshadow": "sudo:!::agent\nagent:!::\n",
+	} {
+		if text, err := os.ReadFile(root + file); err != nil || string(text) != want {
+			t.Errorf("%s: %v, %q, want %q", file, err, text, want)
+		}
+	}
+	if _, err := os.Stat(root + "/etc/shadow"); err == nil {
+		t.Error("there is a shadow file")
 	}
 }
 

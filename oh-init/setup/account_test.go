@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // Account files as large as set-up reads them, with all IDs taken from which it
@@ -29,52 +31,8 @@ func TestManyAccounts(t *testing.T) {
 	}
 	want := fmt.Sprintf("\nopenhands:*:%d:%[1]d:openhands:", lines)
 	for _, c := range changes {
-		if c.Path == passwdFile && !strings.Contains(string(c.Content), want) {
+		if c.Path == account.PasswdFile && !strings.Contains(string(c.Content), want) {
 			t.Errorf("passwd ends with %q, want %q", c.Content[len(c.Content)-200:], want)
-		}
-	}
-}
-
-func TestFree(t *testing.T) {
-	var all strings.Builder
-	for id := range 100_000 {
-		fmt.Fprintf(&all, "u%d:x:%[1]d:%[1]d::/:\n", id)
-	}
-	for _, test := range []struct {
-		lines          string
-		id, step, want int
-	}{
-		{"", 1000, 1, 1000},
-		{"a:x:1000:\nb:x:1001:", 1000, 1, 1002},
-		{"a:x:999:\nb:x:998:", 999, -1, 997},
-		{"a:x:2:\nb:x:1:\nc:x:3:", 2, -1, 4},
-		{"a:x:4294967294:\n", maxID, 1, maxID - 1},
-		{all.String(), 1000, 1, 100_000},
-		{all.String(), 999, -1, 100_000},
-	} {
-		table := &table{lines: strings.Split(test.lines, "\n")}
-		if got := table.free(test.id, test.step); got != test.want {
-			t.Errorf("from %d by %d, of %d lines: got %d, want %d", test.id, test.step, len(table.lines), got, test.want)
-		}
-	}
-}
-
-// A line that names no account does not hide the one that does, and no ID is
-// taken for another one.
-func TestAccountOfOddLines(t *testing.T) {
-	for text, want := range map[string]account{
-		"me:x:1000:100::/home/me:/bin/sh":               {"me", 1000, 100, "/home/me"},
-		"me:x::::\nme:x:7:8::/srv:":                     {"me", 7, 8, "/srv"},
-		"me:x:4294967295:1::/x:\nme:x:4294967294:1::x:": {"me", maxID, 1, "/"},
-		"me:x:-1:1::/x:":                                {},
-		"me:x:99999999999999999999:1::/x:":              {},
-		"me:x:5:-1::/x:":                                {"me", 5, 0, "/x"},
-		"me:x:5":                                        {"me", 5, 0, "/"},
-		"me2:x:5:5::/x:":                                {},
-	} {
-		table := &table{lines: strings.Split(text, "\n")}
-		if got, ok := table.account("me"); got != want || ok != (want.name != "") {
-			t.Errorf("%q: got %+v, %v", text, got, ok)
 		}
 	}
 }

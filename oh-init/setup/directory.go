@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -56,13 +57,13 @@ func (s *stage) temporary(dir string) error {
 // workspace makes a folder for the user's work. It belongs to group root, and
 // what is made in it too, so that a container that runs as an arbitrary user ID
 // in group 0 can write there.
-func (s *stage) workspace(folder string, user account) error {
+func (s *stage) workspace(folder string, user account.User) error {
 	resolved, e, ok, err := s.resolve(folder)
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		return s.onBehalf(resolved).put(Change{Path: resolved, Mode: fs.ModeDir | fs.ModeSetgid | 0o775, UID: user.uid})
+		return s.onBehalf(resolved).put(Change{Path: resolved, Mode: fs.ModeDir | fs.ModeSetgid | 0o775, UID: user.UID})
 	case !e.Mode.IsDir():
 		return obstacleError("%s is no directory", folder)
 	}
@@ -71,7 +72,7 @@ func (s *stage) workspace(folder string, user account) error {
 
 // project makes payload.Project. What is in its place is the user's own, and
 // left alone; so is a place outside of the workspace that a link leads to.
-func (s *stage) project(user account) error {
+func (s *stage) project(user account.User) error {
 	workspace, _, _, err := s.resolve(payload.Workspace)
 	if err != nil {
 		return err
@@ -109,25 +110,25 @@ const homeMode = 0o755
 //
 // What is in the place of a home is left alone, and so are links in it together
 // with what is behind them.
-func (s *stage) home(a account, mode fs.FileMode) error {
-	dir, e, ok, err := s.resolve(a.home)
+func (s *stage) home(a account.User, mode fs.FileMode) error {
+	dir, e, ok, err := s.resolve(a.Home)
 	var odd *obstacle
 	switch {
 	case err == nil && ok && !e.Mode.IsDir():
-		s.note("the home of %s is left as it is: %s is no directory", a.name, a.home)
+		s.note("the home of %s is left as it is: %s is no directory", a.Name, a.Home)
 		return nil
 	case errors.As(err, &odd):
-		s.note("the home of %s is left as it is: %v", a.name, odd)
+		s.note("the home of %s is left as it is: %v", a.Name, odd)
 		return nil
 	case err != nil || dir == "/":
 		return err
 	case inPayload(dir):
-		s.note("the home of %s is left as it is: %s is the payload's", a.name, dir)
+		s.note("the home of %s is left as it is: %s is the payload's", a.Name, dir)
 		return nil
 	}
 	s = s.onBehalf(dir)
 	if !ok {
-		if err := s.put(Change{Path: dir, Mode: fs.ModeDir | mode, UID: a.uid, GID: a.gid}); err != nil {
+		if err := s.put(Change{Path: dir, Mode: fs.ModeDir | mode, UID: a.UID, GID: a.GID}); err != nil {
 			return err
 		}
 		if err := s.copySkeleton(dir, a); err != nil {
@@ -138,7 +139,7 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 	if _, ok, err := s.lstat(bashrc); err != nil {
 		return err
 	} else if !ok {
-		if err := s.put(Change{Path: bashrc, Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(home.Bashrc)}); err != nil {
+		if err := s.put(Change{Path: bashrc, Mode: 0o644, UID: a.UID, GID: a.GID, Content: []byte(home.Bashrc)}); err != nil {
 			return err
 		}
 	}
@@ -148,7 +149,7 @@ func (s *stage) home(a account, mode fs.FileMode) error {
 // readsBashrc changes the one file that a login bash reads in a home at the
 // resolved path dir, unless that file has .bashrc read already. A large file,
 // and what is no regular file, is its owner's own affair.
-func (s *stage) readsBashrc(dir string, a account) error {
+func (s *stage) readsBashrc(dir string, a account.User) error {
 	for _, name := range home.LoginFiles() {
 		file := path.Join(dir, name)
 		e, ok, err := s.lstat(file)
@@ -168,7 +169,7 @@ func (s *stage) readsBashrc(dir string, a account) error {
 		text := endLine(string(content)) + home.ReadBashrc
 		return s.put(Change{Path: file, Mode: e.Mode, UID: e.UID, GID: e.GID, Content: []byte(text)})
 	}
-	return s.put(Change{Path: path.Join(dir, ".profile"), Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(home.Profile)})
+	return s.put(Change{Path: path.Join(dir, ".profile"), Mode: 0o644, UID: a.UID, GID: a.GID, Content: []byte(home.Profile)})
 }
 
 // endLine returns text with a line feed at its end unless it is empty.

@@ -90,10 +90,10 @@ func FuzzPlan(f *testing.F) {
 		}
 		homes := []string{"/workspace", "/home/openhands", "/home/root", "/root"}
 		if a, ok, err := newStage(root).lookup("openhands"); err == nil && ok {
-			homes = append(homes, a.home)
+			homes = append(homes, a.Home)
 		}
 		if a, ok, err := newStage(root).lookup("root"); err == nil && ok {
-			homes = append(homes, a.home)
+			homes = append(homes, a.Home)
 		}
 		for _, c := range changes {
 			old, existed := before[c.Path]

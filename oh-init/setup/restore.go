@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/folder"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -34,11 +35,11 @@ func Restore(root, user string) error {
 		func(s *stage) error { return d.temporary(s, "/tmp") },
 		func(s *stage) error { return d.temporary(s, "/var/tmp") },
 	}
-	account, known, err := newLive(d).lookup(user)
+	owner, known, err := newLive(d).lookup(user)
 	if known {
 		steps = append(steps,
-			func(s *stage) error { return d.home(s, account) },
-			func(s *stage) error { return s.workspace(payload.Workspace, account) })
+			func(s *stage) error { return d.home(s, owner) },
+			func(s *stage) error { return s.workspace(payload.Workspace, owner) })
 	}
 	errs := []error{err}
 	for _, step := range steps {
@@ -78,8 +79,8 @@ func (d *Dir) temporary(s *stage, name string) error {
 // home stages a home that is missing, and gives an empty one, which a volume
 // or a tmpfs is at first, the files that a login bash reads. Nothing is replaced
 // in it.
-func (d *Dir) home(s *stage, a account) error {
-	resolved, e, ok, err := s.resolve(a.home)
+func (d *Dir) home(s *stage, a account.User) error {
+	resolved, e, ok, err := s.resolve(a.Home)
 	switch {
 	case err != nil || resolved == "/":
 		return err
@@ -98,7 +99,7 @@ func (d *Dir) home(s *stage, a account) error {
 		return err
 	}
 	for name, text := range map[string]string{".bashrc": home.Bashrc, ".profile": home.Profile} {
-		c := Change{Mode: 0o644, UID: a.uid, GID: a.gid, Content: []byte(text)}
+		c := Change{Mode: 0o644, UID: a.UID, GID: a.GID, Content: []byte(text)}
 		if err := (&Dir{dir}).write(name, c); err != nil && !errors.Is(err, fs.ErrExist) {
 			return errors.Join(err, ignoreMissing(dir.Remove(name)))
 		}

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"regexp"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -48,8 +49,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.GID == 0 {
 		o.GID = o.UID
 	}
-	if o.UID < 0 || o.GID < 0 || o.UID > maxID || o.GID > maxID {
-		return o, fmt.Errorf("user and group ID must be positive, and no larger than %d", maxID)
+	if o.UID < 0 || o.GID < 0 || o.UID > account.MaxID || o.GID > account.MaxID {
+		return o, fmt.Errorf("user and group ID must be positive, and no larger than %d", account.MaxID)
 	}
 	return o, nil
 }
@@ -84,7 +85,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 	}
 	s := newStage(root)
 	others := s.amongOthers()
-	var user account
+	var user account.User
 	for _, step := range []func() error{
 		s.systemDirectories,
 		func() (err error) { user, err = s.accounts(o); return err },
@@ -104,7 +105,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 			if !o.Sudo {
 				return nil
 			}
-			return s.sudo(user.name, o.Path, o.Arch)
+			return s.sudo(user.Name, o.Path, o.Arch)
 		},
 	} {
 		if err := step(); err != nil {

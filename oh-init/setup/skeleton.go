@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-openhands/docker-openhands/internal/account"
 )
 
 // skeleton is where the files of new homes come from, see useradd(8).
@@ -33,7 +35,7 @@ type copied struct {
 // deeper than the other limits, as one that holds itself is, is left out whole.
 //
 // All of its files are asked for before an error is returned.
-func (s *stage) copySkeleton(to string, owner account) error {
+func (s *stage) copySkeleton(to string, owner account.User) error {
 	system := *s
 	system.shared = s.live // the skeleton is in no folder of the user's
 	from, e, ok, err := system.resolve(skeleton)
@@ -74,7 +76,7 @@ func (s *stage) copySkeleton(to string, owner account) error {
 // listSkeleton lists the files, links and directories below the resolved path
 // from, each directory before what is in it. Whole is false where there is more
 // than the limits allow.
-func (s *stage) listSkeleton(from, to string, owner account) (found []copied, whole bool, err error) {
+func (s *stage) listSkeleton(from, to string, owner account.User) (found []copied, whole bool, err error) {
 	type folder struct {
 		from, to string
 		depth    int
@@ -99,7 +101,7 @@ func (s *stage) listSkeleton(from, to string, owner account) (found []copied, wh
 			if !ok {
 				continue // the payload
 			}
-			c := copied{Change: Change{Path: path.Join(dir.to, name), Mode: e.Mode, UID: owner.uid, GID: owner.gid, Target: e.Target}}
+			c := copied{Change: Change{Path: path.Join(dir.to, name), Mode: e.Mode, UID: owner.UID, GID: owner.GID, Target: e.Target}}
 			switch e.Mode.Type() {
 			case 0:
 				c.source, c.size = source, e.Size

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/docker-openhands/docker-openhands/internal/home"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
@@ -44,7 +45,7 @@ func Reads(name string, size int64) bool {
 		return false
 	}
 	switch name {
-	case passwdFile, groupFile, shadowFile, gshadowFile, profileFile, loginPathFile, sudoersFile:
+	case account.PasswdFile, account.GroupFile, account.ShadowFile, account.GshadowFile, profileFile, loginPathFile, sudoersFile:
 		return true
 	}
 	dir, base := path.Split(name)
