@@ -65,10 +65,10 @@ func AddFrom(components []Component, dirs ...string) ([]Component, error) {
 			return nil, fmt.Errorf("%s: there is a component %q already: rename the folder", dir, c.Name)
 		}
 		if c.Server != "" && !slices.Contains(Servers(components), c.Server) {
-			return nil, fmt.Errorf("%s: there is no server %q", c.at(dir, "server"), c.Server)
+			return nil, fmt.Errorf("%s: there is no server %q", c.at(dir, "", "server"), c.Server)
 		}
 		if c.Releases != nil {
-			return nil, fmt.Errorf("%s: the releases are those of the server's own component: remove the key", c.at(dir, "releases"))
+			return nil, fmt.Errorf("%s: the releases are those of the server's own component: remove the key", c.at(dir, "", "releases"))
 		}
 		all = append(all, c)
 	}
@@ -175,74 +175,67 @@ func (c Component) check(where string) error {
 	if !componentName.MatchString(c.Name) {
 		return fmt.Errorf("%s: the folder of a component has a name of at most 41 characters a-z, 0-9 and -", where)
 	}
-	bad := func(key, format string, args ...any) error {
-		return fmt.Errorf("%s: %s", c.at(where, key), fmt.Sprintf(format, args...))
+	bad := func(key, text, format string, args ...any) error {
+		return fmt.Errorf("%s: %s", c.at(where, text, key), fmt.Sprintf(format, args...))
 	}
 	switch {
 	case c.Description == "":
-		return bad("description", "a description is needed")
+		return bad("description", "", "a description is needed")
 	case len(c.Proof) == 0:
-		return bad("proof", "a proof is needed: the command that shows that the component works")
+		return bad("proof", "", "a proof is needed: the command that shows that the component works")
 	case c.Releases != nil && c.Files[c.Releases.File] == nil:
-		return bad("releases", "there is no file %q", c.Releases.File)
+		return bad("releases.file", c.Releases.File, "there is no file %q", c.Releases.File)
 	}
 	for _, name := range c.Packages {
 		if !debianPackage.MatchString(name) {
-			return bad(name, "%q is no Debian package", name)
+			return bad("packages", name, "%q is no Debian package", name)
 		}
 	}
 	for _, line := range c.Allow {
 		if list, err := bundler.ParseAllowances(strings.NewReader(line)); err != nil || len(list) != 1 {
-			return bad(line, "%q is not \"/path/pattern: reason\"", line)
+			return bad("allow", line, "%q is not \"/path/pattern: reason\"", line)
 		}
 	}
 	for need, paths := range c.Needs {
 		if need == c.Name || need == c.Provides {
-			return bad("needs", "a component cannot need itself: remove %q", need)
+			return bad("needs."+need, "", "a component cannot need itself: remove %q", need)
 		}
 		for _, p := range paths {
 			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") || !neededPath.MatchString(p) {
-				return bad(p, "%q is not a clean path below %s of letters, digits and ._+@-", p, payload.Prefix)
+				return bad("needs."+need, p, "%q is not a clean path below %s of letters, digits and ._+@-", p, payload.Prefix)
 			}
 		}
 	}
 	for name, launcher := range c.Launchers {
 		switch {
 		case path.Base(name) != name || !path.IsAbs(launcher.Path):
-			return bad("launchers."+name, "the launcher %q needs the absolute path of a program", name)
+			return bad("launchers."+name, "", "the launcher %q needs the absolute path of a program", name)
 		case slices.Contains(reserved, name):
-			return bad("launchers."+name, "%s is a program of the payload itself: rename the launcher", name)
+			return bad("launchers."+name, "", "%s is a program of the payload itself: rename the launcher", name)
 		}
 	}
 	if c.Lean != nil {
 		if err := c.Lean.check(); err != nil {
-			return bad("lean.requirements", "%v", err)
+			return bad("lean.requirements.packages", quoted(err), "%v", err)
 		}
 		c.Prune = slices.Concat(c.Prune, c.Lean.Prune)
 	}
 	recipe, err := c.recipe(nil)
 	if err != nil {
-		return bad("launchers", "%v", err)
+		return bad("launchers", "", "%v", err)
 	}
 	text, err := json.Marshal(recipe)
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
 	if _, err := pack.ParseRecipe(text, payload.Prefix); err != nil {
-		return bad(quoted(err), "%v", err)
+		return fmt.Errorf("%s: %w", c.at(where, quoted(err), inRecipe...), err)
 	}
 	return nil
 }
 
-// at is the file and the line in which the word stands that a message is
-// about; where it is missing, the first one.
-func (c Component) at(where, word string) string {
-	before, _, found := strings.Cut(string(c.Files[componentFile]), word)
-	if !found {
-		before = ""
-	}
-	return fmt.Sprintf("%s:%d", path.Join(where, componentFile), 1+strings.Count(before, "\n"))
-}
+// inRecipe are the keys whose texts the bundler's errors quote.
+var inRecipe = []string{"programs", "trees", "links", "opens", "rewrites", "prune", "lean.prune", "launchers"}
 
 // quoted is the first quoted word of an error.
 func quoted(err error) string {

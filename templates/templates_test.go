@@ -97,13 +97,20 @@ func TestLoadRefuses(t *testing.T) {
 		{"a package to remove", good + "packages = ['g++', 'vim-']", `dir/component.toml:3: "vim-" is no Debian package`},
 		{"a version with a dash at its end", good + "packages = ['vim=1-']", `dir/component.toml:3: "vim=1-" is no Debian package`},
 		{"a need with options of a mount", good + "needs = { python = ['/openhands/a,rw=true b'] }", `dir/component.toml:3: "/openhands/a,rw=true b" is not a clean path`},
-		{"a need of itself", good + "[needs]\nx = ['/openhands/a']", `dir/component.toml:3: a component cannot need itself: remove "x"`},
-		{"a need of its own role", good + "provides = 'y'\n[needs]\ny = ['/openhands/a']", `dir/component.toml:4: a component cannot need itself: remove "y"`},
+		{"a need of itself", good + "[needs]\nx = ['/openhands/a']", `dir/component.toml:4: a component cannot need itself: remove "x"`},
+		{"a need of its own role", good + "provides = 'y'\n[needs]\ny = ['/openhands/a']", `dir/component.toml:5: a component cannot need itself: remove "y"`},
 		{"a launcher in the place of PID 1", good + "[launchers.oh-init]\npath = '/openhands/x'", `dir/component.toml:3: oh-init is a program of the payload itself`},
 		{"a launcher in the place of all", good + "[launchers.oh-wrappers]\npath = '/openhands/x'", `dir/component.toml:3: oh-wrappers is a program of the payload itself`},
-		{"left out without a reason", good + "[[lean.requirements]]\npackages = ['y']", `dir/component.toml:3: lean.requirements ["y"]: packages and reason`},
+		{"left out without a reason", good + "[[lean.requirements]]\npackages = ['y']", `dir/component.toml:4: lean.requirements ["y"]: packages and reason`},
 		{"pruned without a reason", good + "[[lean.prune]]\npaths = ['y']", `dir/component.toml:4: recipe x: prune ["y"]: paths and reason`},
 		{"pruned outside", good + "[[lean.prune]]\nreason = 'z'\npaths = ['/etc/../x']", `dir/component.toml:5: recipe x: prune "/etc/../x" is not`},
+		// What a message is about can be found in other places before its own.
+		{"a package that a comment names", good + "# not -o\npackages = [\n'g++',\n'-o',\n]", `dir/component.toml:6: "-o" is no Debian package`},
+		{"a package that another key names", good + "trees = [{from = '/-o', to = '/openhands/-o'}]\npackages = ['-o']", `dir/component.toml:4: "-o" is no Debian package`},
+		{"a need that is a program, too", good + "[[programs]]\nfrom = '/usr'\nto = '/openhands/x'\n[needs]\npython = ['/usr']", `dir/component.toml:7: "/usr" is not a clean path`},
+		{"a launcher of a name in another's", good + "[launchers.xx]\npath = '/openhands/x'\n[launchers.x]\nargs = ['y']", `dir/component.toml:5: the launcher "x"`},
+		{"the second one without a reason", good + "[[lean.requirements]]\npackages = ['x']\nreason = 'y'\n[[lean.requirements]]\npackages = ['y']", `dir/component.toml:7: lean.requirements ["y"]: packages and reason`},
+		{"a program that the proof names", "description = 'x'\nproof = ['/usr/bin/y']\n[[programs]]\nfrom = '/usr/bin/x'\nto = '/usr/bin/y'", `dir/component.toml:5: recipe x: to "/usr/bin/y" is not`},
 		{"releases without a file", good + "releases = { package = 'x', file = 'y' }", `dir/component.toml:3: there is no file "y"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
