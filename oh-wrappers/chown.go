@@ -22,10 +22,10 @@ const unchanged = -1
 //
 //	chown [-Rhfvc] [OWNER][:[GROUP]] FILE...
 //
-// It tells nothing but errors, with -v and -c too. With -R symbolic links are
-// changed themselves and never followed. What has
-// the owner already is left alone: on a layered file system a change, even to
-// the same owner, would copy the file.
+// It prints nothing but errors, with -v and -c too. With -R symbolic links are
+// changed themselves and never followed. What has the owner already is left
+// alone: on a layered file system a change, even to the same owner, would copy
+// the file.
 func (c *call) chown() error {
 	options, operands, err := syntax{short: "Rhfvc", long: map[string]byte{
 		"recursive": 'R', "no-dereference": 'h', "silent": 'f', "quiet": 'f',

@@ -55,9 +55,9 @@ type Component struct {
 	Packages []string
 
 	// Needs maps components, by name or role, to those of their files and
-	// folders that stand at their final place while install.sh runs. Of
-	// what it needs a component sees nothing else, and it is built again
-	// only when one of these changes.
+	// folders that stand at their final place while install.sh runs. The
+	// component sees nothing else of them, and is built again only when one
+	// of these changes.
 	Needs map[string][]string
 
 	// Sources asks for the user's checkout of OpenHands at /source, where

@@ -359,7 +359,7 @@ func (o *Options) givenDeps() Deps {
 	return d
 }
 
-// User splits NAME[:UID]. An empty name means the payload's default account.
+// splitUser splits NAME[:UID]. An empty name means the payload's default account.
 func splitUser(user string) (name string, uid int, err error) {
 	name, id, found := strings.Cut(user, ":")
 	if found {
@@ -394,7 +394,7 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	}
 	r.Labels = payload.Labels{
 		Kind: payload.KindRuntime, Version: deps.Version, Server: deps.Server, Components: strings.Join(deps.Components, ","),
-		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.account(),
+		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.wantedUser(),
 	}.Map()
 	r.Labels["org.opencontainers.image.title"] = "OpenHands runtime over " + base
 	r.Labels["org.opencontainers.image.version"] = deps.Version
@@ -415,8 +415,8 @@ func defaultID(server string) int {
 	return 0
 }
 
-// account is the user in the form NAME[:UID].
-func (r Runtime) account() string {
+// wantedUser is whom sessions are for, in the form NAME[:UID] of --user.
+func (r Runtime) wantedUser() string {
 	if r.UID == 0 {
 		return r.User
 	}

@@ -36,7 +36,7 @@ func (r Runtime) Entrypoint() []string {
 }
 
 // Cmd is the launcher of a server that changes to its user by itself. The
-// other kind has no default: by what it is told it decides who can reach it.
+// other kind has no default: its arguments choose the address it listens on.
 func (r Runtime) Cmd() []string {
 	if server := r.Server(); !server.OwnArguments {
 		return []string{server.Launcher()}

@@ -100,8 +100,8 @@ func (o Origin) String() string {
 	return fmt.Sprintf("%s (%s)", at, o.Name)
 }
 
-// Value is a setting's value. A boolean is the text true or false; what is no
-// list has one text, or none.
+// Value is a setting's value. A boolean is the text true or false. A scalar has
+// at most one element, a list any number.
 type Value struct {
 	Setting
 	Texts  []string

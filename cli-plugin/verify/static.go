@@ -184,8 +184,8 @@ func checkStart(f Facts) (string, []payload.Finding) {
 	return strings.Join(f.Entrypoint, " ") + " in " + f.WorkingDir, wrong
 }
 
-// checkLayers looks for the payload's layers in the image, which may as well
-// hold a copy of them.
+// checkLayers reports whether the image shares the payload's layers. It may as
+// well hold a copy of them.
 func checkLayers(f Facts) (string, []payload.Finding) {
 	n, deps := len(f.Layers), len(f.DepsLayers)
 	switch {

@@ -53,7 +53,7 @@ type Accounts struct {
 
 // Reader reads files by their absolute paths.
 type Reader interface {
-	// ReadAccounts returns the content of one of the account files; ok tells
+	// ReadAccounts returns the content of one of the account files; ok reports
 	// whether there is one.
 	ReadAccounts(name string) (content []byte, ok bool, err error)
 }

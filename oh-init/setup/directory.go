@@ -147,8 +147,8 @@ func (s *stage) home(a account.User, mode fs.FileMode) error {
 }
 
 // readsBashrc changes the one file that a login bash reads in a home at the
-// resolved path dir, unless that file has .bashrc read already. A large file,
-// and what is no regular file, is its owner's own affair.
+// resolved path dir, unless that file has .bashrc read already. A large file
+// stays as it is, and so does what is no regular file.
 func (s *stage) readsBashrc(dir string, a account.User) error {
 	for _, name := range home.LoginFiles() {
 		file := path.Join(dir, name)

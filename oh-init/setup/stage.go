@@ -269,9 +269,9 @@ func (s *stage) put(c Change) error {
 }
 
 // guard is the last line of defence against links that lead elsewhere. Nothing
-// changes in the payload, over which the set-up layer lies. On behalf of a user nothing changes outside of that user's folder but for
-// directories of root's that lead there, and for root nothing is given to
-// anybody else.
+// changes in the payload, over which the set-up layer lies. On behalf of a user
+// nothing changes outside of that user's folder but for directories of root's
+// that lead there. For root nothing is given to anybody else.
 func (s *stage) guard(c Change) error {
 	if inPayload(c.Path) {
 		return obstacleError("a link leads set-up to %s, which is the payload's", c.Path)
