@@ -16,7 +16,8 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// wrappers is the built binary, probe the test binary itself: see observe.
+// wrappers is the built binary, probe the test program, see observe. Both are
+// static, for roots without libraries.
 var wrappers, probe string
 
 func TestMain(m *testing.M) {
@@ -42,16 +43,14 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	wrappers = filepath.Join(folder, "oh-wrappers")
-	command := exec.Command("go", "build", "-o", wrappers, ".")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building: %v\n%s", err, out)
-		return 1
-	}
-	if probe, err = os.Executable(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	wrappers, probe = filepath.Join(folder, "oh-wrappers"), filepath.Join(folder, "probe")
+	for _, args := range [][]string{{"build", "-o", wrappers, "."}, {"test", "-c", "-o", probe, "."}} {
+		command := exec.Command("go", args...)
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := command.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building: %v\n%s", err, out)
+			return 1
+		}
 	}
 	return m.Run()
 }

@@ -2,16 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/account"
-	"github.com/docker-openhands/docker-openhands/internal/folder"
-	"github.com/docker-openhands/docker-openhands/internal/home"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 )
 
 // The exit statuses of useradd(8) and groupadd(8).
@@ -137,7 +132,7 @@ func (c *call) useradd() error {
 		return err
 	}
 	if withHome {
-		return c.makeHome(user)
+		return setup.MakeHome(c.path("/"), name)
 	}
 	return nil
 }
@@ -224,67 +219,4 @@ func validName(name string) bool {
 		}
 	}
 	return true
-}
-
-// makeHome makes the home of a user from /etc/skel. One that exists is left
-// as it is.
-func (c *call) makeHome(user account.User) error {
-	dir := c.path(user.Home)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	parent, err := os.OpenRoot(filepath.Dir(dir))
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	attributes := folder.Attributes{Mode: 0o755, UID: user.UID, GID: user.GID}
-	err = folder.Make(parent, filepath.Base(dir), attributes, func(dir *os.Root) error {
-		if err := copyTree(dir, os.DirFS(c.path("/etc/skel"))); err != nil {
-			return fmt.Errorf("copying /etc/skel: %w", err)
-		}
-		if err := home.Furnish(dir); err != nil {
-			return err
-		}
-		return fs.WalkDir(dir.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
-			if err != nil || name == "." {
-				return err
-			}
-			return dir.Lchown(name, user.UID, user.GID)
-		})
-	})
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
-}
-
-// copyTree copies the files, links and folders of tree, which need not exist.
-func copyTree(dir *os.Root, tree fs.FS) error {
-	return fs.WalkDir(tree, ".", func(name string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && name == "." {
-			return fs.SkipAll
-		}
-		if err != nil || name == "." {
-			return err
-		}
-		switch e.Type() {
-		case fs.ModeDir:
-			return dir.Mkdir(name, 0o755)
-		case fs.ModeSymlink:
-			target, err := fs.ReadLink(tree, name)
-			return errors.Join(err, dir.Symlink(target, name))
-		case 0:
-			info, err := e.Info()
-			if err != nil {
-				return err
-			}
-			text, err := fs.ReadFile(tree, name)
-			if err != nil {
-				return err
-			}
-			return dir.WriteFile(name, text, info.Mode().Perm())
-		}
-		return nil
-	})
 }

@@ -169,6 +169,46 @@ func TestUseraddHome(t *testing.T) {
 	}
 }
 
+// A skeleton is copied within the limits of set-up, and nothing waits for what
+// is no file.
+func TestUseraddSkeletonLimits(t *testing.T) {
+	root := newRoot(t, map[string]string{"/etc/skel/small": "1", "/etc/skel/huge": ""})
+	must(t, os.Truncate(root+"/etc/skel/huge", 1<<40))
+	must(t, syscall.Mkfifo(root+"/etc/skel/pipe", 0o644))
+	if code, out := asRoot(t, root, "useradd -m agent"); code != 0 {
+		t.Fatal(code, out)
+	}
+	var got []string
+	entries, err := os.ReadDir(root + "/home/agent")
+	must(t, err)
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff([]string{".bashrc", ".profile", "small"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A link that a user can have made leads no home elsewhere.
+func TestUseraddFollowsNoLinkOfUsers(t *testing.T) {
+	root := newRoot(t, map[string]string{"/srv/theirs/": ""})
+	must(t, os.Lchown(root+"/srv/theirs", 1000, 1000))
+	must(t, os.Symlink("/etc", root+"/srv/theirs/link"))
+	must(t, os.Symlink("/srv", root+"/roots"))
+	if code, out := asRoot(t, root, "useradd -m -d /srv/theirs/link/agent agent"); code == 0 || !strings.Contains(out, "making the home") {
+		t.Errorf("status %d, %q", code, out)
+	}
+	if _, err := os.Lstat(root + "/etc/agent"); err == nil {
+		t.Error("root made a folder where a user's link leads")
+	}
+	if code, out := asRoot(t, root, "useradd -m -d /roots/homes/other other"); code != 0 {
+		t.Errorf("status %d, %q", code, out)
+	}
+	if _, err := os.Lstat(root + "/srv/homes/other/.bashrc"); err != nil {
+		t.Error(err)
+	}
+}
+
 // Docker mounts single files of /etc; such a file cannot be replaced.
 func TestUseraddOnMountedGroup(t *testing.T) {
 	root := newRoot(t, nil)

@@ -53,6 +53,25 @@ func Restore(root, user string) error {
 	return errors.Join(errs...)
 }
 
+// MakeHome makes the home of an account of the running system, as Restore does
+// and under its rules. It is no error when there is no such account.
+func MakeHome(root, user string) error {
+	d, err := DirView(root)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	s := newLive(d)
+	owner, known, err := s.lookup(user)
+	if err != nil || !known {
+		return err
+	}
+	if err := d.home(s, owner); err != nil {
+		return fmt.Errorf("making the home of %s: %w", user, err)
+	}
+	return d.makeNew(sorted(s.staged))
+}
+
 func newLive(root View) *stage {
 	s := newStage(root)
 	s.shared, s.live = true, true
