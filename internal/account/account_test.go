@@ -161,6 +161,12 @@ func TestEdit(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", name, test.have, test.want)
 		}
 	}
+	// A line that says nothing is kept as well.
+	odd := edit(t, files{GroupFile: "\n"})
+	odd.AddGroup("me", 1, Last)
+	if got := string(odd.group.content()); got != "\nme:x:1:\n" {
+		t.Errorf("behind an empty line: %q", got)
+	}
 	// What is not changed is not written.
 	have := files{PasswdFile: passwd, GroupFile: group}
 	if err := edit(t, have).Save(); err != nil || have[GroupFile] != group {

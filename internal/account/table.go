@@ -20,8 +20,8 @@ func readTable(from Reader, name string) (*table, error) {
 		return nil, err
 	}
 	t := &table{name: name, exists: ok}
-	if text := strings.TrimSuffix(string(content), "\n"); text != "" {
-		t.lines = strings.Split(text, "\n")
+	if len(content) > 0 { // else there is not even an empty line
+		t.lines = strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
 	}
 	return t, nil
 }

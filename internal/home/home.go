@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/internal/folder"
@@ -62,13 +61,13 @@ func Find(root string, wanted ...string) (string, error) {
 	defer parent.Close()
 	name := "home-" + strconv.Itoa(os.Geteuid())
 	attributes := folder.Attributes{Mode: 0o700, UID: -1, GID: -1}
-	err = folder.Make(parent, name, attributes, Furnish)
+	err = folder.Make(parent, name, attributes, furnish)
 	if errors.Is(err, fs.ErrExist) {
 		if private(parent, name) {
 			return filepath.Join(temporary, name), nil
 		}
 		name += "-" + rand.Text()
-		err = folder.Make(parent, name, attributes, Furnish)
+		err = folder.Make(parent, name, attributes, furnish)
 	}
 	if err != nil {
 		return "", fmt.Errorf("making a home: %w", err)
@@ -100,31 +99,16 @@ func private(parent *os.Root, name string) bool {
 // one alone.
 func LoginFiles() []string { return []string{".bash_profile", ".bash_login", ".profile"} }
 
-// Furnish gives a new home .bashrc and has a login bash read it. Files that are
-// there stay, but for the lines that this needs. Nobody else may be at work in
-// dir.
-func Furnish(dir *os.Root) error {
-	if _, err := dir.Lstat(".bashrc"); errors.Is(err, fs.ErrNotExist) {
-		if err := dir.WriteFile(".bashrc", []byte(Bashrc), 0o644); err != nil {
-			return err
-		}
+// Furnish writes the files of a home that holds no other, so that a login bash
+// reads .bashrc. What a home with files lacks for that, set-up adds.
+func Furnish(write func(name, content string) error) error {
+	if err := write(".bashrc", Bashrc); err != nil {
+		return err
 	}
-	for _, name := range LoginFiles() {
-		info, err := dir.Lstat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		text, err := dir.ReadFile(name)
-		if err != nil || strings.Contains(string(text), ".bashrc") {
-			return err
-		}
-		if len(text) > 0 && text[len(text)-1] != '\n' {
-			text = append(text, '\n')
-		}
-		return dir.WriteFile(name, append(text, ReadBashrc...), info.Mode().Perm())
-	}
-	return dir.WriteFile(".profile", []byte(Profile), 0o644)
+	return write(".profile", Profile)
+}
+
+// furnish is Furnish for a folder of this process's own.
+func furnish(dir *os.Root) error {
+	return Furnish(func(name, content string) error { return dir.WriteFile(name, []byte(content), 0o644) })
 }

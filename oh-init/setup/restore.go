@@ -117,13 +117,13 @@ func (d *Dir) home(s *stage, a account.User) error {
 	if err != nil || slices.ContainsFunc(found, func(e fs.DirEntry) bool { return e.Name() != "lost+found" }) {
 		return err
 	}
-	for name, text := range map[string]string{".bashrc": home.Bashrc, ".profile": home.Profile} {
-		c := Change{Mode: 0o644, UID: a.UID, GID: a.GID, Content: []byte(text)}
+	return home.Furnish(func(name, content string) error {
+		c := Change{Mode: 0o644, UID: a.UID, GID: a.GID, Content: []byte(content)}
 		if err := (&Dir{dir}).write(name, c); err != nil && !errors.Is(err, fs.ErrExist) {
 			return errors.Join(err, ignoreMissing(dir.Remove(name)))
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // makeNew makes the folders that lead to all other changes, each with what is
