@@ -146,8 +146,8 @@ func FuzzConstants(f *testing.F) {
 func FuzzRewrite(f *testing.F) {
 	f.Add([]byte("a\x00/usr/lib/x:/usr/lib\x00b/usr\x00"), "/usr", "/o", 2, false)
 	f.Add([]byte("/etc/x\x00"), "/etc", "/e/c", 1, true)
-	f.Fuzz(func(t *testing.T, data []byte, old, new string, count int, slash bool) {
-		w := Rewrite{File: testPrefix + "/x", Old: old, New: new, Count: count}
+	f.Fuzz(func(t *testing.T, data []byte, old, replacement string, count int, slash bool) {
+		w := Rewrite{File: testPrefix + "/x", Old: old, New: replacement, Count: count}
 		if slash {
 			w.Pad = PadSlash
 		}

@@ -96,8 +96,8 @@ type constant struct {
 func constants(a abi, counts glibcCounts, soname, prefix string) ([]constant, error) {
 	var list []constant
 	var failed error
-	path := func(count int, old, new string) {
-		padded, err := padSlash(prefix+new, len(old))
+	path := func(count int, old, replacement string) {
+		padded, err := padSlash(prefix+replacement, len(old))
 		if err != nil {
 			failed = errors.Join(failed, err)
 		}

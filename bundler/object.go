@@ -92,7 +92,7 @@ func ReadObject(r io.ReaderAt) (*Object, error) {
 	h, err := readHead(r)
 	n := len(h)
 	if n < len(elf.ELFMAG) || string(h[:4]) != elf.ELFMAG {
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		return nil, ErrNotELF

@@ -17,7 +17,7 @@ import (
 func TestResolverAgreesWithLoader(t *testing.T) {
 	const f, g = "int f(void){return 1;}", "int f(void); int g(void){return f();}"
 	const callsG, callsF = "int g(void); int main(){return g();}", "int f(void); int main(){return f();}"
-	old, new := "-Wl,--disable-new-dtags", "-Wl,--enable-new-dtags"
+	old, runpath := "-Wl,--disable-new-dtags", "-Wl,--enable-new-dtags"
 	cases := []struct {
 		name  string
 		build func(t *testing.T, dir string)
@@ -28,7 +28,7 @@ func TestResolverAgreesWithLoader(t *testing.T) {
 		}},
 		{"runpath with braces", func(t *testing.T, dir string) {
 			lib := elftest.Library(t, dir+"/lib/libf.so", f)
-			elftest.Compile(t, dir+"/bin/prog", callsF, lib, new, "-Wl,-rpath,/nowhere:${ORIGIN}/../lib")
+			elftest.Compile(t, dir+"/bin/prog", callsF, lib, runpath, "-Wl,-rpath,/nowhere:${ORIGIN}/../lib")
 		}},
 		{"rpath of the program serves its libraries", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/lib/libf.so", f)
@@ -38,28 +38,28 @@ func TestResolverAgreesWithLoader(t *testing.T) {
 		{"runpath of the program does not", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/lib/libf.so", f)
 			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf)
-			elftest.Compile(t, dir+"/bin/prog", callsG, lg, new, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
+			elftest.Compile(t, dir+"/bin/prog", callsG, lg, runpath, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"runpath of a library hides the rpath of the program", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/lib/libf.so", f)
-			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf, new, "-Wl,-rpath,/nowhere")
+			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf, runpath, "-Wl,-rpath,/nowhere")
 			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"loaded before under the same name", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/lib/libf.so", f)
 			lg := elftest.Library(t, dir+"/lib/libg.so", g, lf)
 			elftest.Compile(t, dir+"/bin/prog", "int f(void); int g(void); int main(){return f()+g();}",
-				"-Wl,--no-as-needed", lf, lg, new, "-Wl,-rpath,$ORIGIN/../lib")
+				"-Wl,--no-as-needed", lf, lg, runpath, "-Wl,-rpath,$ORIGIN/../lib")
 		}},
 		{"origin of a library reached through a linked folder", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/real/deep/libf.so", f)
 			elftest.Symlink(t, "real/deep", dir+"/lib")
-			lg := elftest.Library(t, dir+"/real/deep/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN/../deep")
+			lg := elftest.Library(t, dir+"/real/deep/libg.so", g, lf, runpath, "-Wl,-rpath,$ORIGIN/../deep")
 			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,"+dir+"/lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
 		{"origin of a library that is a link itself", func(t *testing.T, dir string) {
 			lf := elftest.Library(t, dir+"/lib/libf.so", f)
-			lg := elftest.Library(t, dir+"/store/libg.so", g, lf, new, "-Wl,-rpath,$ORIGIN")
+			lg := elftest.Library(t, dir+"/store/libg.so", g, lf, runpath, "-Wl,-rpath,$ORIGIN")
 			elftest.Symlink(t, "../store/libg.so", dir+"/lib/libg.so")
 			elftest.Compile(t, dir+"/bin/prog", callsG, lg, old, "-Wl,-rpath,$ORIGIN/../lib", "-Wl,-rpath-link,"+dir+"/lib")
 		}},
@@ -130,11 +130,11 @@ func loaderSays(t *testing.T, prog string) map[string]string {
 		}
 		if rest != "not found" {
 			rest, _, _ = strings.Cut(rest, " ")
-			real, err := filepath.EvalSymlinks(rest)
+			resolved, err := filepath.EvalSymlinks(rest)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rest = real
+			rest = resolved
 		}
 		files[filepath.Base(name)] = rest
 	}

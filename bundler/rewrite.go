@@ -41,7 +41,7 @@ const (
 
 // Check returns what keeps a rewrite from being carried out on any file.
 func (w Rewrite) Check() error {
-	fault := ""
+	var fault string
 	switch {
 	case w.Old == "" || w.Count < 1:
 		fault = "old and count must be given"
@@ -125,9 +125,9 @@ func (w Rewrite) plan(f io.ReaderAt) ([]Patch, error) {
 		if n := len(patches); n > 0 && patches[n-1].Offset+int64(len(patches[n-1].Old)) > off {
 			return nil, errors.New("two places in one string")
 		}
-		new := make([]byte, len(old))
-		copy(new[copy(new, w.New):], old[len(w.Old):])
-		patches = append(patches, Patch{Offset: off, Old: old, New: new, Reason: "compiled-in path"})
+		replacement := make([]byte, len(old))
+		copy(replacement[copy(replacement, w.New):], old[len(w.Old):])
+		patches = append(patches, Patch{Offset: off, Old: old, New: replacement, Reason: "compiled-in path"})
 	}
 	return patches, nil
 }

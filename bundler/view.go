@@ -156,11 +156,11 @@ func (v *View) enter(name string) *directory {
 
 // list reads a directory whose path is canonical. Others do not wait for it,
 // so that the lock is not held meanwhile.
-func (v *View) list(real string) *directory {
-	d, ok := v.dirs[real]
+func (v *View) list(resolved string) *directory {
+	d, ok := v.dirs[resolved]
 	if !ok {
-		d = &directory{path: real}
-		v.dirs[real] = d
+		d = &directory{path: resolved}
+		v.dirs[resolved] = d
 	}
 	if !d.listed && !v.fixed {
 		v.mu.Unlock()
@@ -312,7 +312,7 @@ func (v *View) walk(name string) (Entry, error) {
 		return e, nil
 	}
 	pending := strings.Split(name, "/")
-	real, mode := "/", fs.ModeDir
+	resolved, mode := "/", fs.ModeDir
 	for links := 0; len(pending) > 0; {
 		element := pending[0]
 		pending = pending[1:]
@@ -320,19 +320,19 @@ func (v *View) walk(name string) (Entry, error) {
 		case "", ".":
 			continue
 		case "..":
-			real, mode = path.Dir(real), fs.ModeDir
+			resolved, mode = path.Dir(resolved), fs.ModeDir
 			continue
 		}
 		if !mode.IsDir() {
 			return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
-		d := v.list(real)
+		d := v.list(resolved)
 		n, ok := d.names[element]
 		if !ok {
 			return Entry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
 		if n.mode&fs.ModeSymlink == 0 {
-			real, mode = join(real, element), n.mode
+			resolved, mode = join(resolved, element), n.mode
 			continue
 		}
 		if links++; links > maxLinks {
@@ -343,12 +343,12 @@ func (v *View) walk(name string) (Entry, error) {
 			return Entry{}, err
 		}
 		if strings.HasPrefix(target, "/") {
-			real = "/"
+			resolved = "/"
 		}
 		mode = fs.ModeDir
 		pending = append(strings.Split(target, "/"), pending...)
 	}
-	return Entry{real, real, v.host(real), mode}, nil
+	return Entry{resolved, resolved, v.host(resolved), mode}, nil
 }
 
 // plain returns the entry of a clean path whose directory has been listed.
@@ -369,14 +369,14 @@ func (v *View) plain(name string) (Entry, bool) {
 }
 
 // host returns where a canonical path lies, in the first root that has it.
-func (v *View) host(real string) string {
-	if real == "/" {
+func (v *View) host(resolved string) string {
+	if resolved == "/" {
 		return filepath.Clean(v.roots[0])
 	}
-	if d := v.dirs[path.Dir(real)]; d != nil && d.listed {
-		return d.host(path.Base(real))
+	if d := v.dirs[path.Dir(resolved)]; d != nil && d.listed {
+		return d.host(path.Base(resolved))
 	}
-	return filepath.Join(v.roots[0], real)
+	return filepath.Join(v.roots[0], resolved)
 }
 
 // ReadDir returns the entries of a directory, sorted by name. Symbolic links are

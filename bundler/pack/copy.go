@@ -101,7 +101,7 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 		}
 		linked := e.Mode&fs.ModeSymlink != 0
 		if linked {
-			real, err := c.view.Lookup(e.Path)
+			resolved, err := c.view.Lookup(e.Path)
 			if errors.Is(err, fs.ErrNotExist) {
 				c.dropped = append(c.dropped, e.Path)
 				continue
@@ -109,13 +109,13 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 			if err != nil {
 				return err
 			}
-			if target, ok := strings.CutPrefix(real.Real, top+"/"); ok && !excluded(t.Exclude, target) {
+			if target, ok := strings.CutPrefix(resolved.Real, top+"/"); ok && !excluded(t.Exclude, target) {
 				if err := c.link(e.Host, rel, target, path.Join(t.To, below)); err != nil {
 					return err
 				}
 				continue
 			}
-			e = real
+			e = resolved
 		}
 		switch {
 		case e.Mode.IsDir() && linked:
@@ -135,13 +135,13 @@ func (c *copier) dir(ctx context.Context, t Copy, top, from, rel string, above [
 // link copies a symbolic link of the tree's directory dir that leads to the
 // path real, both relative to the top: as it is, or as the shortest relative
 // link where its text leads out of the tree on the way.
-func (c *copier) link(host, dir, real, to string) error {
+func (c *copier) link(host, dir, resolved, to string) error {
 	target, err := os.Readlink(host)
 	if err != nil {
 		return err
 	}
 	if path.IsAbs(target) || strings.HasPrefix(path.Join(dir, target), "..") {
-		if target, err = filepath.Rel("/"+dir, "/"+real); err != nil {
+		if target, err = filepath.Rel("/"+dir, "/"+resolved); err != nil {
 			return err
 		}
 	}

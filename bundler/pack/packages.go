@@ -32,7 +32,7 @@ func sortPackages(packages []Package) []Package {
 // to dpkg's database below root: those that own one of the paths in sources,
 // and those that own a file of the same name, size and content as one in the
 // tree. Without a database there are none.
-func debianOwners(root, tree string, sources []string) ([]Package, error) {
+func debianOwners(root, out string, sources []string) ([]Package, error) {
 	versions, err := dpkgVersions(filepath.Join(root, "var/lib/dpkg/status"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -47,7 +47,7 @@ func debianOwners(root, tree string, sources []string) ([]Package, error) {
 			o.paths["/"+merged] = true // packages older than the merge of /usr
 		}
 	}
-	if err := o.index(tree); err != nil {
+	if err := o.index(out); err != nil {
 		return nil, err
 	}
 	lists, err := filepath.Glob(filepath.Join(root, "var/lib/dpkg/info/*.list"))
@@ -76,8 +76,8 @@ type origin struct {
 }
 
 // index adds the files of a tree.
-func (o *origin) index(tree string) error {
-	return filepath.WalkDir(tree, func(host string, d fs.DirEntry, err error) error {
+func (o *origin) index(out string) error {
+	return filepath.WalkDir(out, func(host string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

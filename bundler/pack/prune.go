@@ -154,7 +154,7 @@ func (p *pruner) dir(ctx context.Context, host string, elements []string, fates 
 		name := filepath.Join(host, entry.Name())
 		below := append(elements[:len(elements):len(elements)], entry.Name())
 		fates := p.fates(below, fates)
-		removed := false
+		var removed bool
 		if entry.IsDir() {
 			removed, err = p.dir(ctx, name, below, fates)
 		} else {

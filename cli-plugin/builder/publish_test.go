@@ -242,11 +242,11 @@ func (worker) ContainerRemove(context.Context, string, client.ContainerRemoveOpt
 }
 
 func (w worker) ImagePull(_ context.Context, ref string, _ client.ImagePullOptions) (client.ImagePullResponse, error) {
-	name, ok := w.offered[ref]
+	source, ok := w.offered[ref]
 	if !ok {
 		return nil, cerrdefs.ErrNotFound
 	}
-	w.Infos[ref] = w.Infos[name]
+	w.Infos[ref] = w.Infos[source]
 	return pulledSilently{}, nil
 }
 
@@ -310,9 +310,9 @@ func TestForcedPush(t *testing.T) {
 			for _, wanted := range whole.Runtimes {
 				s.Infos[wanted.Image] = s.Infos[s.put(t, v1.ConfigFile{Author: "made"}, baseLayers...).ID]
 			}
-			engine := s.engine()
-			engine.API = worker{fakeStore: s}
-			b := publishing(engine, out)
+			e := s.engine()
+			e.API = worker{fakeStore: s}
+			b := publishing(e, out)
 			b.ForceRebuild = true
 			builds := filepath.Join(t.TempDir(), "builds")
 			b.CLI = buildxtest.NewStandIn(t, `case "$*" in *--builder*) ;; *) echo stage 1 >>`+builds+` ;; esac`)
@@ -469,7 +469,7 @@ func fromLayout(t *testing.T, file, id string) v1.Image {
 	archive := tar.NewReader(data)
 	for {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -36,14 +36,14 @@ func TestSilentRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, s := newTestRegistry(t), newFakeStore(t, false)
 			base, whole := r.publication(t, s)
-			engine := s.engine()
+			e := s.engine()
 			if test.noEngine {
 				r.upload(t, s, base)
 				r.upload(t, s, whole.Deps.Image)
-				engine = none
+				e = none
 			}
 			if name == "known layer" {
-				if _, err := publishing(engine, push).Build(t.Context(), whole); err != nil {
+				if _, err := publishing(e, push).Build(t.Context(), whole); err != nil {
 					t.Fatal(err)
 				}
 				whole.Runtimes[0].Image += "-2"
@@ -52,7 +52,7 @@ func TestSilentRegistry(t *testing.T) {
 			r.Store = r.Silenced(t, test.silent)
 			t.Setenv("OH_PULL_SILENCE", "500ms")
 			test.out.File = filepath.Join(t.TempDir(), "app.tar")
-			_, err := publishing(engine, test.out).Build(t.Context(), whole)
+			_, err := publishing(e, test.out).Build(t.Context(), whole)
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != problem.RegistryFailed || !strings.Contains(err.Error(), "nothing was heard of it for 500ms") {
 				t.Errorf("it ends with %v", err)

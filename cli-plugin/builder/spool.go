@@ -35,7 +35,7 @@ func (s *spool) add(ctx context.Context, layer io.Reader, want image.Compression
 	defer func() { err = errors.Join(err, file.Close()) }()
 	body := bufio.NewReaderSize(image.Interruptible(ctx, layer), 64<<10)
 	head, err := body.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return image.Layer{}, err
 	}
 	form := image.CompressionOf(head)

@@ -211,11 +211,11 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 	if err != nil {
 		return nil, fmt.Errorf("making the build context: %w", err)
 	}
-	context, idFile := filepath.Join(dir, "context"), filepath.Join(dir, "id")
-	if err := os.Mkdir(context, 0o755); err != nil {
+	folder, idFile := filepath.Join(dir, "context"), filepath.Join(dir, "id")
+	if err := os.Mkdir(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("making the build context: %w", err)
 	}
-	if err := t.Source.WriteContext(context, p.Dockerfile); err != nil {
+	if err := t.Source.WriteContext(folder, p.Dockerfile); err != nil {
 		return nil, err
 	}
 
@@ -240,7 +240,7 @@ func (b *Builder) buildTraditional(ctx context.Context, t Traditional, p Traditi
 		args = append(args, "--no-cache")
 	}
 	args = append(args, t.BuildArgs...)
-	if err := b.buildx().Run(ctx, dir, append(args, context)...); err != nil {
+	if err := b.buildx().Run(ctx, dir, append(args, folder)...); err != nil {
 		return nil, err
 	}
 	id, err := os.ReadFile(idFile)

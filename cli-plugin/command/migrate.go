@@ -223,16 +223,16 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 		}
 		components = strings.Split(deps.Labels()[payload.LabelComponents], ",")
 	}
-	image := p.Runtimes[0].Image
+	ref := p.Runtimes[0].Image
 	if len(m.runtimes.tags) > 0 {
-		image = m.runtimes.tags[0]
+		ref = m.runtimes.tags[0]
 	}
 	r.Rows = migrate.Compare(
 		migrate.Old{
 			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
 			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
 		},
-		migrate.New{Image: image, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: components})
+		migrate.New{Image: ref, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: components})
 	if m.runtimes.extraDeps == "" {
 		r.ExtraDeps = []migrate.Row{}
 		return nil
@@ -312,8 +312,8 @@ func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationRep
 		return err
 	}
 	made := results[len(results)-1]
-	image := made.References[len(made.References)-1]
-	report, err := examine(ctx, b, image, true)
+	ref := made.References[len(made.References)-1]
+	report, err := examine(ctx, b, ref, true)
 	if err != nil {
 		return err
 	}
@@ -326,7 +326,7 @@ func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationRep
 	if err != nil {
 		return err
 	}
-	r.New = &migrate.Measured{Image: image, Bytes: found.Size, OwnBytes: found.Size - deps.Size, BuildSeconds: made.Seconds}
+	r.New = &migrate.Measured{Image: ref, Bytes: found.Size, OwnBytes: found.Size - deps.Size, BuildSeconds: made.Seconds}
 	switch {
 	case made.Reused:
 		r.New.BuildSeconds, r.New.BuildNote = 0, "it was there already"

@@ -242,8 +242,8 @@ func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (pla
 }
 
 func platformArch(platform string) (string, error) {
-	os, arch, ok := strings.Cut(platform, "/")
-	if !ok || os != "linux" || (arch != "amd64" && arch != "arm64") {
+	system, arch, ok := strings.Cut(platform, "/")
+	if !ok || system != "linux" || (arch != "amd64" && arch != "arm64") {
 		return "", problem.New(problem.Usage, fmt.Sprintf("--platform is %q, not linux/amd64 or linux/arm64", platform), nil, "See 'docker openhands build --help'")
 	}
 	return arch, nil

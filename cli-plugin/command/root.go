@@ -132,9 +132,9 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 }
 
 // arguments refuses a number of arguments other than min to max.
-func arguments(min, max int) cobra.PositionalArgs {
+func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) >= min && len(args) <= max {
+		if len(args) >= least && len(args) <= most {
 			return nil
 		}
 		return problem.New(problem.Usage, fmt.Sprintf("'%s' does not take %d arguments", cmd.CommandPath(), len(args)), nil,

@@ -41,7 +41,7 @@ func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 }
 
 // openSource opens the user's sources, or those of a release, until closed.
-func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, close func() error, err error) {
+func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, remove func() error, err error) {
 	if o.source != "" {
 		source, err := traditional.Open(o.source)
 		if err != nil {

@@ -42,12 +42,12 @@ func (e *Engine) ChainsOver(ctx context.Context, base *image.Image) (Chains, err
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
 	for _, summary := range list.Items {
-		image, err := e.Image(ctx, summary.ID)
+		found, err := e.Image(ctx, summary.ID)
 		if err != nil {
 			return nil, err
 		}
-		if image != nil { // else removed since
-			known.Add(image.DiffIDs())
+		if found != nil { // else removed since
+			known.Add(found.DiffIDs())
 		}
 	}
 	return known, nil

@@ -119,8 +119,8 @@ func Describe(ref string, info *apiimage.InspectResponse) *image.Image {
 // cancelled. It is no error if there is none.
 func (e *Engine) RemoveNameless(ctx context.Context, id string) error {
 	ctx = context.WithoutCancel(ctx)
-	image, err := e.Image(ctx, id)
-	if err != nil || image == nil || len(image.Names) > 0 {
+	found, err := e.Image(ctx, id)
+	if err != nil || found == nil || len(found.Names) > 0 {
 		return err
 	}
 	if _, err := e.API.ImageRemove(ctx, id, client.ImageRemoveOptions{}); err != nil {
@@ -131,11 +131,11 @@ func (e *Engine) RemoveNameless(ctx context.Context, id string) error {
 
 // Manifest checks that image keeps the payload's contract and returns what it
 // says of itself.
-func (e *Engine) Manifest(ctx context.Context, ref string, image *image.Image) (payload.Manifest, error) {
-	if kind := image.Labels()[payload.LabelKind]; kind != payload.KindDeps {
+func (e *Engine) Manifest(ctx context.Context, ref string, found *image.Image) (payload.Manifest, error) {
+	if kind := found.Labels()[payload.LabelKind]; kind != payload.KindDeps {
 		return payload.Manifest{}, NotDeps(ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
 	}
-	manifest, err := e.readManifest(ctx, image.ID)
+	manifest, err := e.readManifest(ctx, found.ID)
 	if errors.Is(err, errNoDocument) {
 		err = NotDeps(ref, err)
 	}

@@ -116,15 +116,15 @@ func (e *RefusedError) Unwrap() error { return e.err }
 // Holds checks that the engine holds the image with all of its layers:
 // containerd's store accepts a manifest whose blobs it does not have.
 func (e *Engine) Holds(ctx context.Context, id string, stack []digest.Digest) error {
-	image, err := e.Image(ctx, id)
+	found, err := e.Image(ctx, id)
 	if err != nil {
 		return err
 	}
-	if image == nil {
+	if found == nil {
 		return &RefusedError{fmt.Errorf("the engine does not have the image %s after loading it", id)}
 	}
-	if !slices.Equal(image.DiffIDs(), stack) {
-		return &RefusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(image.DiffIDs()), len(stack))}
+	if !slices.Equal(found.DiffIDs(), stack) {
+		return &RefusedError{fmt.Errorf("the engine holds the image %s with %d of its %d layers", id, len(found.DiffIDs()), len(stack))}
 	}
 	return nil
 }

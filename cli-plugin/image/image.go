@@ -51,8 +51,8 @@ func (i *Image) DiffIDs() []digest.Digest { return i.Config.RootFS.DiffIDs }
 func (i *Image) Identities() []string {
 	ids := []string{i.ID}
 	for _, ref := range i.Digests {
-		if _, digest, ok := strings.Cut(ref, "@"); ok {
-			ids = append(ids, digest)
+		if _, id, ok := strings.Cut(ref, "@"); ok {
+			ids = append(ids, id)
 		}
 	}
 	return ids

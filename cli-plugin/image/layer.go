@@ -88,7 +88,7 @@ func (l Layer) Plain() (io.ReadCloser, Compression, error) {
 	}
 	buffered := bufio.NewReader(raw)
 	head, err := buffered.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", errors.Join(err, raw.Close())
 	}
 	plain, err := Decompress(head, buffered)

@@ -50,7 +50,7 @@ func ReadSaved(stream io.Reader, how Reading, arch string, oci bool) (*Image, er
 	archive := tar.NewReader(stream)
 	for n := 0; ; n++ {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil && n >= maxFiles {
@@ -94,7 +94,7 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how Rea
 	// A tar header has its magic at byte 257; nothing else that starts with a
 	// brace is a layer.
 	head, err := body.Peek(262)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	isTar := len(head) == 262 && string(head[257:]) == "ustar"

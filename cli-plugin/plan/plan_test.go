@@ -250,8 +250,8 @@ func TestGivenDeps(t *testing.T) {
 			if p.Deps.Image != "my/deps:1" || !p.Deps.Given || p.Deps.Dockerfile != "" {
 				t.Errorf("deps %+v", p.Deps)
 			}
-			if _, tag, _ := strings.Cut(p.Runtimes[0].Image, ":"); !strings.HasPrefix(tag, test.want) || len(tag) != len("oh_v1.2_alpine_t_3.20_0123456789abcdef")+len(p.Deps.Version)-3 {
-				t.Errorf("tag %s, want %s", tag, test.want)
+			if _, name, _ := strings.Cut(p.Runtimes[0].Image, ":"); !strings.HasPrefix(name, test.want) || len(name) != len("oh_v1.2_alpine_t_3.20_0123456789abcdef")+len(p.Deps.Version)-3 {
+				t.Errorf("tag %s, want %s", name, test.want)
 			}
 		})
 	}

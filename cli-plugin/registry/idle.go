@@ -90,7 +90,7 @@ func (w *IdleTimeout) Stop() {
 
 // Reason is why something ended with err: the time-out, where it was that.
 func (w *IdleTimeout) Reason(err error) error {
-	if context.Cause(w) == w.why {
+	if errors.Is(context.Cause(w), w.why) {
 		return w.why
 	}
 	return err

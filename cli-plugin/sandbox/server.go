@@ -89,8 +89,8 @@ func (c Client) StartAnyUser(ctx context.Context, found *image.Image) (*Server, 
 }
 
 // serverOf is the profile of an image.
-func serverOf(image *image.Image) payload.Server {
-	return payload.ServerNamed(image.Labels()[payload.LabelServer])
+func serverOf(found *image.Image) payload.Server {
+	return payload.ServerNamed(found.Labels()[payload.LabelServer])
 }
 
 // listen is what is put behind the image's entry point: OpenHands' clients say

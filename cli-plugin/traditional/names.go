@@ -26,7 +26,7 @@ type Names struct {
 }
 
 // Reference is the full name of a tag.
-func (n Names) Reference(tag string) string { return n.Repository + ":" + tag }
+func (n Names) Reference(name string) string { return n.Repository + ":" + name }
 
 // Names returns the names of the image over base. The repository is that of
 // the base itself where that is an image of the repository already. Errors are

@@ -176,8 +176,8 @@ func TestDecisions(t *testing.T) {
 			want := Decision{Build: row.Built}
 			if row.Built {
 				want.Start, want.From = FromScratch, *row.From
-				if tag, known := tags[*row.From]; known {
-					want.Start, want.From = Start(*row.From), names.Reference(tag)
+				if name, known := tags[*row.From]; known {
+					want.Start, want.From = Start(*row.From), names.Reference(name)
 				}
 			}
 			for _, name := range row.Tags {

@@ -24,7 +24,7 @@ func Open(host string) (*os.File, error) {
 func Descriptor(host string, st *unix.Stat_t) (int, error) {
 	for {
 		fd, err := unix.Open(host, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err == nil {

@@ -237,7 +237,7 @@ func (s *Store) ImageLoad(_ context.Context, r io.Reader, _ ...client.ImageLoadO
 	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -403,13 +403,13 @@ func (s *Store) ImageList(_ context.Context, o client.ImageListOptions) (client.
 }
 
 // ImageOfLayout reads an image by its manifest's digest.
-func ImageOfLayout(t testing.TB, dir, digest string) v1.Image {
+func ImageOfLayout(t testing.TB, dir, id string) v1.Image {
 	t.Helper()
 	path, err := layout.FromPath(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash, err := v1.NewHash(digest)
+	hash, err := v1.NewHash(id)
 	if err != nil {
 		t.Fatal(err)
 	}
