@@ -61,6 +61,12 @@ const libcSoname = "libc.so.6"
 type glibcCounts struct {
 	dirs    int // the list of default directories, in the loader
 	locales int // "/usr/share/locale", in libc.so.6
+
+	// In the loader, with the lists that print or drop a variable.
+	tunables  int // "GLIBC_TUNABLES"
+	aliases   int // the variables that stand for one tunable
+	hwcapMask int // "LD_HWCAP_MASK", which is such a variable up to 2.40
+	mapLow    int // "LD_PREFER_MAP_32BIT_EXEC", which is one of amd64 since 2.38
 }
 
 // unnamedRelease is the release of Debian's loaders that do not name theirs, which
@@ -71,15 +77,27 @@ const unnamedRelease = "2.31"
 // of bullseye, bookworm, trixie and sid. In another one a path could have been
 // added, so it is refused.
 var glibcReleases = map[string]map[elf.Machine]glibcCounts{
-	"2.31": {elf.EM_X86_64: {dirs: 1, locales: 2}, elf.EM_AARCH64: {dirs: 1, locales: 1}},
-	"2.36": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
-	"2.41": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
-	"2.43": {elf.EM_X86_64: {dirs: 2, locales: 2}, elf.EM_AARCH64: {dirs: 2, locales: 2}},
+	"2.31": {
+		elf.EM_X86_64:  {dirs: 1, locales: 2, tunables: 1, aliases: 1, hwcapMask: 2, mapLow: 1},
+		elf.EM_AARCH64: {dirs: 1, locales: 1, tunables: 1, aliases: 1, hwcapMask: 2},
+	},
+	"2.36": {
+		elf.EM_X86_64:  {dirs: 2, locales: 2, tunables: 2, aliases: 1, hwcapMask: 2},
+		elf.EM_AARCH64: {dirs: 2, locales: 2, tunables: 2, aliases: 1, hwcapMask: 2},
+	},
+	"2.41": {
+		elf.EM_X86_64:  {dirs: 2, locales: 2, tunables: 3, aliases: 2, mapLow: 1},
+		elf.EM_AARCH64: {dirs: 2, locales: 2, tunables: 3, aliases: 2},
+	},
+	"2.43": {
+		elf.EM_X86_64:  {dirs: 2, locales: 2, tunables: 3, aliases: 2, mapLow: 1},
+		elf.EM_AARCH64: {dirs: 2, locales: 2, tunables: 3, aliases: 2},
+	},
 }
 
 // constant is a string of a library, with the NULs around it.
 type constant struct {
-	name     string // the path, or what it stands for
+	name     string // the path or variable, or what it stands for
 	old, new string
 	count    int // exact number of places
 }
@@ -93,9 +111,15 @@ type constant struct {
 // The loader's four default directories become the private one, twice, and two
 // that do not exist. Their lengths are compiled in elsewhere, so every string
 // keeps its length.
+//
+// Of the variables that both go by the second letter becomes a hyphen, which no
+// shell takes in a name. The first letter of some is compared by machine code.
 func constants(a abi, counts glibcCounts, soname, prefix string) ([]constant, error) {
 	var list []constant
 	var failed error
+	variable := func(count int, name string) {
+		list = append(list, constant{name, "\x00" + name + "\x00", "\x00" + name[:1] + "-" + name[2:] + "\x00", count})
+	}
 	path := func(count int, old, replacement string) {
 		padded, err := padSlash(prefix+replacement, len(old))
 		if err != nil {
@@ -120,15 +144,32 @@ func constants(a abi, counts glibcCounts, soname, prefix string) ([]constant, er
 			own = append(own, to)
 		}
 		list = append(list, constant{"default directories", strings.Join(dirs, "\x00") + "\x00", strings.Join(own, "\x00") + "\x00", counts.dirs})
+		variable(counts.tunables, "GLIBC_TUNABLES")
+		for _, name := range tunableAliases {
+			variable(counts.aliases, name)
+		}
+		variable(1, "MALLOC_CHECK_")
+		variable(counts.hwcapMask, "LD_HWCAP_MASK")
+		variable(counts.mapLow, "LD_PREFER_MAP_32BIT_EXEC")
 	case libcSoname:
 		path(1, "/usr/lib/locale", localeFolder)
 		path(1, "/usr/lib/locale/locale-archive", localeFolder+"/locale-archive")
 		path(1, "/usr/lib/"+a.triplet+"/gconv", gconvFolder)
 		path(1, "/usr/lib/"+a.triplet+"/gconv/gconv-modules.cache", gconvFolder+"/gconv-modules.cache")
 		path(1, "/etc/nsswitch.conf", nssFile)
+		for _, name := range []string{"GCONV_PATH", "LOCPATH", "NLSPATH"} { // where another C library has its files
+			variable(1, name)
+		}
 		path(counts.locales, "/usr/share/locale", localeFolder) // locale.alias, and catalogues that no program of ours has
 	}
 	return list, failed
+}
+
+// tunableAliases are the variables that every loader takes for one tunable
+// each, see elf/dl-tunables.list. MALLOC_CHECK_, too, but not in as many places.
+var tunableAliases = []string{
+	"MALLOC_ARENA_MAX", "MALLOC_ARENA_TEST", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_",
+	"MALLOC_PERTURB_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_",
 }
 
 // padSlash lengthens a path to n bytes by repeating its last slash.

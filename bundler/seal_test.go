@@ -40,12 +40,15 @@ __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }
 		elftest.Write(t, jail+name, string(data), 0o755)
 	}
 	elftest.Write(t, jail+"/etc/ld.so.preload", "/hostile/bad.so\n", 0o644)
+	elftest.Write(t, jail+"/hostile/gconv-modules", "module HOSTILE// INTERNAL /hostile/bad 1\nmodule INTERNAL HOSTILE// /hostile/bad 1\n", 0o644)
 	elftest.Write(t, jail+"/etc/nsswitch.conf", "passwd: compat sss\nhosts: resolve\n", 0o644)
 	elftest.Write(t, jail+"/etc/passwd", "someone:x:4242:4242::/:/bin/false\n", 0o644)
 	elftest.Write(t, jail+"/etc/hosts", "192.0.2.7 some.host\n", 0o644)
 	env := []string{
 		"LD_PRELOAD=/hostile/bad.so", "LD_LIBRARY_PATH=/hostile", "LD_DEBUG=all", "LD_AUDIT=/hostile/bad.so",
 		"LD_BIND_NOW=1", "LC_ALL=C.UTF-8", "PATH=/nowhere",
+		"GLIBC_TUNABLES=glibc.malloc.perturb=7", "MALLOC_ARENA_MAX=7", "MALLOC_CHECK_=3",
+		"GCONV_PATH=/hostile", "LOCPATH=/hostile", "NLSPATH=/hostile/%N",
 	}
 	cases := []struct {
 		name string
@@ -57,6 +60,9 @@ __attribute__((constructor)) static void f(void){ write(1, "SUBVERTED\n", 10); }
 		{"variables stay for children", []string{"/openhands/bin/env"}, strings.Join(env, "\n") + "\n"},
 		{"locale", []string{"/openhands/bin/locale", "charmap"}, "UTF-8\n"},
 		{"conversion modules", []string{"/openhands/bin/bash", "-c", `printf 'h\xe9' | /openhands/bin/iconv -f ISO-8859-2 -t UTF-8`}, "hé"},
+		{"conversion modules of others", []string{"/openhands/bin/bash", "-c", `[[ $(/openhands/bin/iconv -f HOSTILE -t UTF-8 /etc/hosts 2>&1) != *SUBVERTED* ]] && echo unknown`}, "unknown\n"},
+		{"tunables", []string{"/openhands/bin/bash", "-c", `/openhands/lib/ld.so --list-tunables | while read -r line; do case $line in *perturb:*|*arena_max:*|*check:*) echo "$line";; esac; done`},
+			"glibc.malloc.perturb: 0 (min: 0, max: 255)\nglibc.malloc.arena_max: 0x0 (min: 0x1, max: 0xffffffffffffffff)\nglibc.malloc.check: 0 (min: 0, max: 3)\n"},
 		{"users", []string{"/openhands/bin/getent", "passwd", "4242"}, "someone:x:4242:4242::/:/bin/false\n"},
 		{"hosts", []string{"/openhands/bin/getent", "hosts", "some.host"}, "192.0.2.7       some.host\n"},
 		{"libraries of its own", []string{"/openhands/app/bin/prog"}, "42\n"},

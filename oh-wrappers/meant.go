@@ -50,7 +50,7 @@ var ofAgentServer = []string{
 // would lead an interpreter of the payload, or OpenSSL in it, to what is not
 // its own. What a user runs in the payload's Python is without them.
 var steering = []string{
-	"LD_*", "LOCPATH", "GCONV_PATH", // loader and C library
+	"LD_*", // the loader is sealed against them, Python's ctypes is not
 	"PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONIOENCODING",
 	"NODE_OPTIONS", "NODE_PATH",
 	"OPENSSL_*",

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// ofTmux are the variables that tmux itself reads, its libraries and its loader,
-// which writes about wrong ones what counts as tmux's own failure.
-var ofTmux = []string{"TMUX*", "EVENT_*", "MALLOC_*", "GLIBC_TUNABLES", "LD_PREFER_MAP_32BIT_EXEC", "TERMINFO*", "TERMCAP"}
+// ofTmux are the variables that tmux itself and its libraries read.
+var ofTmux = []string{"TMUX*", "EVENT_*", "TERMINFO*", "TERMCAP"}
 
 // tmux is the one that the servers keep their shells in. For them it reads no
 // configuration, and takes and gives text as UTF-8 whatever the locale. Called

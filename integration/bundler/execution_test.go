@@ -23,7 +23,26 @@ const prefix = "/openhands"
 // hostile is an environment that no program of the tree may take notice of.
 var hostile = []string{
 	"LD_PRELOAD=/hostile/bad.so", "LD_LIBRARY_PATH=/hostile", "LD_AUDIT=/hostile/bad.so", "LD_DEBUG=all", "LD_BIND_NOW=1",
+	"GLIBC_TUNABLES=glibc.malloc.perturb=7:glibc.rtld.nns=7", "MALLOC_ARENA_MAX=7", "MALLOC_CHECK_=3", "LD_PREFER_MAP_32BIT_EXEC=1",
+	"GCONV_PATH=/hostile", "LOCPATH=/hostile", "NLSPATH=/hostile/%N",
 	"LC_ALL=C.UTF-8", "PATH=/nowhere",
+}
+
+// steered returns those tunables of a loader's list that have a value of
+// hostile's. The list has a line "NAME: VALUE (min: …)" each.
+func steered(list string) []string {
+	set := map[string]string{
+		"glibc.malloc.perturb": "7", "glibc.rtld.nns": "0x7", "glibc.malloc.arena_max": "0x7", "glibc.malloc.check": "3",
+		"glibc.cpu.prefer_map_32bit_exec": "1",
+	}
+	var found []string
+	for line := range strings.Lines(list) {
+		name, rest, _ := strings.Cut(line, ": ")
+		if value, _, _ := strings.Cut(rest, " "); value == set[name] && value != "" {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // The C library of every Debian release that is known, on both machines,
@@ -67,6 +86,13 @@ func TestDebianReleases(t *testing.T) {
 						if got, err := run(t, jail, goarch, c.argv...); err != nil || got != c.want {
 							t.Errorf("on %q: %q: %q, %v; want %q", filepath.Base(base), c.argv, got, err, c.want)
 						}
+					}
+					if suite == "bullseye" {
+						continue // its loader does not list them
+					}
+					list, err := run(t, jail, goarch, prefix+"/lib/ld.so", "--list-tunables")
+					if found := steered(list); err != nil || !strings.Contains(list, "glibc.malloc.check: 0 ") || len(found) > 0 {
+						t.Errorf("on %q the base steers the loader by %q: %v, %q", filepath.Base(base), found, err, list)
 					}
 				}
 			})
