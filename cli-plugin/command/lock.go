@@ -22,9 +22,10 @@ func newDepsLock(dockerCLI command.Cli) *cobra.Command {
 requirements.txt from pyproject.toml with uv, archives.sha512, package.json where
 it follows an archive, and package-lock.json with npm. FOLDER, by default the current one, is a checkout of
 this project, a folder of components or one component. The components that are
-built into the plugin cannot be changed. The clients do what the settings in FOLDER tell
-them: name one that you trust. Debian's packages are not pinned: a build
-installs those of the builder base's suite.`,
+built into the plugin cannot be changed. The clients have your own settings of
+uv and npm and none of FOLDER's: where packages come from is not a component's to
+say. Debian's packages are not pinned: a build installs those of the builder
+base's suite.`,
 		Example: `  docker openhands deps lock
   docker openhands deps lock --check --json components/ffmpeg`,
 		Args: arguments(0, 1),

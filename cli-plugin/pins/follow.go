@@ -103,11 +103,11 @@ func lockedIn(ctx context.Context, dir string, files []string) (map[string]strin
 // extract returns files of a package of the npm registry, whose archive has
 // the SHA-512 that line begins with.
 func extract(ctx context.Context, dir, line, spec string, paths []string) ([][]byte, error) {
-	out, err := run(ctx, dir, "npm", "pack", "--silent", spec)
+	out, err := npm(ctx, dir, "pack", "--silent", spec)
 	if err != nil {
 		return nil, err
 	}
-	packed := filepath.Join(dir, strings.TrimSpace(string(out)))
+	packed := filepath.Join(dir, filepath.Base(strings.TrimSpace(string(out))))
 	defer os.Remove(packed)
 	f, err := os.Open(packed)
 	if err != nil {

@@ -16,13 +16,22 @@ import (
 	"strings"
 )
 
+// npm runs npm for the package in dir: by itself it would look for one, and for
+// settings beside it, in the folders above, too.
+func npm(ctx context.Context, dir, command string, args ...string) ([]byte, error) {
+	return run(ctx, dir, "npm", append([]string{command, "--prefix", dir}, args...)...)
+}
+
 // lockNode has npm choose the newest versions that package.json allows. Where
 // they come from is not locked: every registry has its own addresses.
 func lockNode(ctx context.Context, dir string) error {
+	if err := confineNode(dir); err != nil {
+		return err
+	}
 	if err := os.Remove(filepath.Join(dir, "package-lock.json")); err != nil {
 		return err
 	}
-	_, err := run(ctx, dir, "npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--ignore-scripts", "--no-audit", "--no-fund")
+	_, err := npm(ctx, dir, "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--ignore-scripts", "--no-audit", "--no-fund")
 	return err
 }
 
@@ -43,7 +52,7 @@ func readNode(text []byte) (map[string]string, error) {
 }
 
 // archive is a line of sha512sum(1) for a package of the npm registry.
-var archive = regexp.MustCompile(`(?m)^[0-9a-f]{128}  (\S+?)-([0-9]\S*)\.tgz$`)
+var archive = regexp.MustCompile(`(?m)^[0-9a-f]{128}  ((?:@[a-z0-9._~-]+/)?[a-z0-9_~][a-z0-9._~-]*?)-([0-9][0-9A-Za-z.+-]*)\.tgz$`)
 
 // refreshArchives asks npm for the newest version of each package that has the
 // same major version.
@@ -69,7 +78,7 @@ func refreshArchives(ctx context.Context, dir string) error {
 func newest(ctx context.Context, dir, name, version string) (newest, sum string, err error) {
 	major, _, _ := strings.Cut(version, ".")
 	// npm prints an object for one version that fits, and a list for more.
-	out, err := run(ctx, dir, "npm", "view", name+"@"+major, "version", "dist.integrity", "--json")
+	out, err := npm(ctx, dir, "view", name+"@"+major, "version", "dist.integrity", "--json")
 	if err != nil {
 		return "", "", err
 	}

@@ -6,6 +6,7 @@ package pins
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -22,7 +23,7 @@ type kind struct {
 	source string // file beside it that it is made from; empty: none
 	file   string
 
-	// refresh makes the file anew in dir, a copy of the component's folder.
+	// refresh makes the file anew in dir, a copy of the component's pins.
 	refresh func(ctx context.Context, dir string) error
 	// read returns the pinned versions in the text of the file, by package.
 	read func(text []byte) (map[string]string, error)
@@ -87,11 +88,8 @@ func Refresh(ctx context.Context, folder, work string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for new pins: %w", err)
 	}
-	if err := noLinks(folder); err != nil {
+	if err := copyPins(scratch, folder); err != nil {
 		return nil, err
-	}
-	if err := os.CopyFS(scratch, os.DirFS(folder)); err != nil {
-		return nil, fmt.Errorf("copying %s: %w", folder, err)
 	}
 	var files []File
 	for _, k := range kinds() {
@@ -110,16 +108,37 @@ func Refresh(ctx context.Context, folder, work string) ([]File, error) {
 	return files, nil
 }
 
-// noLinks refuses a folder with links in it: a client that makes a file anew
-// would write where they lead.
-func noLinks(folder string) error {
-	return fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type()&fs.ModeSymlink != 0 {
-			err = problem.New(problem.BadComponent, filepath.Join(folder, name)+" is a link, and pins are not made anew where there are any", nil,
-				"Put what it leads to in its place")
+// maxPins is more than any file with pins has, in bytes.
+const maxPins = 64 << 20
+
+// copyPins copies the files that pins are in or made from, and nothing else of a
+// component's folder: clients obey settings that they find where they run. A
+// link is refused, since a client would write where it leads.
+func copyPins(to, folder string) error {
+	for _, k := range kinds() {
+		for _, name := range []string{k.source, k.file} {
+			full := filepath.Join(folder, name)
+			info, err := os.Lstat(full)
+			if name == "" || errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("reading pins: %w", err)
+			}
+			if !info.Mode().IsRegular() || info.Size() > maxPins {
+				return problem.New(problem.BadComponent, fmt.Sprintf("%s is a link, no file, or larger than %d MB", full, maxPins>>20), nil,
+					"Put the file with pins in its place")
+			}
+			text, err := os.ReadFile(full)
+			if err != nil {
+				return fmt.Errorf("reading pins: %w", err)
+			}
+			if err := os.WriteFile(filepath.Join(to, name), text, 0o644); err != nil {
+				return fmt.Errorf("copying pins: %w", err)
+			}
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 func exists(dir, name string) bool {

@@ -19,7 +19,7 @@ import (
 )
 
 // clients puts scripts in the place of the clients of the registries. Uv writes
-// what new.txt of the component's folder says, npm what new.json says, and
+// what new-PLATFORM.txt of the folder $FROM says, npm what new.json says, and
 // packed.tgz is the archive of every package.
 func clients(t *testing.T, scripts map[string]string) {
 	t.Helper()
@@ -33,8 +33,8 @@ func clients(t *testing.T, scripts map[string]string) {
 }
 
 const (
-	uv  = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "new-${platform%%-*}.txt" "$2"`
-	npm = `case $1 in view) cat view.json ;; pack) echo packed.tgz ;; *) cp new.json package-lock.json ;; esac`
+	uv        = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "$FROM/new-${platform%%-*}.txt" "$2"`
+	npmClient = `case $1 in view) cat "$FROM/view.json" ;; pack) cp "$FROM/packed.tgz" .; echo packed.tgz ;; *) cp "$FROM/new.json" package-lock.json ;; esac`
 )
 
 func component(t *testing.T, files map[string]string) string {
@@ -45,6 +45,7 @@ func component(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+	t.Setenv("FROM", dir)
 	return dir
 }
 
@@ -93,7 +94,7 @@ func TestRefresh(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			clients(t, map[string]string{"uv": uv, "npm": npm})
+			clients(t, map[string]string{"uv": uv, "npm": npmClient})
 			dir := component(t, test.files)
 			got, err := Refresh(t.Context(), dir, t.TempDir())
 			if err != nil {
@@ -201,7 +202,7 @@ func TestFollowFails(t *testing.T) {
 		{"another way to write it", hex.EncodeToString(sum[:]), `{"versionsFrom": ["code/lock.json"], "dependencies": {"a":"1"}}`, "is not written as"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			clients(t, map[string]string{"npm": npm})
+			clients(t, map[string]string{"npm": npmClient})
 			dir := component(t, map[string]string{"archives.sha512": test.sum + "  code-1.0.0.tgz\n", "packed.tgz": packed, "package.json": test.json})
 			if err := followArchives(t.Context(), dir); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)

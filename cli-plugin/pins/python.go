@@ -13,10 +13,12 @@ import (
 // platforms are uv's names of the architectures that one lock serves.
 var platforms = []string{"x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"}
 
-// compilePython has uv choose the newest versions that pyproject.toml allows;
-// the settings in it are its own. It fails where the architectures need
-// different packages.
+// compilePython has uv choose the newest versions that pyproject.toml allows. It
+// fails where the architectures need different packages.
 func compilePython(ctx context.Context, dir string) error {
+	if err := confinePython(dir); err != nil {
+		return err
+	}
 	var texts [][]byte
 	for _, platform := range platforms {
 		out := platform + ".txt"
