@@ -59,6 +59,7 @@ func (k kind) isDir() bool { return k <= dir }
 // node is one entry. Its fields are exported for package gob.
 type node struct {
 	Kind     kind
+	Program  setup.Program // of an executable regular file
 	Mode     fs.FileMode
 	UID, GID uint32
 	Name     uint32 // in texts
@@ -154,6 +155,14 @@ func (l *Listing) read(header *tar.Header, body io.Reader, keep KeepFunc, left *
 	case header.Typeflag == tar.TypeReg, header.Typeflag == tar.TypeGNUSparse:
 		n.Value = uint64(header.Size)
 		kept = !sparse(header) && keep(name, header.Size) && left.keep(header.Size)
+		if n.Mode&0o111 != 0 {
+			whole := bufio.NewReaderSize(body, setup.ProgramHead)
+			head, peekErr := whole.Peek(setup.ProgramHead)
+			if peekErr != nil && peekErr != io.EOF {
+				return peekErr
+			}
+			n.Program, body = setup.Recognize(head), whole
+		}
 	}
 	if err != nil {
 		return err

@@ -155,6 +155,15 @@ func (r *rootFS) ReadFile(name string) ([]byte, error) {
 	return content, nil
 }
 
+// Program implements setup.View.
+func (r *rootFS) Program(name string) (setup.Program, error) {
+	here, err := r.get("read", name)
+	if err != nil {
+		return setup.Unknown, err
+	}
+	return r.node(here[0]).Program, nil
+}
+
 // maxListed is how many files, and whiteouts, a directory may have that is
 // listed.
 const maxListed = 100_000

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -48,6 +49,21 @@ func (d *Dir) Lstat(name string) (Entry, error) {
 
 // ReadFile implements View.
 func (d *Dir) ReadFile(name string) ([]byte, error) { return d.root.ReadFile(local(name)) }
+
+// Program implements View.
+func (d *Dir) Program(path string) (Program, error) {
+	f, err := d.root.OpenFile(local(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return Unknown, err
+	}
+	defer f.Close()
+	head := make([]byte, ProgramHead)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return Unknown, err
+	}
+	return Recognize(head[:n]), nil
+}
 
 // ReadDir implements View.
 func (d *Dir) ReadDir(name string) ([]string, error) {

@@ -45,6 +45,8 @@ func (f fakeRoot) Lstat(name string) (Entry, error) {
 
 func (f fakeRoot) ReadFile(name string) ([]byte, error) { return f[name].Content, nil }
 
+func (f fakeRoot) Program(name string) (Program, error) { return Recognize(f[name].Content), nil }
+
 func (f fakeRoot) ReadDir(name string) (names []string, err error) {
 	for other := range f {
 		if other != "/" && path.Dir(other) == name {

@@ -28,7 +28,7 @@ type Options struct {
 	// Project asks for payload.Project, too: an engine that has to make a
 	// working directory makes it for root.
 	Project bool
-	Arch    string // amd64 or arm64 (GOARCH); needed with Sudo where the base has none
+	Arch    string // amd64 or arm64 (GOARCH)
 	Path    string // PATH of the base's environment; empty: payload.SystemPath
 }
 
@@ -89,7 +89,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 	for _, step := range []func() error{
 		s.systemDirectories,
 		func() (err error) { user, err = s.accounts(o); return err },
-		func() error { return s.programs(o.Path) },
+		func() error { return s.programs(o.Path, o.Arch) },
 		s.loginPath,
 		s.certificates,
 		func() error { return others.home(user, homeMode) },

@@ -44,7 +44,7 @@ func debian(passwd, group string) tree {
 		file("/root/.profile", bashProfile, 0o644),
 		dir("/run", 0o755),
 		dir("/tmp", fs.ModeSticky|0o777),
-		file("/usr/bin/bash", "bash", 0o755),
+		file("/usr/bin/bash", "#! bash", 0o755),
 		link("/usr/bin/sh", "bash"),
 		file("/usr/bin/env", "env", 0o755),
 		link("/bin", "usr/bin"),
@@ -96,7 +96,7 @@ var bases = []struct {
 	}},
 	{name: "fedora", base: with(tree{
 		link("/bin", "usr/bin"),
-		file("/usr/bin/bash", "bash", 0o755),
+		file("/usr/bin/bash", "#! bash", 0o755),
 		link("/usr/bin/sh", "bash"),
 		file("/usr/bin/env", "env", 0o755),
 		file("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "roots", 0o444),

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -61,9 +62,12 @@ func (s *stage) loginPath() error {
 
 // programs puts the interpreters that scripts name by path where scripts
 // expect them: the base's own if it is elsewhere, else the payload's.
-func (s *stage) programs(searchPath string) error {
+//
+// That the server's shell is no program of this machine is an error: what links
+// to it, the base's scripts too, could not run.
+func (s *stage) programs(searchPath, arch string) error {
 	for _, name := range []string{"/bin/sh", "/bin/bash", "/usr/bin/env"} {
-		_, e, ok, err := s.resolve(name)
+		resolved, e, ok, err := s.resolve(name)
 		var odd *obstacle
 		switch {
 		case errors.As(err, &odd) && name != serverShell:
@@ -72,6 +76,11 @@ func (s *stage) programs(searchPath string) error {
 			return err
 		case ok && !e.Mode.IsRegular() && name == serverShell:
 			return obstacleError("%s is not a regular file", name)
+		case ok && name == serverShell:
+			if err := s.executable(name, resolved, e, arch); err != nil {
+				return err
+			}
+			continue
 		case ok:
 			continue
 		}
@@ -85,6 +94,22 @@ func (s *stage) programs(searchPath string) error {
 		if err := s.symlink(name, target); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// executable returns an obstacle where a machine cannot run the regular file at
+// a resolved path.
+func (s *stage) executable(name, resolved string, e Entry, arch string) error {
+	if _, staged := s.staged[resolved]; staged || e.Mode&0o111 == 0 {
+		return nil // a view looks into executable files alone
+	}
+	program, err := s.root.Program(resolved)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", resolved, err)
+	}
+	if !program.runs(arch) {
+		return obstacleError("%s is %v, which a machine of %s cannot run", name, program, arch)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func TestProgramsOnPathOfBase(t *testing.T) {
 		want map[string]string // links, and the stub
 	}{
 		{"in a folder of root's", tree{
-			file("/nix/store/env/bin/bash", "", 0o555), file("/nix/store/env/bin/sh", "", 0o555), file("/nix/store/env/sbin/sudo", "", fs.ModeSetuid|0o555),
+			file("/nix/store/env/bin/bash", "", 0o555), file("/nix/store/env/bin/sh", "#! sh", 0o555), file("/nix/store/env/sbin/sudo", "", fs.ModeSetuid|0o555),
 			dir("/nix/store", fs.ModeSticky|0o775, 0, 30000), dir("/nix/store/env", 0o555),
 		}, map[string]string{"/bin/bash": "/nix/store/env/bin/bash", "/bin/sh": "/nix/store/env/bin/sh", "/usr/bin/env": payload.FallbackBin + "/env"}},
 		{"in a folder of a user's", tree{

@@ -25,6 +25,8 @@ type View interface {
 	Lstat(path string) (Entry, error)
 	// ReadFile returns the content of a regular file. It is not changed.
 	ReadFile(path string) ([]byte, error)
+	// Program returns what the kernel takes an executable regular file for.
+	Program(path string) (Program, error)
 	// ReadDir returns the names in a directory, in any order.
 	ReadDir(path string) ([]string, error)
 }
