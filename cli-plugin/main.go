@@ -10,12 +10,16 @@ import (
 	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/command"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 )
 
 // version is set by the linker for what is handed out.
 var version string
 
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(image.Memory)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(command.Main(ctx, ownVersion()))

@@ -9,13 +9,16 @@ import (
 	"sync/atomic"
 )
 
-// What is held of a base has limits, so that no base takes more than a part of
-// this machine's memory. They are several times what large images have: those
-// with the CUDA toolkit and conda have less than half a million files.
+// Memory is what the Go runtime of this program is to get by with, in bytes:
+// see debug.SetMemoryLimit. What is held of an image has limits, so that all of
+// them together leave room in it. They are twice and more of what large images
+// have: those with the CUDA toolkit and conda have less than half a million files.
+const Memory = 150 << 20
+
 const (
-	maxEntries = 2_000_000 // files and folders of all layers
-	maxNames   = 48 << 20  // bytes of their names and of what links lead to
-	maxKept    = 32 << 20  // bytes of the content that is kept
+	maxEntries = 1_000_000 // files and folders of all layers
+	maxNames   = 32 << 20  // bytes of their names and of what links lead to
+	maxKept    = 16 << 20  // bytes of the content that is kept
 	MaxLayers  = 1000      // of an image
 	maxPath    = 4096      // bytes of a path, PATH_MAX of Linux
 	maxName    = 255       // bytes of an element of a path, NAME_MAX of Linux

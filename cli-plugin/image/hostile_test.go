@@ -235,13 +235,13 @@ func TestDecompress(t *testing.T) {
 	if _, err := read(append(member("a"), "more"...)); err == nil {
 		t.Error("bytes behind the last member are passed over")
 	}
-	// A frame of nothing that wants a window of 512 MiB: magic, no content
+	// A frame of nothing that wants a window of 64 MiB: magic, no content
 	// size, window descriptor, an empty last block.
-	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 1, 0, 0}); !errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		t.Errorf("a window of 512 MiB: %v", err)
+	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1, 0, 0}); !errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		t.Errorf("a window of 64 MiB: %v", err)
 	}
-	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 1, 0, 0}); err != nil {
-		t.Errorf("a window of 128 MiB: %v", err)
+	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 15 << 3, 1, 0, 0}); err != nil {
+		t.Errorf("a window of 32 MiB: %v", err)
 	}
 	plain := &bounded{io.NopCloser(strings.NewReader("12345")), 4}
 	var excess *ExcessError

@@ -25,8 +25,8 @@ type Reading struct {
 
 // Limits of what is read.
 const (
-	MaxDocument  = 16 << 20 // bytes of a JSON document of an image
-	maxDocuments = 32 << 20 // bytes of all those that are held of a save stream
+	MaxDocument  = 8 << 20  // bytes of a JSON document of an image
+	maxDocuments = 16 << 20 // bytes of all those that are held of a save stream
 	maxFiles     = 100_000  // files of a save stream
 )
 
@@ -133,9 +133,9 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how Rea
 	return err
 }
 
-// maxWindow is the largest window in bytes of a zstd frame. It is what zstd
-// itself takes without an option.
-const maxWindow = 128 << 20
+// maxWindow is the largest window in bytes of a zstd frame. Decoders are to take
+// 8 MB, see RFC 8878; that of zstd's levels up to 20 is no larger than this.
+const maxWindow = 32 << 20
 
 // Decompress undoes the compression that the first bytes tell.
 func Decompress(head []byte, r io.Reader) (io.ReadCloser, error) {

@@ -102,7 +102,7 @@ func Catalogue() []Entry {
 			"A folder that `--component-dir` names is not a component: its `component.toml` is missing, is not TOML, has an unknown key or a value that makes no sense, or its name is taken, or a link leads out of the folder. File and line are named. Nothing was done.",
 			"Correct the file; `docs/components.md` describes every key."},
 		{TooLarge, "Input too large",
-			"An image or a document of it is larger than what this program works with: more than two million files, paths longer than 4096 bytes, a layer of more than 64 GiB, more than 1000 layers, documents of more than 16 MiB, or more below `/etc` and `/etc/skel` than can be held. No image of everyday use comes near; what was made to fill memory or disks does.",
+			"An image or a document of it is larger than what this program works with: more than one million files, paths longer than 4096 bytes, a layer of more than 64 GiB or for a window of zstd of more than 32 MiB, more than 1000 layers, documents of more than 8 MiB, or more below `/etc` and `/etc/skel` than can be held. No image of everyday use comes near; what was made to fill memory or disks does.",
 			"Use another base, or make one of it without what the error names."},
 		{Unforeseen, "Unforeseen",
 			"Something failed that has no code of its own.",
