@@ -3,10 +3,13 @@ package image
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Memory is what the Go runtime of this program is to get by with, in bytes:
@@ -102,6 +105,9 @@ func atMost(content io.ReadCloser) io.ReadCloser { return &bounded{content, maxC
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return n, Excess("a layer is compressed for a window of more than %d bytes", maxWindow)
+	}
 	if b.left -= int64(n); b.left < 0 {
 		return 0, Excess("a layer has more than %d bytes without its compression", int64(maxContent))
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
-	"github.com/klauspost/compress/zstd"
 )
 
 // headers is a tar stream of entries without content, made while it is read.
@@ -237,14 +236,14 @@ func TestDecompress(t *testing.T) {
 	}
 	// A frame of nothing that wants a window of 64 MiB: magic, no content
 	// size, window descriptor, an empty last block.
-	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1, 0, 0}); !errors.Is(err, zstd.ErrWindowSizeExceeded) {
+	var excess *ExcessError
+	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1, 0, 0}); !errors.As(err, &excess) {
 		t.Errorf("a window of 64 MiB: %v", err)
 	}
 	if _, err := read([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 15 << 3, 1, 0, 0}); err != nil {
 		t.Errorf("a window of 32 MiB: %v", err)
 	}
 	plain := &bounded{io.NopCloser(strings.NewReader("12345")), 4}
-	var excess *ExcessError
 	if got, err := io.ReadAll(plain); !errors.As(err, &excess) || len(got) > 4 {
 		t.Errorf("more than there may be: %q %v", got, err)
 	}
