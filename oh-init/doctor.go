@@ -42,6 +42,7 @@ func examine(args []string, stdout, _ io.Writer) (int, error) {
 		},
 		checkSharedMemory,
 		checkShell,
+		session.checkStartUpFiles,
 		session.checkAccount,
 		session.checkSudo,
 	} {

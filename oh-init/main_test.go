@@ -337,8 +337,10 @@ func TestDoctor(t *testing.T) {
 
 	check(t, container(t, root, "setup", "--sudo").Run())
 	check(t, os.MkdirAll(root+payload.FallbackBin, 0o755))
+	check(t, os.MkdirAll(root+payload.Bin, 0o755))
+	tried := []byte("#!/bin/sh\n[ \"$*\" = " + payload.StartUpFiles + " ] && [ $(id -u) != 0 ] && { [ ! -e /without ] || cat /without; }\n")
 	for path, content := range map[string][]byte{
-		payload.ManifestFile: manifest, payload.Interp: nil, payload.FallbackBin + "/bash": nil,
+		payload.Wrappers: tried, payload.ManifestFile: manifest, payload.Interp: nil, payload.FallbackBin + "/bash": nil,
 	} {
 		check(t, os.WriteFile(root+path, content, 0o755))
 	}
@@ -346,7 +348,9 @@ func TestDoctor(t *testing.T) {
 		"payload": payload.StatusOK, "workspace": payload.StatusOK, "shell": payload.StatusOK, "account": payload.StatusOK, "sudo": payload.StatusOK,
 	})
 	// Root is asked about those whom it gives sessions to.
-	expect(doctor(nil), map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusOK})
+	expect(doctor(nil), map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusOK, "start-up files": payload.StatusOK})
+	check(t, os.WriteFile(root+"/without", []byte("a session is without bashrc\n"), 0o644))
+	expect(doctor(nil), map[string]payload.Status{"start-up files": payload.StatusWarning})
 	expect(doctor(nil, "--user", "root"), map[string]payload.Status{"account": payload.StatusOK, "sudo": payload.StatusOK})
 	expect(doctor(nil, "--user", "stranger"), map[string]payload.Status{"account": payload.StatusWarning})
 	confined := make(chan map[string]payload.Status)

@@ -130,6 +130,8 @@ func (c *call) dispatch() error {
 		return c.tmux()
 	case "oh-shell":
 		return c.ownShell()
+	case payload.StartUpFiles:
+		return c.startUpFiles()
 	case "code", "oh-code":
 		return c.code()
 	}

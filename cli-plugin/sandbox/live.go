@@ -93,7 +93,12 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component) (f
 		return []payload.Finding{alive}, nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-	findings = append(findings, alive)
+	files := verify.Proof{Argv: []string{payload.Wrappers, payload.StartUpFiles}}
+	files.Status, files.Output, files.Err = server.Exec(ctx, l.user, files.Argv, proofLimit)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	findings = append(findings, alive, files.StartUpFiles(l.account))
 	for _, c := range components {
 		if len(c.Proof) == 0 {
 			continue

@@ -3,6 +3,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -138,6 +139,23 @@ func (p Proof) Finding(account string) payload.Finding {
 	f.Status = payload.StatusFailed
 	f.Detail = fmt.Sprintf("%s: exit status %d: %s", f.Detail, p.Status, said)
 	f.Cure = fmt.Sprintf("see what 'docker run --rm --entrypoint %s IMAGE' with the rest of the proof prints; an unchanged image of this project has passed it, so look for what was changed in /openhands or its environment", p.Argv[0])
+	return f
+}
+
+// StartUpFiles judges what payload.StartUpFiles printed for an account.
+func (p Proof) StartUpFiles(account string) payload.Finding {
+	f := payload.Finding{Check: "start-up files, " + account, Status: payload.StatusOK, Detail: "sessions have all of them"}
+	without := strings.TrimSpace(p.Output)
+	switch {
+	case p.Err != nil || p.Status != 0:
+		f.Status, f.Detail = payload.StatusWarning, "the shells of sessions cannot be tried: "+cmp.Or(lastLine(without), "it printed nothing")
+		if p.Err != nil {
+			f.Detail = "the shells of sessions cannot be tried: " + p.Err.Error()
+		}
+		f.Cure = "build the image again: its payload is older than this check, or was changed"
+	case without != "":
+		f.Status, f.Detail, f.Cure = payload.StatusWarning, strings.ReplaceAll(without, "\n", "; "), payload.StartUpFilesCure
+	}
 	return f
 }
 

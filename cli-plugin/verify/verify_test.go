@@ -157,3 +157,22 @@ func TestProof(t *testing.T) {
 		}
 	}
 }
+
+func TestStartUpFiles(t *testing.T) {
+	for _, test := range []struct {
+		proof  Proof
+		status payload.Status
+		detail string
+	}{
+		{Proof{}, payload.StatusOK, "sessions have all of them"},
+		{Proof{Output: "a session is without x\na login is without y\n"}, payload.StatusWarning, "a session is without x; a login is without y"},
+		{Proof{Status: 127, Output: "x\nno such program\n"}, payload.StatusWarning, "the shells of sessions cannot be tried: no such program"},
+		{Proof{Status: 1}, payload.StatusWarning, "the shells of sessions cannot be tried: it printed nothing"},
+		{Proof{Status: -1, Err: errors.New("no end after 2m")}, payload.StatusWarning, "the shells of sessions cannot be tried: no end after 2m"},
+	} {
+		f := test.proof.StartUpFiles("root")
+		if f.Check != "start-up files, root" || f.Status != test.status || f.Detail != test.detail || (f.Cure == "") != (f.Status == payload.StatusOK) {
+			t.Errorf("%+v: %+v", test.proof, f)
+		}
+	}
+}
