@@ -37,16 +37,19 @@ func Recognize(head []byte) Program {
 // Machines of ELF files.
 const (
 	em386     Program = 3
+	emMIPS    Program = 8
 	emPPC64   Program = 21
 	emS390    Program = 22
 	emARM     Program = 40
 	emX86_64  Program = 62
 	emAArch64 Program = 183
 	emRISCV   Program = 243
+	emLoong   Program = 258
 )
 
-// runs reports whether a kernel of an architecture can execute p. Kernels for 64
-// bits can have a mode for 32.
+// runs reports whether a kernel of an architecture may execute p. Kernels for 64
+// bits can have a mode for 32. Of machines that no engine has images for nothing
+// is known.
 func (p Program) runs(arch string) bool {
 	switch p {
 	case Unknown, Script:
@@ -55,8 +58,10 @@ func (p Program) runs(arch string) bool {
 		return arch == "amd64"
 	case emARM, emAArch64:
 		return arch == "arm64"
+	case NoProgram, emMIPS, emPPC64, emS390, emRISCV, emLoong:
+		return false
 	}
-	return false
+	return true
 }
 
 func (p Program) String() string {
@@ -67,6 +72,8 @@ func (p Program) String() string {
 		return "no program"
 	case em386:
 		return "a program for 386"
+	case emMIPS:
+		return "a program for mips"
 	case emPPC64:
 		return "a program for ppc64"
 	case emS390:
@@ -79,6 +86,8 @@ func (p Program) String() string {
 		return "a program for arm64"
 	case emRISCV:
 		return "a program for riscv64"
+	case emLoong:
+		return "a program for loong64"
 	}
 	return fmt.Sprintf("a program for the ELF machine %d", uint16(p))
 }
