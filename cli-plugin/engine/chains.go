@@ -23,12 +23,14 @@ func chainKey(layers []digest.Digest) string {
 	return b.String()
 }
 
+// Add adds the stack and all that are below its layers.
 func (c Chains) Add(layers []digest.Digest) {
 	for n := range layers {
 		c[chainKey(layers[:n+1])] = true
 	}
 }
 
+// Has reports whether the stack is in the set. The empty one always is.
 func (c Chains) Has(layers []digest.Digest) bool { return len(layers) == 0 || c[chainKey(layers)] }
 
 // ChainsOver returns the layer stacks of the runtime images over base that the

@@ -18,20 +18,21 @@ import (
 
 // Container is a container that a command makes for itself.
 type Container struct {
+	ID    string
+	Lease *state.Lease // that the container is under
+
 	engine *Engine
-	ID     string
-	Lease  *state.Lease
 }
 
 // Process is what runs in a container of an image, and what of the image's
 // settings goes with it.
 type Process struct {
-	Image      string
-	User       string   // empty: the image's
-	Entrypoint []string // nil: the image's
-	Cmd        []string // nil: the image's, where the entry point is the image's, too
-	WorkingDir string   // empty: the image's
-	Ports      network.PortSet
+	Image      string          // ID
+	User       string          // empty: the image's
+	Entrypoint []string        // nil: the image's
+	Cmd        []string        // nil: the image's, where the entry point is the image's, too
+	WorkingDir string          // empty: the image's
+	Ports      network.PortSet // that are exposed
 }
 
 // Nothing is the process of a container that is never started: it is there for

@@ -70,6 +70,7 @@ func (e *Engine) LayersOf(ctx context.Context, info *image.Image) ([]image.Layer
 	return layers, nil
 }
 
+// RememberLayers keeps the descriptors of an image's layers for LayersOf.
 func RememberLayers(id string, layers []image.Layer) {
 	var descriptors []ocispec.Descriptor
 	for _, l := range layers {

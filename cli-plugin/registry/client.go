@@ -232,6 +232,7 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 // keychain takes credentials from where docker login put them.
 type keychain struct{ config *configfile.ConfigFile }
 
+// Resolve implements authn.Keychain.
 func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	host := target.RegistryStr()
 	if host == name.DefaultRegistry {
