@@ -5,6 +5,7 @@ package sudo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -180,7 +181,8 @@ func permits(t *testing.T, root, sudo string) (bool, string) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
-	if _, ended := err.(*exec.ExitError); err != nil && !ended || ctx.Err() != nil {
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) || ctx.Err() != nil {
 		t.Fatalf("%s: %v", sudo, err)
 	}
 	return err == nil, out.String()

@@ -51,15 +51,15 @@ func (d *Dir) Lstat(name string) (Entry, error) {
 func (d *Dir) ReadFile(name string) ([]byte, error) { return d.root.ReadFile(local(name)) }
 
 // Program implements View.
-func (d *Dir) Program(path string) (Program, error) {
-	f, err := d.root.OpenFile(local(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func (d *Dir) Program(name string) (Program, error) {
+	f, err := d.root.OpenFile(local(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return Unknown, err
 	}
 	defer f.Close()
 	head := make([]byte, ProgramHead)
 	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return Unknown, err
 	}
 	return Recognize(head[:n]), nil
