@@ -47,23 +47,33 @@ type Result struct {
 	Seconds    float64           `json:"seconds"`
 	Digest     string            `json:"digest,omitempty"` // of the manifest that was pushed or written
 	Traffic    *registry.Traffic `json:"push,omitempty"`   // of a push
+	Failure    *problem.Error    `json:"error,omitempty"`  // why there is no such image; it has no ID then
 }
 
 // Build makes every image of the plan, the deps image first. An image that is
-// there already and was made from the same inputs is reused. Results are those
-// of the images that are finished, also where it ends with an error.
+// there already and was made from the same inputs is reused. One that cannot be
+// made keeps no other from being made, unless none of the others could be
+// either. Results are those of all images that were tried, also where it ends
+// with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
 	to, err := b.target(p)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.end()) }()
+	var failed failures
 	// A base that cannot be had is found out before minutes go into stage 1.
 	bases := make([]*image.Image, len(p.Runtimes))
+	unusable := make([]error, len(p.Runtimes))
 	for i, r := range p.Runtimes {
-		if bases[i], err = to.base(ctx, r.Base); err != nil {
-			return nil, err
+		if bases[i], unusable[i] = to.base(ctx, r.Base); unusable[i] == nil {
+			continue
 		}
+		failed.add(r, unusable[i])
+		if stops(ctx, unusable[i]) || len(failed) == len(p.Runtimes) {
+			return nil, failed.err(len(p.Runtimes))
+		}
+		b.Logf("going on without the base %s: %v", r.Base, unusable[i])
 	}
 	deps, result, err := to.payload(ctx, p)
 	if err != nil {
@@ -71,13 +81,32 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 	}
 	results = append(results, result)
 	for i, r := range p.Runtimes {
-		result, err := to.runtime(ctx, p.Deps, deps, bases[i], r)
-		if err != nil {
+		err := unusable[i]
+		if err == nil {
+			var made Result
+			if made, err = to.runtime(ctx, p.Deps, deps, bases[i], r); err == nil {
+				results = append(results, made)
+				continue
+			}
+			failed.add(r, err)
+		}
+		if stops(ctx, err) || len(p.Runtimes) == 1 {
 			return results, err
 		}
-		results = append(results, result)
+		results = append(results, Result{Base: r.Base, References: b.names(r), Failure: problemOf(ctx, err)})
+		if unusable[i] == nil && i < len(p.Runtimes)-1 {
+			b.Logf("going on without the image over %s: %v", r.Base, err)
+		}
 	}
-	return results, nil
+	return results, failed.err(len(p.Runtimes))
+}
+
+// names are those that a runtime image gets where it goes.
+func (b *Builder) names(r plan.Runtime) []string {
+	if b.Output != nil {
+		return publishedNames(r)
+	}
+	return r.References()
 }
 
 // Logf says a line of progress, for a person.

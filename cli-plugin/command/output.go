@@ -46,6 +46,8 @@ func writeResults(w io.Writer, results []builder.Result) error {
 			base = "(deps)"
 		}
 		switch {
+		case r.Failure != nil:
+			status = fmt.Sprintf("failed, %s", r.Failure.Code)
 		case r.Reused && r.Digest != "":
 			status = "in the registry"
 		case r.Reused:

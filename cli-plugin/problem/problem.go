@@ -5,6 +5,7 @@ package problem
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -60,6 +61,21 @@ type Error struct {
 	Summary string
 	Cause   error
 	Next    string
+}
+
+// MarshalJSON implements json.Marshaler: an object with the texts "code",
+// "message", "cause" and "next"; the last two may be missing.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	object := struct {
+		Code    Code   `json:"code"`
+		Message string `json:"message"`
+		Cause   string `json:"cause,omitempty"`
+		Next    string `json:"next,omitempty"`
+	}{Code: e.Code, Message: e.Summary, Next: e.Next}
+	if e.Cause != nil {
+		object.Cause = e.Cause.Error()
+	}
+	return json.Marshal(object)
 }
 
 // Error is the whole paragraph on one line.

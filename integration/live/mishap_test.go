@@ -71,14 +71,14 @@ func TestMishaps(t *testing.T) {
 	}
 }
 
-// TestFinishedBefore has the second of two bases fail: the image over the first
-// is there, and is told of.
-func TestFinishedBefore(t *testing.T) {
+// TestFailureHidesNoOther has the first of two bases fail: the image over the
+// second is there, and both are told of.
+func TestFailureHidesNoOther(t *testing.T) {
 	loadSmallDeps(t, lab.Engine{})
 	const base, taken, repository = "alpine:3.20", "oh-live/finished:taken", "oh-live/finished"
 	load(t, lab.Engine{}, taken, v1.Config{}, runtime.GOARCH, layer(t, []entry{{name: "/openhands/own", mode: 0o644, data: []byte("mine\n")}}))
 	file := filepath.Join(t.TempDir(), "images.json")
-	cmd := lab.Engine{}.Command(t.Context(), "openhands", "build", "--base", base, "--base", taken, "--layer-order", "payload-first",
+	cmd := lab.Engine{}.Command(t.Context(), "openhands", "build", "--base", taken, "--base", base, "--layer-order", "payload-first",
 		"--deps-image", smallDeps, "--repository", repository, "--metadata-file", file, "--json", "--progress", "quiet")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -92,12 +92,13 @@ func TestFinishedBefore(t *testing.T) {
 			Images []struct {
 				Base, ID   string
 				References []string
+				Error      struct{ Code problem.Code }
 			}
 		}
-		if err := json.Unmarshal(text, &report); err != nil || len(report.Images) != 2 || report.Images[1].Base != base {
+		if err := json.Unmarshal(text, &report); err != nil || len(report.Images) != 3 || report.Images[1].Error.Code != problem.BaseConflict || report.Images[2].Base != base {
 			t.Fatalf("%s: %v in %s", place, err, text)
 		}
-		if made := report.Images[1]; id(t, made.References[0]) != made.ID {
+		if made := report.Images[2]; id(t, made.References[0]) != made.ID {
 			t.Errorf("%s: no image is %+v", place, made)
 		}
 	}
