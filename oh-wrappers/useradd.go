@@ -82,6 +82,11 @@ func (c *call) useradd() error {
 		return status(badArgument, "invalid home, shell or comment")
 	}
 
+	unlock, err := account.Dir(c.root).Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	accounts, err := account.Edit(account.Dir(c.root))
 	if err != nil {
 		return err
@@ -170,6 +175,11 @@ func (c *call) groupadd() error {
 			}
 		}
 	}
+	unlock, err := account.Dir(c.root).Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	accounts, err := account.Edit(account.Dir(c.root))
 	if err != nil {
 		return err

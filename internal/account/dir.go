@@ -38,8 +38,8 @@ func (d Dir) ReadAccounts(name string) (content []byte, ok bool, err error) {
 }
 
 // WriteAccounts implements Files. A file is replaced as a whole, behind a link
-// that leads to it. Where it cannot be, because it is mounted by itself or the
-// folder is read-only, it is written in place.
+// that leads to it. Where it cannot be, because it is mounted by itself, the
+// folder is read-only or the file's owner cannot be given, it is written in place.
 func (d Dir) WriteAccounts(name string, content []byte, mode fs.FileMode) error {
 	file := string(d) + name
 	if target, err := filepath.EvalSymlinks(file); err == nil {
@@ -54,7 +54,7 @@ func (d Dir) WriteAccounts(name string, content []byte, mode fs.FileMode) error 
 		return nil
 	}
 	_ = os.Remove(next)
-	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EROFS) {
+	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {
 		err = os.WriteFile(file, content, mode)
 	}
 	return err
