@@ -44,13 +44,18 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.know(read.Layers, func(image.Layer) bool { return true })
+	known := slices.Clone(read.Layers)
+	for i := range known {
+		known[i].Listing = nil // the layers are kept for longer than that is looked at
+	}
+	p.know(known, func(image.Layer) bool { return true })
 	return &read, nil
 }
 
-// listingCache has the listings of layers of registries. A folder "listings" is
-// of versions that proved no diff IDs.
-const listingCache = "layer-listings"
+// listingCache has the listings of layers of registries. The folders "listings"
+// and "layer-listings" are of versions that proved no diff IDs, and of those that
+// did not tell for which machine a program is.
+const listingCache = "layer-contents"
 
 // lookInto lists the layer, and proves its diff ID.
 func lookInto(ctx context.Context, l *image.Layer, w image.Attempt, left *image.Budget) error {

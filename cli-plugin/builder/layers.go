@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -41,7 +42,12 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 	}
 	if missing := lacking(); len(missing) > 0 {
 		p.Logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)
-		if err := p.compress(ctx, m, must, missing); err != nil {
+		err := p.compress(ctx, m, must, missing)
+		var excess *image.ExcessError
+		if errors.As(err, &excess) {
+			return nil, problem.New(problem.TooLarge, fmt.Sprintf("the image %s is larger than what this program works with", m.Ref), err, "Make it anew without what is named")
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -49,6 +49,9 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
+	if _, err := registry.IdleLimit(); err != nil {
+		return nil, err
+	}
 	b.Logf("looking for the %s %s in its registry", what, ref)
 	var excess *image.ExcessError
 	found, err := b.registry().Describe(ctx, parsed)

@@ -333,6 +333,8 @@ func inOrder(made, others []image.Layer) []image.Layer {
 	ordered := slices.Clone(made)
 	for i, l := range made {
 		if other, ok := byID[l.DiffID]; ok {
+			// Of a base's layers it was proven while they were looked into.
+			other.Proven = other.Proven || l.Proven && l.Descriptor.Digest == other.Descriptor.Digest
 			ordered[i] = other
 		}
 	}
@@ -390,7 +392,9 @@ func (p *publisher) built(ctx context.Context, d plan.Deps, found, base *image.I
 	if err != nil {
 		return result, err
 	}
-	whole, err := p.whole(ctx, info, false)
+	named := *info
+	named.Ref = r.Image
+	whole, err := p.whole(ctx, &named, false)
 	if err != nil {
 		return result, err
 	}

@@ -588,3 +588,46 @@ func TestPushOverImageWithoutLayers(t *testing.T) {
 		t.Errorf("%v: %+v", err, results)
 	}
 }
+
+// The layers of a base that was read for set-up are proven: the next push finds
+// them where this one put them, without the base's registry. What set-up has
+// looked at is not kept for them.
+func TestLayersOfBaseAreLocated(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	base, whole := r.publication(t, s)
+	r.upload(t, s, base)
+	push := Output{Push: true, Compression: image.Gzip}
+	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", whole.Runtimes[0].Image+"-2"
+	var log strings.Builder
+	b := publishing(s.engine(), push)
+	b.Log, b.Pull = &log, PullNever
+	results, err := b.Build(t.Context(), whole)
+	if err != nil || results[1].Traffic.Uploaded != 1 || strings.Contains(log.String(), "compressing") {
+		t.Errorf("%v, %+v\n%s", err, results[1].Traffic, &log)
+	}
+	to, err := b.publisher(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := to.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	b.Pull = PullAlways
+	found, err := to.base(t.Context(), base)
+	if err == nil {
+		_, err = to.content(t.Context(), found, image.Attempt{})
+	}
+	if err != nil || len(to.known) == 0 {
+		t.Fatal(err, len(to.known))
+	}
+	for id, l := range to.known {
+		if !l.Proven || l.Listing != nil {
+			t.Errorf("%s is proven: %v; a listing is kept: %v", id, l.Proven, l.Listing != nil)
+		}
+	}
+}

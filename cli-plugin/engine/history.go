@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 )
 
 // BuildSeconds is the time between the first and the last layer that an image
 // has over its base: the least that it took to build. It is 0 where the engine
-// lacks the base, or the image does not say. Base is empty for scratch.
+// lacks the base, or the image does not say.
 func (e *Engine) BuildSeconds(ctx context.Context, ref, base string) (float64, error) {
 	below := 0
-	if base != "" {
+	if base != plan.Scratch {
 		found, err := e.Image(ctx, base)
 		if err != nil || found == nil {
 			return 0, err

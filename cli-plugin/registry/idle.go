@@ -105,7 +105,7 @@ type idleTransport struct {
 }
 
 // storing is how many times as long an upload's end may take: a registry checks
-// and stores the whole image.Layer before it answers.
+// and stores the whole blob before it answers.
 const storing = 5
 
 // RoundTrip implements http.RoundTripper.

@@ -33,15 +33,19 @@ const (
 	keptName  = 24 // of them, where a hash stands for the rest
 )
 
+// Encode returns a reference, or a part of one, as tags have it.
+func Encode(reference string) string { return intoTag.Replace(reference) }
+
 // Older names the same images as former versions did. The base is name with
-// suffix as its tag, its digest or both, TAG@DIGEST.
+// suffix as its tag, its digest or both, in the form of Encode; a suffix that is
+// in no reference stands as it is.
 func Older(version, name, suffix string) string {
 	if len(name) > maxName {
 		cut := len(name) - keptName
 		name = md5Hex(name[:cut])[:8] + "_" + name[cut:]
 	}
 	before := prefix + "v" + version + "_" + olderMark
-	tag := before + intoTag.Replace(name) + "_tag_" + intoTag.Replace(suffix)
+	tag := before + intoTag.Replace(name) + "_tag_" + suffix
 	if len(tag) > Max {
 		tag = before + md5Hex(tag)
 	}

@@ -29,8 +29,7 @@ type Names struct {
 func (n Names) Reference(name string) string { return n.Repository + ":" + name }
 
 // Names returns the names of the image over base. The repository is that of
-// the base itself where that is an image of the repository already. Errors are
-// *problem.Error.
+// the base itself where that is an image of the repository already.
 func (s *Source) Names(ctx context.Context, repository, base string, browser bool) (Names, error) {
 	n := Names{Versioned: tag.Versioned(s.version, base)}
 	var err error
@@ -90,13 +89,14 @@ func olderName(repository, version, base string) (repo, older string, err error)
 
 var printable = regexp.MustCompile(`^[!-~]+$`)
 
-// split returns the name of a base, and its tag, its digest or both.
+// split returns the name of a base, and its tag, its digest or both, encoded for
+// a tag.
 // A text that is no reference, but has one colon at most, is cut there: tags
 // of such bases are known, too.
 func split(base string) (name, suffix string, err error) {
 	parsed, err := reference.Parse(base)
 	if named, ok := parsed.(reference.Named); ok && err == nil {
-		return named.Name(), tagAndDigest(named), nil
+		return named.Name(), tag.Encode(tagAndDigest(named)), nil
 	}
 	name, suffix, tagged := strings.Cut(base, ":")
 	if !printable.MatchString(base) || strings.Contains(suffix, ":") {

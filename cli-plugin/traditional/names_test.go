@@ -12,6 +12,20 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 )
 
+// An image of the repository itself has its own tag or digest in a form that is
+// a tag; what is no reference stands as it is.
+func TestOlderNameOfOwnRepository(t *testing.T) {
+	const own = "ghcr.io/x/rt"
+	for base, want := range map[string]string{
+		own + ":1@" + zeros: "1_d_sha256_t_" + zeros[7:], own + "@" + zeros: "sha256_t_" + zeros[7:],
+		own + ":1": "1", "Ubuntu:a/b": "oh_v1_image_Ubuntu_tag_a/b",
+	} {
+		if _, older, err := olderName(own, "1", base); err != nil || older != want {
+			t.Errorf("%s: %q, %v, want %q", base, older, err, want)
+		}
+	}
+}
+
 const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 // References with a port or a digest, which the builder of OpenHands takes
