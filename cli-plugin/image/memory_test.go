@@ -13,15 +13,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
+	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
-
-	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 )
 
 // largestArchive names a save stream for the process that TestMemory starts.
@@ -60,6 +61,11 @@ func TestMemory(t *testing.T) {
 // had resident at most.
 func planOver(t *testing.T, name string) {
 	debug.SetMemoryLimit(Memory)
+	binaries, err := helpers.For("amd64") // a build holds them as well
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.KeepAlive(binaries)
 	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
