@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -17,14 +18,25 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var to destinationOptions
 	var dry bool
 	cmd := &cobra.Command{
-		Use:   "build --base REF [--base REF...]",
+		Use:   "build BASE [BASE...]",
 		Short: "Build runtime images over one or more bases",
-		Example: `  docker openhands build --base alpine:3.20
+		Long: `Builds a runtime image over each base. "build BASE" and "build --base BASE" mean
+the same.`,
+		Example: `  docker openhands build alpine:3.20
+  docker openhands build --server agent-server alpine:3.20
   docker openhands build --base debian:12 --base scratch --without browser
   docker openhands build --base alpine:3.20 --push --tag registry.example/app:1
   docker openhands build --base alpine:3.20 --output type=docker,dest=app.tar
   docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
-		Args: arguments(0, 0),
+		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
+		PreRunE: func(cmd *cobra.Command, args []string) error {
+			for _, base := range args {
+				if err := cmd.Flags().Set("base", base); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
 				return err
@@ -33,7 +45,7 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 				return buildTraditional(cmd.Context(), dockerCLI, traditionalBuild{&runtimes, &how, &mode, &old, dry})
 			}
 			if len(runtimes.bases) == 0 {
-				return problem.New(problem.Usage, "no base is given", nil, "Name one, for example --base alpine:3.20, or --base scratch")
+				return problem.New(problem.Usage, "no base is given", nil, "Name one: 'docker openhands build alpine:3.20', or scratch for none")
 			}
 			var err error
 			if how.output, err = to.destination(cmd, dockerCLI, how.json, len(runtimes.bases)); err != nil {

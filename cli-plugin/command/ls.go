@@ -16,8 +16,10 @@ import (
 func newLs(dockerCLI command.Cli) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List payloads and runtime images",
+		Use:        "ls",
+		Aliases:    []string{"list"},
+		SuggestFor: []string{"images", "ps"},
+		Short:      "List payloads and runtime images",
 		Long: `Lists the payloads and the runtime images that the engine has, each runtime image
 below the payload whose layers it has on disk in common. OWN is what no other
 image of the engine has: removing the image alone frees so much. "Built upon" is

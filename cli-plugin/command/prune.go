@@ -27,8 +27,9 @@ type pruned struct {
 func newPrune(dockerCLI command.Cli) *cobra.Command {
 	var o pruneOptions
 	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove images that newer ones took the place of",
+		Use:        "prune",
+		SuggestFor: []string{"rm", "rmi", "remove"},
+		Short:      "Remove images that newer ones took the place of",
 		Long: `Removes payloads and runtime images that no container uses and that have no name,
 or of which the engine has a newer one: of the same version, over the same base.
 A payload stays as long as a runtime image made from it stays. Images with a name

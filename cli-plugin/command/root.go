@@ -70,6 +70,7 @@ func withName(args []string) []string {
 }
 
 func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Runtime images for OpenHands over any base",
@@ -83,11 +84,15 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 			return nil
 		},
 		Args: noSubcommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return writeVersion(dockerCLI.Out(), version, false)
+			}
+			return cmd.Help()
+		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
-	})
+	root.Flags().BoolVar(&showVersion, "version", false, "Print the version of the plugin and of OpenHands")
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(
 		newBuild(dockerCLI),
 		newBundle(dockerCLI),
@@ -95,6 +100,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newComponents(dockerCLI),
 		newConfig(dockerCLI),
 		newDeps(dockerCLI),
+		newHelp(),
 		newInspect(dockerCLI),
 		newLs(dockerCLI),
 		newMigrate(dockerCLI),
@@ -127,8 +133,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return problem.New(problem.Usage, fmt.Sprintf("%q is no command of '%s'", args[0], cmd.CommandPath()), nil,
-		fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+	return unknownCommand(cmd, args[0])
 }
 
 // arguments refuses a number of arguments other than min to max.

@@ -1,0 +1,59 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// distance is how many letters a suggestion may be away, by Levenshtein: what
+// cobra takes for topmost commands.
+const distance = 2
+
+// unknownCommand is the error for a word that is no command below cmd.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	cmd.SuggestionsMinimumDistance = distance
+	return problem.New(problem.Usage, fmt.Sprintf("%q is no command of '%s'", word, cmd.CommandPath()), nil,
+		meant(cmd.SuggestionsFor(word), "'"+cmd.CommandPath()+" %s'")+see(cmd))
+}
+
+// badFlag is the error for flags of cmd that pflag does not take.
+func badFlag(cmd *cobra.Command, err error) error {
+	next := see(cmd)
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		next = meant(similarFlags(cmd.Flags(), unknown.GetSpecifiedName()), "--%s") + next
+	}
+	return problem.New(problem.Usage, err.Error(), nil, next)
+}
+
+// similarFlags are the flags that a name may have been meant for. Cobra knows
+// that of commands alone. Half of a short name has to be right.
+func similarFlags(flags *pflag.FlagSet, name string) []string {
+	names := &cobra.Command{SuggestionsMinimumDistance: min(distance, len(name)/2)}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		}
+	})
+	return names.SuggestionsFor(name)
+}
+
+// meant asks whether one of the names was, each as the format shows it; without
+// any it is empty.
+func meant(names []string, format string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = fmt.Sprintf(format, name)
+	}
+	return "Did you mean " + strings.Join(shown, " or ") + "? "
+}
+
+func see(cmd *cobra.Command) string { return fmt.Sprintf("See '%s --help'", cmd.CommandPath()) }
