@@ -116,7 +116,7 @@ func writeComponents(w io.Writer, reports []componentReport) error {
 	table.row()
 	table.row("COMPONENT", "PROOF")
 	for _, r := range reports {
-		table.row(r.Name, shortened(strings.Join(r.Proof, " ")))
+		table.row(r.Name, oneLine(strings.Join(r.Proof, " "), false))
 	}
 	if err := table.flush(); err != nil {
 		return err

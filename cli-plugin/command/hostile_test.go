@@ -68,11 +68,21 @@ func shows(text string) map[string]func(io.Writer) error {
 	}
 	report := filled[migrationReport](text)
 	return map[string]func(io.Writer) error{
-		"build":      func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
-		"dry run":    func(w io.Writer) error { return writePlan(w, filled[plan.Plan](text)) },
-		"ls":         func(w io.Writer) error { return writeInventory(w, &inventory) },
-		"inspect":    func(w io.Writer) error { d := filled[engine.Details](text); return writeDetails(w, &d) },
-		"prune":      func(w io.Writer) error { return writePruned(w, filled[pruned](text)) },
+		"build":   func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
+		"dry run": func(w io.Writer) error { return writePlan(w, filled[plan.Plan](text)) },
+		"ls":      func(w io.Writer) error { return (&listOptions{}).writeInventory(w, &inventory) },
+		"ls --format": func(w io.Writer) error {
+			return (&listOptions{format: "table {{.Image}}\t{{.Base}}\t{{json .}}"}).writeInventory(w, &inventory)
+		},
+		"ls --quiet": func(w io.Writer) error {
+			return (&listOptions{quiet: true, noTrunc: true}).writeInventory(w, &inventory)
+		},
+		"inspect": func(w io.Writer) error { d := filled[engine.Details](text); return writeDetails(w, &d, false) },
+		"inspect --format": func(w io.Writer) error {
+			d := filled[engine.Details](text)
+			return writeInspected(w, "{{.Base}} {{json .Labels}}", &d)
+		},
+		"prune":      func(w io.Writer) error { return (&listOptions{}).writePruned(w, filled[pruned](text)) },
 		"verify":     func(w io.Writer) error { return writeReport(w, filled[verify.Report](text)) },
 		"components": func(w io.Writer) error { return writeComponents(w, filled[[]componentReport](text)) },
 		"config":     func(w io.Writer) error { return writeSettings(w, filled[[]settings.Value](text)) },
@@ -110,7 +120,7 @@ func TestNothingIsObeyedByTerminals(t *testing.T) {
 func TestNothingPassesForARow(t *testing.T) {
 	for name, show := range shows("x\nFORGED\ty") {
 		switch name {
-		case "dry run", "traditional", "run", "switch": // lists, and Dockerfiles of several lines
+		case "dry run", "traditional", "run", "switch", "inspect --format": // lists, and templates and Dockerfiles of several lines
 			continue
 		}
 		var b bytes.Buffer

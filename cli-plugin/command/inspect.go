@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -9,21 +10,31 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/command/inspect"
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 )
 
 func newInspect(dockerCLI command.Cli) *cobra.Command {
-	var asJSON bool
+	var asJSON, noTrunc bool
+	var format string
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Show what a payload or a runtime image was made from and holds",
 		Long: `Shows the inputs of the hash in the payload's tag, labels, layers and components
-of an image. With --json, the packages are listed as package URLs as well.`,
+of an image. With --json, the packages are listed as package URLs as well.
+A format is a Go template over the same fields, as 'docker inspect' takes it.`,
+		Example: `  docker openhands inspect my/image
+  docker openhands inspect --format '{{.Base}} {{index .Labels "dev.openhands.user"}}' my/image`,
 		Args:              arguments(1, 1),
 		ValidArgsFunction: completeImages(dockerCLI, engine.OwnNames, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && format != "" {
+				return problem.New(problem.Usage, "--json and --format exclude each other", nil, "Leave one of them out")
+			}
 			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return err
@@ -32,18 +43,42 @@ of an image. With --json, the packages are listed as package URLs as well.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			switch {
+			case asJSON:
 				return writeJSON(dockerCLI.Out(), details)
+			case format != "":
+				return writeInspected(dockerCLI.Out(), format, details)
 			}
-			return writeDetails(dockerCLI.Out(), details)
+			return writeDetails(dockerCLI.Out(), details, noTrunc)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.Flags().StringVarP(&format, "format", "f", "", "Go template to print, or json for one line of JSON")
+	cmd.Flags().BoolVar(&noTrunc, "no-trunc", false, "Shorten nothing to make it fit the terminal")
 	return cmd
 }
 
-func writeDetails(w io.Writer, d *engine.Details) error {
+// writeInspected prints an image by a format as 'docker inspect' takes it.
+func writeInspected(w io.Writer, format string, d *engine.Details) error {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encoding what is known of the image: %w", err)
+	}
+	inspector, err := inspect.NewTemplateInspectorFromString(terminal.Writer(w), format)
+	if err != nil {
+		return badFormat(err)
+	}
+	if err := inspector.Inspect(d, raw); err != nil {
+		return badFormat(err)
+	}
+	return inspector.Flush()
+}
+
+func writeDetails(w io.Writer, d *engine.Details, noTrunc bool) error {
 	table := newTable(w)
+	if !noTrunc {
+		table.fit()
+	}
 	field := func(name, value string) {
 		if value != "" {
 			table.row(name, value)
@@ -75,7 +110,7 @@ func writeDetails(w io.Writer, d *engine.Details) error {
 	table.row()
 	table.row("LAYER", "SIZE", "IMAGES", "CREATED BY")
 	for _, l := range d.Layers {
-		table.row(engine.ShortID(l.DiffID), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), shortened(l.CreatedBy))
+		table.row(imageID(l.DiffID, !noTrunc), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), oneLine(l.CreatedBy, noTrunc))
 	}
 	table.row()
 	table.row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")
@@ -85,12 +120,13 @@ func writeDetails(w io.Writer, d *engine.Details) error {
 	return table.flush()
 }
 
-// shortened shortens what a build step says of itself.
-func shortened(text string) string {
+// oneLine is a command, which may be a whole script, in one line that is not
+// long unless it is to be whole.
+func oneLine(text string, whole bool) string {
 	const limit = 72
 	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > limit {
-		text = string(runes[:limit-1]) + "…"
+	if whole {
+		return text
 	}
-	return text
+	return shortened(text, limit)
 }

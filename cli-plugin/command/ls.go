@@ -14,7 +14,7 @@ import (
 )
 
 func newLs(dockerCLI command.Cli) *cobra.Command {
-	var asJSON bool
+	var o listOptions
 	cmd := &cobra.Command{
 		Use:        "ls",
 		Aliases:    []string{"list"},
@@ -23,9 +23,19 @@ func newLs(dockerCLI command.Cli) *cobra.Command {
 		Long: `Lists the payloads and the runtime images that the engine has, each runtime image
 below the payload whose layers it has on disk in common. OWN is what no other
 image of the engine has: removing the image alone frees so much. "Built upon" is
-what has further steps than 'docker openhands build' makes.`,
+what has further steps than 'docker openhands build' makes.
+
+Filters with different names have to match all, of those with one name one is
+enough. "base" takes a name, a repository or a pattern; "dangling" are images
+without a name, "superseded" those that 'docker openhands prune' removes.`,
+		Example: `  docker openhands ls --filter base=alpine --filter server=agent-server
+  docker openhands ls --format 'table {{.Image}}\t{{.Base}}\t{{.Size}}'
+  docker openhands ls --quiet --filter superseded=true`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
 			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
 				return err
@@ -34,41 +44,66 @@ what has further steps than 'docker openhands build' makes.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return writeJSON(dockerCLI.Out(), inventory)
-			}
-			return writeInventory(dockerCLI.Out(), inventory)
+			return o.writeInventory(dockerCLI.Out(), inventory.Select(o.chosen(inventory)))
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	o.flags(cmd, "f")
 	return cmd
 }
 
-func writeInventory(w io.Writer, inventory *engine.Inventory) error {
+func (o *listOptions) writeInventory(w io.Writer, inventory *engine.Inventory) error {
+	if o.json {
+		return writeJSON(w, inventory)
+	}
+	images := below(inventory)
+	if o.forPrograms() {
+		return o.write(w, images)
+	}
 	table := newTable(w)
+	if !o.noTrunc {
+		table.fit("ID", "TAGGED", "CONTAINERS")
+	}
 	table.row("IMAGE", "BASE", "ID", "TAGGED", "SIZE", "OWN", "CONTAINERS")
 	payloads := 0
-	for _, img := range inventory.Images {
-		if img.Payload != "" {
-			continue
+	indent := map[string]string{} // of what is over a payload, by the payload's ID
+	for _, img := range images {
+		if img.Kind == payload.KindDeps {
+			payloads++
+			indent[img.ID] = "  "
 		}
-		writeImage(table, "", img)
-		if img.Kind != payload.KindDeps {
-			continue
-		}
-		payloads++
-		for _, over := range inventory.Images {
-			if over.Payload == img.ID {
-				writeImage(table, "  ", over)
-			}
-		}
+		writeImage(table, indent[img.Payload], img.Stored, o.noTrunc)
 	}
 	if err := table.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s and %s take %s; if they shared no layer it would be %s\n", count(payloads, "payload"),
+	_, err := fmt.Fprintf(w, "\n%s and %s take %s (%s if they shared no layer)\n", count(payloads, "payload"),
 		count(len(inventory.Images)-payloads, "runtime image"), units.HumanSize(float64(inventory.Bytes)), units.HumanSize(float64(inventory.Unshared)))
 	return err
+}
+
+// below orders images as they are shown: each below its payload, where that is
+// shown, too.
+func below(inventory *engine.Inventory) []engine.Superseded {
+	shown := map[string]bool{}
+	for _, img := range inventory.Images {
+		shown[img.ID] = true
+	}
+	var ordered []engine.Superseded
+	for _, img := range inventory.Images {
+		if shown[img.Payload] {
+			continue
+		}
+		ordered = append(ordered, engine.Superseded{Stored: img})
+		if img.Kind != payload.KindDeps {
+			continue
+		}
+		for _, over := range inventory.Images {
+			if over.Payload == img.ID {
+				ordered = append(ordered, engine.Superseded{Stored: over})
+			}
+		}
+	}
+	return ordered
 }
 
 func count(n int, what string) string {
@@ -78,7 +113,7 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-func writeImage(table table, indent string, img engine.Stored) {
+func writeImage(table *table, indent string, img engine.Stored, whole bool) {
 	first, further := nameOf(img), []string(nil)
 	if len(img.References) > 1 {
 		further = img.References[1:]
@@ -90,7 +125,7 @@ func writeImage(table table, indent string, img engine.Stored) {
 	if img.Derived {
 		base += ", built upon"
 	}
-	table.row(indent+first, base, engine.ShortID(img.ID), ago(img.Tagged),
+	table.row(indent+first, base, imageID(img.ID, !whole), ago(img.Tagged),
 		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), strconv.Itoa(img.Containers))
 	for _, ref := range further {
 		table.row(indent+ref, "", "", "", "", "", "")

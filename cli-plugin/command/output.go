@@ -39,6 +39,7 @@ func (o *buildOptions) show(w io.Writer, results []builder.Result) error {
 
 func writeResults(w io.Writer, results []builder.Result) error {
 	table := newTable(w)
+	table.fit("ID")
 	table.row("BASE", "IMAGE", "ID", "STATUS")
 	for _, r := range results {
 		base, status := r.Base, fmt.Sprintf("made in %.1f s", r.Seconds)

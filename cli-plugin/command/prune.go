@@ -15,7 +15,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-type pruneOptions struct{ dryRun, force, json bool }
+type pruneOptions struct {
+	listOptions
+	dryRun, force, all bool
+}
 
 // pruned is what --json prints.
 type pruned struct {
@@ -34,19 +37,34 @@ func newPrune(dockerCLI command.Cli) *cobra.Command {
 or of which the engine has a newer one: of the same version, over the same base.
 A payload stays as long as a runtime image made from it stays. Images with a name
 that you gave stay, and those that you built on top. What is removed is shown
-first.`,
+first.
+
+With --all, everything goes that no container uses and that you have not built
+on, whatever its name. Filters, which are those of 'docker openhands ls', leave
+what they do not match.`,
+		Example: `  docker openhands prune --dry-run
+  docker openhands prune --all --filter base=registry.example/instances/*`,
 		Args: arguments(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), dockerCLI) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), dockerCLI)
+		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "Show what would be removed, and remove nothing")
 	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "Do not ask")
-	cmd.Flags().BoolVar(&o.json, "json", false, "Print JSON; without --dry-run it needs --force")
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "Remove all images that no container uses")
+	o.flags(cmd, "")
+	for _, form := range []string{"json", "quiet", "format"} {
+		cmd.Flags().Lookup(form).Usage += "; without --dry-run it needs --force"
+	}
 	return cmd
 }
 
 func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	asks := !o.dryRun && !o.force
-	if asks && (o.json || !dockerCLI.In().IsTerminal()) {
+	if asks && (o.forPrograms() || !dockerCLI.In().IsTerminal()) {
 		return problem.New(problem.Usage, "there is nobody to ask whether images may be removed", nil, "Say --force, or look first with --dry-run")
 	}
 	e, err := connect(ctx, dockerCLI)
@@ -62,14 +80,14 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	p := pruned{Images: inventory.Superseded()}
+	p := pruned{Images: inventory.Removable(o.all, o.chosen(inventory))}
 	var images []engine.Stored
 	for _, img := range p.Images {
 		images = append(images, img.Stored)
 	}
 	p.Bytes = inventory.Freed(images)
 	if !o.json {
-		if err := writePruned(dockerCLI.Out(), p); err != nil {
+		if err := o.writePruned(dockerCLI.Out(), p); err != nil {
 			return err
 		}
 	}
@@ -88,7 +106,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if o.json {
 		return writeJSON(dockerCLI.Out(), p)
 	}
-	if p.Removed {
+	if p.Removed && !o.forPrograms() {
 		_, err = fmt.Fprintf(dockerCLI.Out(), "Removed %s: %s\n", count(len(images), "image"), units.HumanSize(float64(p.Bytes)))
 	}
 	return err
@@ -106,15 +124,21 @@ func remove(ctx context.Context, e *engine.Engine, images []engine.Stored) error
 	return errors.Join(errs...)
 }
 
-func writePruned(w io.Writer, p pruned) error {
+func (o *listOptions) writePruned(w io.Writer, p pruned) error {
+	if o.forPrograms() {
+		return o.write(w, p.Images)
+	}
 	if len(p.Images) == 0 {
 		_, err := fmt.Fprintln(w, "There is nothing to remove")
 		return err
 	}
 	table := newTable(w)
+	if !o.noTrunc {
+		table.fit("ID", "TAGGED")
+	}
 	table.row("IMAGE", "ID", "TAGGED", "OWN", "WHY")
 	for _, img := range p.Images {
-		table.row(nameOf(img.Stored), engine.ShortID(img.ID), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+		table.row(nameOf(img.Stored), imageID(img.ID, !o.noTrunc), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
 	}
 	if err := table.flush(); err != nil {
 		return err

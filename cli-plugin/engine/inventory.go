@@ -141,17 +141,10 @@ func (inv *Inventory) relate() {
 	slices.SortFunc(inv.Images, func(a, b Stored) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), b.Tagged.Compare(a.Tagged), cmp.Compare(a.ID, b.ID))
 	})
-	seen := map[string]bool{}
+	inv.add()
 	for i := range inv.Images {
 		img := &inv.Images[i]
-		inv.Unshared += img.Size
 		img.Own = inv.Freed([]Stored{*img})
-		for _, layer := range inv.stack[img.ID] {
-			if !seen[layer] {
-				seen[layer] = true
-				inv.Bytes += inv.sizes[layer]
-			}
-		}
 		for _, other := range inv.Images {
 			if other.ID == img.ID || inv.common(*img, other) == 0 {
 				continue
@@ -162,6 +155,35 @@ func (inv *Inventory) relate() {
 			}
 		}
 	}
+}
+
+// add fills in what all images together take.
+func (inv *Inventory) add() {
+	inv.Bytes, inv.Unshared = 0, 0
+	seen := map[string]bool{}
+	for _, img := range inv.Images {
+		inv.Unshared += img.Size
+		for _, layer := range inv.stack[img.ID] {
+			if !seen[layer] {
+				seen[layer] = true
+				inv.Bytes += inv.sizes[layer]
+			}
+		}
+	}
+}
+
+// Select returns the inventory with those images alone for which keep is true.
+// What is told of each is about the whole engine still.
+func (inv *Inventory) Select(keep func(Stored) bool) *Inventory {
+	some := *inv
+	some.Images = []Stored{}
+	for _, img := range inv.Images {
+		if keep(img) {
+			some.Images = append(some.Images, img)
+		}
+	}
+	some.add()
+	return &some
 }
 
 // common is the number of layers that two images have in common on disk.
@@ -236,6 +258,13 @@ type Superseded struct {
 // there is a newer image. A payload that a runtime image which stays was made
 // from stays, too.
 func (inv *Inventory) Superseded() []Superseded {
+	return inv.Removable(false, func(Stored) bool { return true })
+}
+
+// Removable returns those of Superseded that only is true for and, with all,
+// whatever else no container uses and nobody built on, also under a name that
+// the user gave.
+func (inv *Inventory) Removable(all bool, only func(Stored) bool) []Superseded {
 	newest := map[string]Stored{} // by series
 	for _, img := range inv.Images {
 		for _, ref := range img.References {
@@ -252,7 +281,10 @@ func (inv *Inventory) Superseded() []Superseded {
 				continue
 			}
 			why := img.superseded(newest)
-			if why == "" || img.Containers > 0 || img.Kind == payload.KindDeps && needed[img.DepsTag] {
+			if why == "" && all && !img.Derived {
+				why = "no container uses it"
+			}
+			if why == "" || !only(img) || img.Containers > 0 || img.Kind == payload.KindDeps && needed[img.DepsTag] {
 				needed[img.DepsTag] = true
 				continue
 			}

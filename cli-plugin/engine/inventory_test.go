@@ -225,3 +225,49 @@ func TestLayerSteps(t *testing.T) {
 		}
 	}
 }
+
+func TestRemovable(t *testing.T) {
+	every := func(Stored) bool { return true }
+	for name, test := range map[string]struct {
+		change func(*shelf)
+		only   func(Stored) bool
+		want   []string
+	}{
+		"nothing in use": {func(*shelf) {}, every, []string{"id:debian", "id:alpine", "id:deps"}},
+		"a container uses one, and that the payload": {func(s *shelf) {
+			s.containers = []container.Summary{{ImageID: "id:debian"}}
+		}, every, []string{"id:alpine"}},
+		"chosen over one base: the other needs the payload": {func(*shelf) {}, func(img Stored) bool { return img.Base == "alpine:1" }, []string{"id:alpine"}},
+		"only payloads, which images need":                  {func(*shelf) {}, func(img Stored) bool { return img.Kind == payload.KindDeps }, nil},
+		"a name of the user's": {func(s *shelf) {
+			s.images[2].RepoTags = []string{"mine:2"}
+		}, every, []string{"id:debian", "id:alpine", "id:deps"}},
+		"built upon": {func(s *shelf) { s.last["id:alpine"] = "RUN make" }, every, []string{"id:debian"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf()
+			s.images = s.images[:4] // without the one that was built upon
+			s.last["id:deps"] = "LABEL org.opencontainers.image.version="
+			s.last["id:alpine"], s.last["id:debian"] = plan.LastStep, plan.LastStep
+			test.change(s)
+			var got []string
+			for _, img := range inventory(t, s).Removable(true, test.only) {
+				got = append(got, img.ID)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSelect(t *testing.T) {
+	inv := inventory(t, newShelf())
+	some := inv.Select(func(img Stored) bool { return img.Base == "debian:1" || img.Kind == payload.KindDeps })
+	if len(some.Images) != 2 || some.Bytes != 11+101000 || some.Unshared != 11+101011 || some.Images[1].Own != 101000 {
+		t.Errorf("it is %+v", some)
+	}
+	if len(inv.Images) != 4 || inv.Bytes != 11+100+11+101000+10100 {
+		t.Errorf("the whole became %+v", inv)
+	}
+}
