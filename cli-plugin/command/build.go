@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -74,8 +75,12 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	results, err := how.build(ctx, b, runtimes)
-	return errors.Join(err, how.show(dockerCLI.Out(), results))
+	if err := errors.Join(err, how.show(dockerCLI.Out(), results)); err != nil {
+		return err
+	}
+	return how.showNext(dockerCLI.Err(), how.outcomeOf(ctx, b, runtimes, results, time.Since(start)))
 }
 
 func dryRun(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, asJSON bool) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // hostile is what a label, a file name or a line of a server can be.
@@ -68,7 +69,14 @@ func shows(text string) map[string]func(io.Writer) error {
 	}
 	report := filled[migrationReport](text)
 	return map[string]func(io.Writer) error{
-		"build":   func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
+		"build": func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
+		"next": func(w io.Writer) error {
+			made := filled[outcome](text)
+			made.results = filled[[]builder.Result](text)
+			made.server = payload.ActionExecutionServer
+			return writeNext(w, made)
+		},
+		"passed":  func(w io.Writer) error { return writePassed(w, filled[verify.Report](text), text, 0) },
 		"dry run": func(w io.Writer) error { return writePlan(w, filled[plan.Plan](text)) },
 		"ls":      func(w io.Writer) error { return (&listOptions{}).writeInventory(w, &inventory) },
 		"ls --format": func(w io.Writer) error {

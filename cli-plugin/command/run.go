@@ -143,8 +143,12 @@ func writeStarted(w io.Writer, s started, asJSON bool) error {
 func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, detach, asJSON bool) (err error) {
 	left := false
 	defer func() {
-		if !left {
-			err = errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
+		if left {
+			return
+		}
+		err = errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
+		if err == nil && !asJSON {
+			_, err = fmt.Fprintln(dockerCLI.Err(), "The server was stopped and its container removed")
 		}
 	}()
 	if err := server.WaitAlive(ctx); err != nil {
@@ -159,9 +163,12 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, d
 		}
 		left = true
 		if !asJSON {
-			_, err = fmt.Fprintf(dockerCLI.Out(), "Stop it with: docker rm --force %s\n", server.ID[:12])
+			_, err = fmt.Fprintf(dockerCLI.Out(), "See its log with: docker logs --follow %[1]s\nStop it with: docker rm --force %[1]s\n", server.ID[:12])
 		}
 		return err
+	}
+	if !asJSON {
+		fmt.Fprintln(dockerCLI.Err(), "Ctrl-C stops it and removes its container")
 	}
 	status, err := server.Wait(ctx)
 	if ctx.Err() != nil {

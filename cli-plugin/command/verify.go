@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -34,7 +36,12 @@ not know; each component then has to show that it works.`,
 			if err != nil {
 				return err
 			}
-			report, err := examine(cmd.Context(), b, args[0], live)
+			start := time.Now()
+			found, err := b.Find(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			report, err := examineFound(cmd.Context(), b, args[0], found, live)
 			if err != nil {
 				return err
 			}
@@ -46,7 +53,10 @@ not know; each component then has to show that it works.`,
 			if err != nil {
 				return err
 			}
-			return verdict(report)
+			if err := verdict(report); err != nil || asJSON {
+				return err
+			}
+			return writePassed(dockerCLI.Err(), report, found.Labels()[payload.LabelKind], time.Since(start))
 		},
 	}
 	cmd.Flags().BoolVar(&live, "live", false, "Start the server, too, and let every component show that it works")
@@ -72,6 +82,11 @@ func examine(ctx context.Context, b *builder.Builder, ref string, live bool) (ve
 	if err != nil {
 		return verify.Report{}, err
 	}
+	return examineFound(ctx, b, ref, found, live)
+}
+
+// examineFound makes all checks of the image that ref stands for.
+func examineFound(ctx context.Context, b *builder.Builder, ref string, found *image.Image, live bool) (verify.Report, error) {
 	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
 	facts, err := client.Examine(ctx, found)
 	if err != nil {
@@ -113,4 +128,17 @@ func writeReport(w io.Writer, r verify.Report) error {
 		}
 	}
 	return nil
+}
+
+// writePassed says that an image is as it should be, and what comes next.
+func writePassed(w io.Writer, r verify.Report, kind string, took time.Duration) error {
+	next := "Start it:  docker openhands run " + r.Image
+	switch {
+	case kind == payload.KindDeps:
+		next = "Use it:    docker openhands build --deps-image " + r.Image + " alpine:3.20"
+	case !r.Live:
+		next = "Try its server, too: docker openhands verify --live " + r.Image
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n%s\n", terminal.Line(fmt.Sprintf("%s passed: %s in %.1f s", r.Image, count(len(r.Findings), "finding"), took.Seconds())), terminal.Line(next))
+	return err
 }
