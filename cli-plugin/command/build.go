@@ -30,14 +30,7 @@ the same.`,
   docker openhands build --base alpine:3.20 --output type=docker,dest=app.tar
   docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
-		PreRunE: func(cmd *cobra.Command, args []string) error {
-			for _, base := range args {
-				if err := cmd.Flags().Set("base", base); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		PreRunE:           basesOf,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
 				return err
@@ -68,6 +61,16 @@ the same.`,
 	complete(cmd)
 	configurable(cmd, dockerCLI)
 	return cmd
+}
+
+// basesOf takes the arguments of a command for values of its flag --base.
+func basesOf(cmd *cobra.Command, args []string) error {
+	for _, base := range args {
+		if err := cmd.Flags().Set("base", base); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, how *buildOptions) error {

@@ -149,7 +149,7 @@ func TestCommandsInDocuments(t *testing.T) {
 func TestCommandsInDocumentsCanFail(t *testing.T) {
 	for _, line := range []string{
 		"docker openhands biuld alpine", "$ docker openhands build --bse alpine", "docker openhands build --server agent alpine",
-		"a | docker openhands verify a b", "docker openhands config set mode", "see 'docker openhands tags alpine'",
+		"a | docker openhands verify a b", "docker openhands config set mode", "see 'docker openhands prune alpine'",
 		"docker openhands build --pull sometimes alpine # a comment", "docker openhands build --tag 'a",
 	} {
 		args, ok, err := pluginCall(line)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -35,11 +36,12 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	var mode modeOptions
 	var asJSON, printDockerfile bool
 	cmd := &cobra.Command{
-		Use:   "tags [--base REF...]",
+		Use:   "tags [BASE...]",
 		Short: "Print the names that a build would use",
 		Long: `Prints the names that a build would use, and builds nothing. With --json it is
 one object for each base.`,
-		Args: arguments(0, 0),
+		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
+		PreRunE:           basesOf,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
 				return err
