@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"refused": refused},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"refused": refused, "shelf": startShelf},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DOCKER_HOST", "unix://"+env.WorkDir+"/none.sock")
 			env.Setenv("DOCKER_CONFIG", env.WorkDir)

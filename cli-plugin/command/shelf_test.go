@@ -1,0 +1,138 @@
+package command
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/container"
+	apiimage "github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/system"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// shelf is an engine behind Docker's HTTP interface that has images, none of
+// them with content, and removes them by their names.
+type shelf struct {
+	mu     sync.Mutex
+	images []apiimage.InspectResponse
+}
+
+// put adds an image of ours that got its name so many hours ago. Its layers
+// have 1000 bytes each.
+func (s *shelf) put(id, name, base, deps string, hours int, layers ...string) {
+	labels := map[string]string{
+		payload.LabelKind: payload.KindRuntime, payload.LabelDepsTag: deps, payload.LabelBaseName: base,
+		payload.LabelServer: payload.AgentServer, payload.LabelVersion: "1.58.2",
+	}
+	if base == "" {
+		labels[payload.LabelKind] = payload.KindDeps
+	}
+	img := apiimage.InspectResponse{
+		ID: "sha256:" + strings.Repeat(id, 32), RootFS: apiimage.RootFS{Layers: layers}, Os: "linux", Architecture: "amd64",
+		Metadata: apiimage.Metadata{LastTagTime: time.Now().Add(-time.Duration(hours) * time.Hour)},
+		Config:   &dockerspec.DockerOCIImageConfig{ImageConfig: ocispec.ImageConfig{Labels: labels}},
+	}
+	if name != "" {
+		img.RepoTags = []string{name}
+	}
+	s.images = append(s.images, img)
+}
+
+// stocked is a shelf with an image over alpine of an older payload and one of a
+// newer, one over debian under a name of the user's, and one without a name.
+func stocked() *shelf {
+	const older, newer = "oh_deps_v1.58.2_0000000000000000", "oh_deps_v1.58.2_1111111111111111"
+	s := &shelf{}
+	s.put("01", "repo/rt:"+older, "", older, 9, "p1")
+	s.put("02", "repo/rt:oh_v1.58.2_alpine_t_3.20_0000000000000000", "alpine:3.20", older, 8, "p1", "alpine", "s1")
+	s.put("03", "repo/rt:"+newer, "", newer, 5, "p2")
+	s.put("04", "repo/rt:oh_v1.58.2_alpine_t_3.20_1111111111111111", "alpine:3.20", newer, 4, "p2", "alpine", "s2")
+	s.put("05", "team/app:1", "debian:12", newer, 3, "p2", "debian", "s3")
+	s.put("06", "", "debian:12", newer, 3, "p2", "debian", "s4")
+	return s
+}
+
+// find returns where the image of a name or an ID is, else -1.
+func (s *shelf) find(ref string) int {
+	return slices.IndexFunc(s.images, func(img apiimage.InspectResponse) bool { return img.ID == ref || slices.Contains(img.RepoTags, ref) })
+}
+
+func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := func(v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // a client that has gone
+	}
+	_, path, versioned := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !versioned {
+		w.Header().Set("Api-Version", "1.44")
+		return
+	}
+	switch path {
+	case "info":
+		answer(system.Info{ID: "shelf", Architecture: "x86_64", OSType: "linux"})
+		return
+	case "containers/json":
+		answer([]container.Summary{})
+		return
+	case "images/json":
+		var all []apiimage.Summary
+		for _, img := range s.images {
+			all = append(all, apiimage.Summary{ID: img.ID})
+		}
+		answer(all)
+		return
+	}
+	ref, what := strings.TrimPrefix(path, "images/"), ""
+	if r.Method == http.MethodGet {
+		at := strings.LastIndexByte(ref, '/')
+		ref, what = ref[:at], ref[at+1:]
+	}
+	at := s.find(ref)
+	switch {
+	case at < 0:
+		w.WriteHeader(http.StatusNotFound)
+		answer(map[string]string{"message": "No such image: " + ref})
+	case r.Method == http.MethodDelete:
+		answer([]apiimage.DeleteResponse{{Deleted: s.images[at].ID}})
+		s.images = slices.Delete(s.images, at, at+1)
+	case what == "json":
+		answer(s.images[at])
+	case what == "history":
+		steps := []apiimage.HistoryResponseItem{{CreatedBy: s.last(at)}}
+		for _, layer := range slices.Backward(s.images[at].RootFS.Layers) {
+			steps = append(steps, apiimage.HistoryResponseItem{Size: 1000, CreatedBy: layer})
+		}
+		answer(steps)
+	}
+}
+
+// last is the newest step of an image's history, as builds end.
+func (s *shelf) last(at int) string {
+	if s.images[at].Config.Labels[payload.LabelKind] == payload.KindDeps {
+		return "LABEL org.opencontainers.image.version="
+	}
+	return plan.LastStep
+}
+
+// startShelf is the script command "shelf": it starts a stocked engine and
+// points DOCKER_HOST at it.
+func startShelf(ts *testscript.TestScript, _ bool, _ []string) {
+	socket := ts.MkAbs("shelf.sock")
+	listener, err := net.Listen("unix", socket)
+	ts.Check(err)
+	server := &http.Server{Handler: stocked()}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	ts.Defer(func() { ts.Check(server.Close()) })
+	ts.Setenv("DOCKER_HOST", "unix://"+socket)
+}
