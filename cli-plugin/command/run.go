@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -148,12 +149,14 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, d
 		}
 		err = errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
 		if err == nil && !asJSON {
-			_, err = fmt.Fprintln(dockerCLI.Err(), "The server was stopped and its container removed")
+			fmt.Fprintln(dockerCLI.Err(), "The server was stopped and its container removed")
 		}
 	}()
+	start := time.Now()
 	if err := server.WaitAlive(ctx); err != nil {
 		return err
 	}
+	took := time.Since(start)
 	if err := writeStarted(dockerCLI.Out(), started{server.ID, server.Address, server.Editor(ctx)}, asJSON); err != nil {
 		return err
 	}
@@ -168,7 +171,7 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, d
 		return err
 	}
 	if !asJSON {
-		fmt.Fprintln(dockerCLI.Err(), "Ctrl-C stops it and removes its container")
+		fmt.Fprintf(dockerCLI.Err(), "It answered after %.1f s. Ctrl-C stops it and removes its container\n", took.Seconds())
 	}
 	status, err := server.Wait(ctx)
 	if ctx.Err() != nil {
