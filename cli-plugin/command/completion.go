@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -36,8 +35,7 @@ docker command with all of its plugins, called as docker-openhands this program.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			generate, known := shells[args[0]]
 			if !known {
-				return problem.New(problem.Usage, fmt.Sprintf("%q is not %s", args[0], strings.Join(names, ", ")), nil,
-					fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+				return problem.Usagef("%q is not %s", args[0], strings.Join(names, ", "))
 			}
 			program := "docker"
 			if plugin.RunningStandalone() {

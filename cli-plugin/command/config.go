@@ -55,7 +55,7 @@ it is now; --trust=false takes that back.`,
 				return writeOpenHands(cmd.Context(), dockerCLI, file, openhands, image)
 			}
 			if image != "" {
-				return problem.New(problem.Usage, "--image is for --write-openhands only", nil, "See 'docker openhands config --help'")
+				return problem.Usagef("--image is for --write-openhands only")
 			}
 			values, err := resolved(dockerCLI, file)
 			if err != nil {

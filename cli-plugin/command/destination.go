@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,10 +34,6 @@ func (o *destinationOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.compression, "compression", string(image.Gzip), "Compression of pushed and written layers: gzip, or zstd, which engines before Docker 23 cannot read")
 }
 
-func badOutput(format string, args ...any) error {
-	return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
-}
-
 // destination checks the flags; nil is the engine. Images is how many images
 // with a name of their own there will be.
 func (o *destinationOptions) destination(cmd *cobra.Command, dockerCLI command.Cli, asJSON bool, images int) (*builder.Output, error) {
@@ -51,9 +46,9 @@ func (o *destinationOptions) destination(cmd *cobra.Command, dockerCLI command.C
 	form := image.Compression(o.compression)
 	switch {
 	case given > 1:
-		return nil, badOutput("--load, --push and --output exclude each other: an image goes to one place")
+		return nil, problem.Usagef("--load, --push and --output exclude each other: an image goes to one place")
 	case form != image.Gzip && form != image.Zstd:
-		return nil, badOutput("--compression is %q, not gzip or zstd", o.compression)
+		return nil, problem.Usagef("--compression is %q, not gzip or zstd", o.compression)
 	case o.push:
 		return &builder.Output{Push: true, Compression: form}, nil
 	case o.output != "":
@@ -64,17 +59,17 @@ func (o *destinationOptions) destination(cmd *cobra.Command, dockerCLI command.C
 		out.Compression, out.Stdout = form, dockerCLI.Out()
 		switch {
 		case images > 1:
-			return nil, badOutput("--output names one archive, but there are %d bases", images)
+			return nil, problem.Usagef("--output names one archive, but there are %d bases", images)
 		case out.File == "-" && asJSON:
-			return nil, badOutput("--json and --output with dest=- both want the standard output; --metadata-file writes the same")
+			return nil, problem.Usagef("--json and --output with dest=- both want the standard output; --metadata-file writes the same")
 		case out.File == "-" && dockerCLI.Out().IsTerminal():
-			return nil, badOutput("--output with dest=- would write an archive to a terminal")
+			return nil, problem.Usagef("--output with dest=- would write an archive to a terminal")
 		}
 		return out, checkPlace(out.File)
 	case !o.load:
-		return nil, badOutput("--load=false leaves nothing to build for without --push or --output")
+		return nil, problem.Usagef("--load=false leaves nothing to build for without --push or --output")
 	case cmd.Flags().Changed("compression"):
-		return nil, badOutput("--compression has no meaning without --push or --output: an engine compresses as it likes")
+		return nil, problem.Usagef("--compression has no meaning without --push or --output: an engine compresses as it likes")
 	}
 	return nil, nil
 }
@@ -84,7 +79,7 @@ func parseOutput(text string) (*builder.Output, error) {
 	reader := csv.NewReader(strings.NewReader(text))
 	fields, err := reader.Read()
 	if err != nil {
-		return nil, badOutput("--output %q cannot be read: %v", text, err)
+		return nil, problem.Usagef("--output %q cannot be read: %v", text, err)
 	}
 	var out builder.Output
 	for _, field := range fields {
@@ -95,14 +90,14 @@ func parseOutput(text string) (*builder.Output, error) {
 		case "dest":
 			out.File = value
 		default:
-			return nil, badOutput("--output %q has %q, not only type and dest", text, field)
+			return nil, problem.Usagef("--output %q has %q, not only type and dest", text, field)
 		}
 	}
 	if !slices.Contains([]image.ArchiveFormat{image.FormatOCI, image.FormatDocker}, out.Format) {
-		return nil, badOutput("--output %q has not the type oci or docker", text)
+		return nil, problem.Usagef("--output %q has not the type oci or docker", text)
 	}
 	if out.File == "" {
-		return nil, badOutput("--output %q names no dest", text)
+		return nil, problem.Usagef("--output %q names no dest", text)
 	}
 	return &out, nil
 }

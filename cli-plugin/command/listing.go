@@ -47,7 +47,7 @@ func (o *listOptions) forPrograms() bool { return o.json || o.quiet || !o.isDefa
 func (o *listOptions) isDefault() bool { return o.format == "" || o.format == formatter.TableFormatKey }
 
 // check refuses options that make no sense.
-func (o *listOptions) check(cmd *cobra.Command) error {
+func (o *listOptions) check() error {
 	forms := 0
 	for _, form := range []bool{o.json, o.quiet, o.format != ""} {
 		if form {
@@ -60,11 +60,11 @@ func (o *listOptions) check(cmd *cobra.Command) error {
 	known := filters(nil)
 	for name, values := range o.filter.Value() {
 		if known[name] == nil {
-			return problem.New(problem.Usage, fmt.Sprintf("--filter knows no %q, only %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")), nil, see(cmd))
+			return problem.Usagef("--filter knows no %q, only %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		for value := range values {
 			if allowed := filterValues()[name]; allowed != nil && !slices.Contains(allowed, value) {
-				return problem.New(problem.Usage, fmt.Sprintf("--filter %s=%s is not %s", name, value, strings.Join(allowed, " or ")), nil, see(cmd))
+				return problem.Usagef("--filter %s=%s is not %s", name, value, strings.Join(allowed, " or "))
 			}
 		}
 	}

@@ -33,7 +33,7 @@ without a name, "superseded" those that 'docker openhands prune' removes.`,
   docker openhands ls --quiet --filter superseded=true`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
 			e, err := connect(cmd.Context(), dockerCLI)

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -41,7 +40,6 @@ var (
 // check refuses an unknown mode and flags of the other one, and turns the
 // choice against a browser into that of a component.
 func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error {
-	see := fmt.Sprintf("See '%s --help'", cmd.CommandPath())
 	others := onlyTraditional
 	switch o.mode {
 	case modeTwoStage:
@@ -51,11 +49,11 @@ func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error 
 	case modeTraditional:
 		others = onlyTwoStage
 	default:
-		return problem.New(problem.Usage, fmt.Sprintf("--mode is %q, not %s or %s", o.mode, modeTwoStage, modeTraditional), nil, see)
+		return problem.Usagef("--mode is %q, not %s or %s", o.mode, modeTwoStage, modeTraditional)
 	}
 	for _, flag := range others {
 		if cmd.Flags().Changed(flag) {
-			return problem.New(problem.Usage, fmt.Sprintf("--%s has no meaning in the %s mode", flag, o.mode), nil, see)
+			return problem.Usagef("--%s has no meaning in the %s mode", flag, o.mode)
 		}
 	}
 	if runtimes.source != "" && cmd.Flags().Changed("openhands-version") {

@@ -244,7 +244,7 @@ func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (pla
 func platformArch(platform string) (string, error) {
 	system, arch, ok := strings.Cut(platform, "/")
 	if !ok || system != "linux" || (arch != "amd64" && arch != "arm64") {
-		return "", problem.New(problem.Usage, fmt.Sprintf("--platform is %q, not linux/amd64 or linux/arm64", platform), nil, "See 'docker openhands build --help'")
+		return "", problem.Usagef("--platform is %q, not linux/amd64 or linux/arm64", platform)
 	}
 	return arch, nil
 }
@@ -255,13 +255,13 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	switch mode {
 	case progressui.AutoMode, progressui.PlainMode, progressui.TtyMode, progressui.QuietMode, progressui.RawJSONMode:
 	default:
-		return nil, problem.New(problem.Usage, fmt.Sprintf("--progress is %q, not auto, plain, tty, quiet or rawjson", o.progress), nil, "See 'docker openhands build --help'")
+		return nil, problem.Usagef("--progress is %q, not auto, plain, tty, quiet or rawjson", o.progress)
 	}
 	pull := builder.PullPolicy(o.pull)
 	switch pull {
 	case builder.PullMissing, builder.PullAlways, builder.PullNever:
 	default:
-		return nil, problem.New(problem.Usage, fmt.Sprintf("--pull is %q, not always, missing or never", o.pull), nil, "See 'docker openhands build --help'")
+		return nil, problem.Usagef("--pull is %q, not always, missing or never", o.pull)
 	}
 	if o.offline {
 		if pull == builder.PullAlways {
@@ -273,7 +273,7 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	for _, setting := range o.packageConfig {
 		name, file, ok := strings.Cut(setting, "=")
 		if !ok {
-			return nil, problem.New(problem.Usage, fmt.Sprintf("--package-config %q is not NAME=FILE", setting), nil, "See 'docker openhands build --help'")
+			return nil, problem.Usagef("--package-config %q is not NAME=FILE", setting)
 		}
 		packageConfig[name] = file
 	}

@@ -46,7 +46,7 @@ what they do not match.`,
   docker openhands prune --all --filter base=registry.example/instances/*`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), dockerCLI)

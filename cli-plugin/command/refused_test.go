@@ -14,10 +14,14 @@ import (
 // stop at its end.
 var paragraph = regexp.MustCompile(`(?s)\A(OH-\d{3}): (.+)\.\n\z`)
 
+// help finds the name of the command whose help an error names.
+var help = regexp.MustCompile(`See 'docker openhands (.*)--help'`)
+
 // refused is a command of scripts: "refused CODE TEXT ARGUMENT...". The
 // program with the arguments has to end with the one paragraph of the code,
-// in which the regular expression TEXT is found, and with the status of it. It
-// leaves the temporary folder as it was.
+// in which the regular expression TEXT is found, and with the status of it. Where
+// help is named, it is that of the command that was called. It leaves the
+// temporary folder as it was.
 func refused(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: refused CODE TEXT ARGUMENT...")
@@ -31,6 +35,9 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if found[1] != code || !text.MatchString(found[2]) || !strings.Contains(found[2], ". ") {
 		ts.Fatalf("want the code %s, %q and what to do, got: %s", code, text, stderr)
+	}
+	if help := help.FindStringSubmatch(stderr); help != nil && !strings.HasPrefix(strings.Join(args[2:], " ")+" ", help[1]) {
+		ts.Fatalf("called as %q, it names the help of another command: %s", args[2:], stderr)
 	}
 	want := 1
 	if code == "OH-001" || code == "OH-002" {

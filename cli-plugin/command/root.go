@@ -49,7 +49,7 @@ func Main(ctx context.Context, version string) int {
 	var unknown *pflag.NotExistError
 	// Docker's own flags, which stand before the command.
 	if errors.As(err, &status) && status.StatusCode == 125 || errors.As(err, &unknown) {
-		err = problem.New(problem.Usage, err.Error(), nil, "See 'docker openhands --help'")
+		err = problem.WithHelp("docker openhands", problem.Usagef("%v", err))
 	}
 	err = problem.Final(ctx, err)
 	fmt.Fprintln(dockerCLI.Err(), terminal.Text(err.Error()))
@@ -111,20 +111,28 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newVersion(dockerCLI, version),
 	)
 	completeAllImages(root, dockerCLI)
-	classifyAll(root)
+	finishErrors(root)
 	return root
 }
 
-// classifyAll has the errors of all commands tell what kind they are of, by the
-// command's own context, which also ends with the docker command.
-func classifyAll(cmd *cobra.Command) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			return problem.Classify(cmd.Context(), run(cmd, args))
+// finishErrors gives the errors of all commands what only the command that was
+// called knows: its name, and its context, which also ends with the docker
+// command.
+func finishErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			return problem.WithHelp(cmd.CommandPath(), check(cmd, args))
+		}
+	}
+	for _, do := range []*func(*cobra.Command, []string) error{&cmd.PreRunE, &cmd.RunE} {
+		if inner := *do; inner != nil {
+			*do = func(cmd *cobra.Command, args []string) error {
+				return problem.WithHelp(cmd.CommandPath(), problem.Classify(cmd.Context(), inner(cmd, args)))
+			}
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		classifyAll(sub)
+		finishErrors(sub)
 	}
 }
 
@@ -142,7 +150,6 @@ func arguments(least, most int) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= most {
 			return nil
 		}
-		return problem.New(problem.Usage, fmt.Sprintf("'%s' does not take %d arguments", cmd.CommandPath(), len(args)), nil,
-			fmt.Sprintf("See '%s --help'", cmd.CommandPath()))
+		return problem.Usagef("'%s' does not take %d arguments", cmd.CommandPath(), len(args))
 	}
 }

@@ -35,7 +35,7 @@ func TestErrorsHaveKinds(t *testing.T) {
 			group := &cobra.Command{Use: "group"}
 			group.AddCommand(&cobra.Command{Use: "fails", RunE: func(*cobra.Command, []string) error { return test.err }})
 			root.AddCommand(group)
-			classifyAll(root)
+			finishErrors(root)
 			root.SetArgs([]string{"group", "fails"})
 			err := root.ExecuteContext(test.ctx)
 			var p *problem.Error

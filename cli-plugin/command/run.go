@@ -68,7 +68,7 @@ type runCall struct {
 }
 
 func oneImage() error {
-	return problem.New(problem.Usage, "'docker openhands run' takes one image or one --base", nil, "See 'docker openhands run --help'")
+	return problem.Usagef("'docker openhands run' takes one image or one --base")
 }
 
 func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {

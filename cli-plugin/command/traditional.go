@@ -161,20 +161,17 @@ func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images 
 }
 
 func (o traditionalBuild) check(bases []string) error {
-	usage := func(format string, args ...any) error {
-		return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
-	}
 	if len(bases) > 1 && len(o.runtimes.tags) > 0 {
-		return usage("--tag names one image, but there are %d bases", len(bases))
+		return problem.Usagef("--tag names one image, but there are %d bases", len(bases))
 	}
 	if o.old.buildFolder == "" {
 		return nil
 	}
 	if len(bases) > 1 {
-		return usage("--build-folder is for one image, but there are %d bases", len(bases))
+		return problem.Usagef("--build-folder is for one image, but there are %d bases", len(bases))
 	}
 	if info, err := os.Stat(o.old.buildFolder); err != nil || !info.IsDir() {
-		return usage("the build folder %s does not exist", o.old.buildFolder)
+		return problem.Usagef("the build folder %s does not exist", o.old.buildFolder)
 	}
 	return nil
 }
@@ -186,7 +183,7 @@ func (o traditionalBuild) image(ctx context.Context, source *traditional.Source,
 	}
 	var err error
 	if image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
-		return image, problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "See 'docker openhands build --help'")
+		return image, problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
 	}
 	if image.Names, err = source.Names(ctx, o.runtimes.repository, base, image.Browser); err != nil {
 		return image, err

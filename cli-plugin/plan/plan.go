@@ -169,20 +169,16 @@ func New(o Options, in Inputs) (Plan, error) {
 	return p, nil
 }
 
-func usage(format string, args ...any) error {
-	return problem.New(problem.Usage, fmt.Sprintf(format, args...), nil, "See 'docker openhands build --help'")
-}
-
 func (o *Options) check(in Inputs) error {
 	if servers := templates.Servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
-		return usage("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
+		return problem.Usagef("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
 	}
 	if in.Source != nil {
 		if o.Version != "" {
-			return usage("--source and --openhands-version exclude each other")
+			return problem.Usagef("--source and --openhands-version exclude each other")
 		}
 		if o.Deps != nil {
-			return usage("--source and --deps-image exclude each other")
+			return problem.Usagef("--source and --deps-image exclude each other")
 		}
 		o.Version = in.Source.Version
 	} else if err := o.chooseVersion(in.Components); err != nil {
@@ -191,28 +187,28 @@ func (o *Options) check(in Inputs) error {
 	switch o.PythonEnv {
 	case "", PythonEnvFull, PythonEnvLean:
 	default:
-		return usage("--python-env is %q, not full or lean", o.PythonEnv)
+		return problem.Usagef("--python-env is %q, not full or lean", o.PythonEnv)
 	}
 	switch o.LayerOrder {
 	case OrderAuto, OrderPayloadFirst, OrderBaseFirst:
 	default:
-		return usage("--layer-order is %q, not auto, payload-first or base-first", o.LayerOrder)
+		return problem.Usagef("--layer-order is %q, not auto, payload-first or base-first", o.LayerOrder)
 	}
 	switch o.Assemble {
 	case AssembleAuto, AssembleNever:
 	default:
-		return usage("--assemble is %q, not auto or never", o.Assemble)
+		return problem.Usagef("--assemble is %q, not auto or never", o.Assemble)
 	}
 	if o.Assemble == AssembleNever && o.LayerOrder == OrderPayloadFirst {
-		return usage("--assemble never cannot put the payload first: a Dockerfile starts with its base")
+		return problem.Usagef("--assemble never cannot put the payload first: a Dockerfile starts with its base")
 	}
 	if len(o.Tags) > 0 && len(o.Bases) > 1 {
-		return usage("--tag names one image, but there are %d bases", len(o.Bases))
+		return problem.Usagef("--tag names one image, but there are %d bases", len(o.Bases))
 	}
 	seen := map[string]bool{}
 	for _, base := range o.Bases {
 		if seen[base] {
-			return usage("--base %s is given twice", base)
+			return problem.Usagef("--base %s is given twice", base)
 		}
 		seen[base] = true
 		if base != Scratch {
@@ -234,7 +230,7 @@ func (o *Options) check(in Inputs) error {
 		return err
 	}
 	if len(o.ExtraDeps) > maxExtraDeps {
-		return usage("--extra-deps has %d bytes, more than %d", len(o.ExtraDeps), maxExtraDeps)
+		return problem.Usagef("--extra-deps has %d bytes, more than %d", len(o.ExtraDeps), maxExtraDeps)
 	}
 	return problem.CheckRepository(o.Repository)
 }
@@ -248,7 +244,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		Server: o.Server, With: o.With, Without: o.Without, Lean: o.PythonEnv == PythonEnvLean,
 	})
 	if err != nil {
-		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "See 'docker openhands build --help'")
+		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "")
 	}
 	d := Deps{Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
 	for _, component := range components {
@@ -262,7 +258,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	}
 	if in.Source != nil {
 		if !slices.ContainsFunc(components, func(c templates.Component) bool { return c.Sources }) {
-			return Deps{}, usage("--source is for a payload with OpenHands' sources, and this one of %s is without", o.Server)
+			return Deps{}, problem.Usagef("--source is for a payload with OpenHands' sources, and this one of %s is without", o.Server)
 		}
 		stage.Source = in.Source.Files
 	}
@@ -381,7 +377,7 @@ var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	user, uid, err := splitUser(o.User)
 	if err != nil {
-		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "See 'docker openhands build --help'")
+		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "")
 	}
 	hash, _ := tag.HashOf(deps.Tag)
 	if uid == 0 {

@@ -287,7 +287,7 @@ func TestMistakes(t *testing.T) {
 			test.change(&o)
 			_, err := New(o, inputs())
 			var p *problem.Error
-			if !errors.As(err, &p) || p.Code != test.code || p.Next == "" {
+			if err = problem.WithHelp("docker openhands build", err); !errors.As(err, &p) || p.Code != test.code || p.Next == "" {
 				t.Errorf("got %v, want %s and a next step", err, test.code)
 			}
 		})

@@ -30,7 +30,7 @@ func (o *Options) chooseVersion(components []templates.Component) error {
 		o.Version = newest
 	}
 	if !version.MatchString(o.Version) {
-		return usage("--openhands-version is %q, not a version such as %s", o.Version, newest)
+		return problem.Usagef("--openhands-version is %q, not a version such as %s", o.Version, newest)
 	}
 	known, final := templates.Releases(components, o.Server)
 	if len(known) == 0 || slices.Contains(known, o.Version) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -98,6 +99,22 @@ func (e *Error) Unwrap() error { return e.Cause }
 // New returns an Error.
 func New(code Code, summary string, cause error, next string) *Error {
 	return &Error{Code: code, Summary: summary, Cause: cause, Next: next}
+}
+
+// Usagef returns an Error of bad usage. Its next step is left to WithHelp: what
+// looks at options does not know which command was called with them.
+func Usagef(format string, args ...any) *Error {
+	return New(Usage, fmt.Sprintf(format, args...), nil, "")
+}
+
+// WithHelp names the help of the command that was called as the next step of
+// bad usage that has none. Other errors are returned unchanged.
+func WithHelp(command string, err error) error {
+	var p *Error
+	if errors.As(err, &p) && p.Code == Usage && p.Next == "" {
+		p.Next = "See '" + command + " --help'"
+	}
+	return err
 }
 
 // ExitStatus is the status a command ends with: 0 without an error, 2 for bad

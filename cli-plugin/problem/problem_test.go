@@ -19,6 +19,29 @@ func TestErrorIsOneParagraph(t *testing.T) {
 	}
 }
 
+func TestWithHelp(t *testing.T) {
+	const command = "docker x"
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"bad usage":           {Usagef("--a is %q", "b"), `OH-001: --a is "b". See 'docker x --help'.`},
+		"joined with another": {errors.Join(Usagef("no"), errors.New("closing")), "OH-001: no. See 'docker x --help'.\nclosing"},
+		"with a step already": {New(Usage, "no", nil, "Leave it out"), "OH-001: no. Leave it out."},
+		"another kind":        {New(NotFound, "no", nil, ""), "OH-003: no."},
+		"without a code":      {errors.New("no"), "no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := WithHelp(command, test.err).Error(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+	if err := WithHelp(command, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClassify(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
