@@ -55,11 +55,11 @@ the same.`,
 	how.flags(cmd.Flags())
 	mode.flags(cmd.Flags())
 	old.flags(cmd.Flags())
-	cmd.Flags().SetNormalizeFunc(oldSpelling)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
+	annotate(cmd.Flags(), map[string]facts{"dry-run": {call: true}})
 	to.flags(cmd.Flags())
-	complete(cmd)
 	configurable(cmd, dockerCLI)
+	acceptOldSpellings(cmd.Flags())
 	return cmd
 }
 

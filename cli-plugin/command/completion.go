@@ -10,9 +10,12 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newCompletion(dockerCLI command.Cli) *cobra.Command {
@@ -50,19 +53,64 @@ docker command with all of its plugins, called as docker-openhands this program.
 // completionPatience is how long a shell waits for the names of images.
 const completionPatience = 3 * time.Second
 
-// completeAllImages lets every command below root complete the images that it
-// takes by name: flags, and an argument that its usage calls IMAGE.
-func completeAllImages(root *cobra.Command, dockerCLI command.Cli) {
+// completeAll lets every command below root complete the values of its flags as
+// their facts say, and an argument that its usage calls IMAGE.
+func completeAll(root *cobra.Command, dockerCLI command.Cli) {
 	for _, cmd := range root.Commands() {
-		completeAllImages(cmd, dockerCLI)
-		for flag, which := range map[string]engine.Names{"base": engine.BaseNames, "builder-base": engine.BaseNames, "deps-image": engine.DepsNames} {
-			if cmd.Flags().Lookup(flag) != nil {
-				_ = cmd.RegisterFlagCompletionFunc(flag, completeImages(dockerCLI, which, -1)) // fails only for unknown flags
+		completeAll(cmd, dockerCLI)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if complete := completionOf(factsOf(f), dockerCLI); complete != nil {
+				_ = cmd.RegisterFlagCompletionFunc(f.Name, complete) // fails only where one is registered
 			}
-		}
+		})
 		if cmd.ValidArgsFunction == nil && strings.Contains(cmd.Use, "IMAGE") {
 			cmd.ValidArgsFunction = completeImages(dockerCLI, engine.RuntimeNames, 1)
 		}
+	}
+}
+
+// completionOf completes the value of a flag; nil leaves it to the shell.
+func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
+	switch f.suggests {
+	case suggestBases:
+		return completeImages(dockerCLI, engine.BaseNames, -1)
+	case suggestPayloads:
+		return completeImages(dockerCLI, engine.DepsNames, -1)
+	case suggestServers:
+		return cobra.FixedCompletions(serverNames(), cobra.ShellCompDirectiveNoFileComp)
+	case suggestOptional:
+		return completeComponents(func(c templates.Component) bool { return c.Optional })
+	case suggestStandard:
+		return completeComponents(func(c templates.Component) bool { return !c.Optional })
+	}
+	if len(f.choices) > 0 {
+		return cobra.FixedCompletions(f.choices, cobra.ShellCompDirectiveNoFileComp)
+	}
+	return nil
+}
+
+func serverNames() []string {
+	var names []string
+	for _, s := range payload.Servers() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// completeComponents suggests names of built-in components.
+func completeComponents(suggested func(templates.Component) bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		all, err := templates.Components()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+		}
+		var names []string
+		for _, c := range all {
+			if suggested(c) {
+				names = append(names, c.Name)
+			}
+		}
+		return completeList(names)(cmd, args, toComplete)
 	}
 }
 

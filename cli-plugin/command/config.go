@@ -94,7 +94,7 @@ func resolved(dockerCLI command.Cli, file string) ([]settings.Value, error) {
 		return nil, err
 	}
 	values.ModeByRule(sources.TOML, modeTraditional)
-	judge(values, sources.TOML, unusedIn(values[modeFlag].String()))
+	judge(values, sources.TOML, unusedIn(values[modeFlag].String(), configured(dockerCLI)...))
 	var sorted []settings.Value
 	for _, setting := range all {
 		sorted = append(sorted, values[setting.Name])

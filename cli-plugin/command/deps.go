@@ -43,7 +43,7 @@ same payload finds it.`,
 	how.flags(cmd.Flags())
 	to.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
-	complete(cmd)
+	annotate(cmd.Flags(), map[string]facts{"dry-run": {call: true}})
 	configurable(cmd, dockerCLI)
 	return cmd
 }

@@ -32,6 +32,12 @@ func (o *destinationOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.push, "push", false, "Push to registries instead: to the tags that are given, else to those of --repository")
 	f.StringVar(&o.output, "output", "", "Write an archive instead: type=docker,dest=FILE or type=oci,dest=FILE; FILE - is the standard output")
 	f.StringVar(&o.compression, "compression", string(image.Gzip), "Compression of pushed and written layers: gzip, or zstd, which engines before Docker 23 cannot read")
+	annotate(f, map[string]facts{
+		"load":        {call: true},
+		"push":        {call: true, modes: onlyTwoStage()},
+		"output":      {call: true, modes: onlyTwoStage()},
+		"compression": {modes: onlyTwoStage(), choices: []string{string(image.Gzip), string(image.Zstd)}},
+	})
 }
 
 // destination checks the flags; nil is the engine. Images is how many images

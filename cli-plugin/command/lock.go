@@ -51,7 +51,6 @@ base's suite.`,
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "Change nothing, and fail where there is something newer")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	complete(cmd)
 	return cmd
 }
 

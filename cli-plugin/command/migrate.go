@@ -71,12 +71,13 @@ beside the old one, verifies both and compares them. Nothing is switched unless
 	chosen.StringVar(&m.image, "image", "", "Traditional image to compare with (default: the one that is configured, or that the engine has)")
 	chosen.StringArrayVar(&m.buildArgs, "extra-build-args", nil, "Arguments that the traditional build was given")
 	chosen.BoolVar(&m.noBrowser, "no-browser", false, "Leave the browser out")
+	annotate(chosen, map[string]facts{"image": {modes: bothModes()}, "extra-build-args": factsOfBuildArgs(), "no-browser": factsOfNoBrowser()})
 	cmd.Flags().AddFlagSet(chosen)
 	cmd.Flags().StringVar(&m.config, "config", "", "Configuration of OpenHands to read and to switch (default: config.toml in the working directory)")
 	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "Say what would change, and build nothing")
 	cmd.Flags().BoolVar(&m.apply, "apply", false, "Switch the configuration when everything has passed; a backup is kept")
 	cmd.Flags().BoolVar(&m.undo, "undo", false, "Switch the configuration back")
-	complete(cmd)
+	annotate(cmd.Flags(), map[string]facts{"config": {call: true}, "dry-run": {call: true}, "apply": {call: true}, "undo": {call: true}})
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -28,30 +29,34 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noBrowser, "no-browser", false, "Leave the browser out")
 	f.BoolVar(&o.browser, "enable-browser", true, "Do not leave the browser out")
 	f.Lookup("enable-browser").Hidden = true
+	annotate(f, map[string]facts{
+		"mode":           {modes: bothModes(), choices: bothModes()},
+		"no-browser":     factsOfNoBrowser(),
+		"enable-browser": {modes: bothModes(), denies: "no-browser"},
+	})
 }
 
-// Flags that only one of the modes knows.
-var (
-	onlyTwoStage = []string{"server", "builder-base", "with", "without", "python-env", "component-dir", "deps-image", "user", "no-sudo", "layer-order", "assemble",
-		"export-library-path", "package-config", "pull", "offline", "push", "output", "compression"}
-	onlyTraditional = []string{"build-folder", "extra-build-args", "strict-tags"}
-)
+func factsOfNoBrowser() facts {
+	return facts{modes: bothModes(), spellings: []string{"no-enable-browser"}}
+}
+
+func bothModes() []string       { return []string{modeTwoStage, modeTraditional} }
+func onlyTwoStage() []string    { return []string{modeTwoStage} }
+func onlyTraditional() []string { return []string{modeTraditional} }
 
 // check refuses an unknown mode and flags of the other one, and turns the
 // choice against a browser into that of a component.
 func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error {
-	others := onlyTraditional
 	switch o.mode {
 	case modeTwoStage:
 		if o.leaveOutBrowser() && !slices.Contains(runtimes.without, "browser") {
 			runtimes.without = append(runtimes.without, "browser")
 		}
 	case modeTraditional:
-		others = onlyTwoStage
 	default:
 		return problem.Usagef("--mode is %q, not %s or %s", o.mode, modeTwoStage, modeTraditional)
 	}
-	for _, flag := range others {
+	for _, flag := range unusedIn(o.mode, cmd.Flags()) {
 		if cmd.Flags().Changed(flag) {
 			return problem.Usagef("--%s has no meaning in the %s mode", flag, o.mode)
 		}
@@ -64,13 +69,17 @@ func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error 
 
 func (o *modeOptions) leaveOutBrowser() bool { return o.noBrowser || !o.browser }
 
-// oldSpelling accepts the flags of "python -m openhands.runtime.utils.runtime_build".
-func oldSpelling(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-	switch name = strings.ReplaceAll(name, "_", "-"); name {
-	case "base-image":
-		name = "base"
-	case "no-enable-browser":
-		name = "no-browser"
-	}
-	return pflag.NormalizedName(name)
+// acceptOldSpellings lets flags have underscores, and the names that were theirs
+// before. They must all be defined.
+func acceptOldSpellings(flags *pflag.FlagSet) {
+	names := map[string]string{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		for _, old := range factsOf(f).spellings {
+			names[old] = f.Name
+		}
+	})
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		name = strings.ReplaceAll(name, "_", "-")
+		return pflag.NormalizedName(cmp.Or(names[name], name))
+	})
 }

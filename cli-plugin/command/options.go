@@ -14,16 +14,13 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -52,6 +49,18 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.pythonEnv, "python-env", string(plan.PythonEnvFull), "Virtual environment of the server: full or lean; --dry-run lists what lean is without")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
+	annotate(f, map[string]facts{
+		"server":            {modes: onlyTwoStage(), suggests: suggestServers},
+		"openhands-version": {modes: bothModes(), yieldsTo: "source"},
+		"source":            {modes: bothModes()},
+		"builder-base":      {modes: onlyTwoStage(), suggests: suggestBases},
+		"with":              {modes: onlyTwoStage(), suggests: suggestOptional},
+		"without":           {modes: onlyTwoStage(), suggests: suggestStandard},
+		"component-dir":     {modes: onlyTwoStage()},
+		"python-env":        {modes: onlyTwoStage()},
+		"platform":          {modes: bothModes()},
+		"repository":        {modes: bothModes()},
+	})
 }
 
 // runtimeOptions choose the images over bases.
@@ -79,6 +88,17 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.layerOrder, "layer-order", string(plan.OrderAuto), "Order of layers: auto, payload-first, base-first")
 	f.StringVar(&o.assemble, "assemble", string(plan.AssembleAuto), "auto puts layers together, never builds the Dockerfile form")
 	f.BoolVar(&o.exportLibraryPath, "export-library-path", false, "Set LD_LIBRARY_PATH to the payload's libraries; breaks programs of many bases")
+	annotate(f, map[string]facts{
+		"base":                {modes: bothModes(), suggests: suggestBases, yieldsTo: "image", spellings: []string{"base-image"}},
+		"deps-image":          {modes: onlyTwoStage(), suggests: suggestPayloads},
+		"tag":                 {modes: bothModes()},
+		"extra-deps":          {modes: bothModes()},
+		"user":                {modes: onlyTwoStage()},
+		"no-sudo":             {modes: onlyTwoStage()},
+		"layer-order":         {modes: onlyTwoStage(), choices: []string{string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)}},
+		"assemble":            {modes: onlyTwoStage(), choices: []string{string(plan.AssembleAuto), string(plan.AssembleNever)}},
+		"export-library-path": {modes: onlyTwoStage()},
+	})
 }
 
 // buildOptions say how a plan is carried out.
@@ -103,57 +123,23 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.packageConfig, "package-config", nil, "Settings handed to the build, NAME=FILE; NAME is apt, ca, npm, pip or uv")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the results to this file as JSON")
 	f.BoolVar(&o.json, "json", false, "Print JSON")
+	annotate(f, map[string]facts{
+		"force-rebuild":  {modes: bothModes()},
+		"no-cache":       {modes: bothModes()},
+		"pull":           {modes: onlyTwoStage(), choices: pullChoices()},
+		"offline":        {modes: onlyTwoStage()},
+		"progress":       {modes: bothModes(), choices: progressChoices()},
+		"package-config": {modes: onlyTwoStage()},
+		"metadata-file":  {modes: bothModes()},
+		"json":           {call: true},
+	})
 }
 
-// choices are the flags that have a closed list of values.
-func choices() map[string][]string {
-	return map[string][]string{
-		"layer-order": {string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)},
-		"assemble":    {string(plan.AssembleAuto), string(plan.AssembleNever)},
-		"compression": {string(image.Gzip), string(image.Zstd)},
-		"pull":        {string(builder.PullMissing), string(builder.PullAlways), string(builder.PullNever)},
-		"mode":        {modeTwoStage, modeTraditional},
-		"progress":    {"auto", "plain", "tty", "quiet", "rawjson"},
-	}
+func pullChoices() []string {
+	return []string{string(builder.PullMissing), string(builder.PullAlways), string(builder.PullNever)}
 }
 
-// complete adds shell completion of the flags whose values are known.
-func complete(cmd *cobra.Command) {
-	known := choices()
-	known["server"] = serverNames()
-	for flag, values := range known {
-		if cmd.Flags().Lookup(flag) != nil {
-			_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
-		}
-	}
-	all, err := templates.Components()
-	if err != nil {
-		return // every command says so
-	}
-	completeComponents(cmd, "with", all, func(c templates.Component) bool { return c.Optional })
-	completeComponents(cmd, "without", all, func(c templates.Component) bool { return !c.Optional })
-}
-
-func serverNames() []string {
-	var names []string
-	for _, s := range payload.Servers() {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-func completeComponents(cmd *cobra.Command, flag string, all []templates.Component, suggested func(templates.Component) bool) {
-	if cmd.Flags().Lookup(flag) == nil {
-		return
-	}
-	var names []string
-	for _, c := range all {
-		if suggested(c) {
-			names = append(names, c.Name)
-		}
-	}
-	_ = cmd.RegisterFlagCompletionFunc(flag, completeList(names))
-}
+func progressChoices() []string { return []string{"auto", "plain", "tty", "quiet", "rawjson"} }
 
 // components are the built-in ones and the user's own.
 func (o *payloadOptions) components() ([]templates.Component, error) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/shlex"
+	"github.com/spf13/pflag"
 )
 
 var (
@@ -110,14 +111,16 @@ func understood(args []string) error {
 	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil && len(rest) > 0 { // else the name of the command alone
 		return err
 	}
-	known := choices()
-	known["server"] = serverNames()
-	for name, values := range known {
-		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && !slices.Contains(values, f.Value.String()) {
-			return fmt.Errorf("--%s is not one of %q", name, values)
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := factsOf(f).choices
+		if f.Name == "server" {
+			values = serverNames()
 		}
-	}
-	return nil
+		if len(values) > 0 && !slices.Contains(values, f.Value.String()) {
+			err = fmt.Errorf("--%s is not one of %q", f.Name, values)
+		}
+	})
+	return err
 }
 
 // Commands in the documents have names, flags and numbers of arguments that

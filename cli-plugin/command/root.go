@@ -110,7 +110,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newVerify(dockerCLI),
 		newVersion(dockerCLI, version),
 	)
-	completeAllImages(root, dockerCLI)
+	completeAll(root, dockerCLI)
 	finishErrors(root)
 	return root
 }

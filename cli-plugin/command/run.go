@@ -47,12 +47,16 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 	call.how.flags(flags)
 	call.mode.flags(flags)
 	call.old.buildFlags(flags)
-	flags.SetNormalizeFunc(oldSpelling)
 	flags.StringVar(&call.image, "image", "", "Image to start, the same as the argument IMAGE")
 	flags.Uint16VarP(&call.port, "port", "p", 0, "Port on 127.0.0.1 (default: a free one)")
 	flags.BoolVarP(&call.detach, "detach", "d", false, "Leave the server running")
-	complete(cmd)
+	annotate(flags, map[string]facts{
+		"image":  {modes: bothModes()},
+		"port":   {modes: bothModes()},
+		"detach": {modes: bothModes()},
+	})
 	configurable(cmd, dockerCLI)
+	acceptOldSpellings(flags)
 	return cmd
 }
 

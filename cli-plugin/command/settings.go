@@ -22,6 +22,7 @@ import (
 // cmd must all be defined.
 func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 	file := cmd.Flags().String("config", "", "Configuration of OpenHands to read (default: config.toml in the working directory)")
+	annotate(cmd.Flags(), map[string]facts{"config": {call: true}})
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if before != nil {
@@ -49,16 +50,13 @@ const (
 	defaultTOML = "config.toml"
 )
 
-// notSettings are flags that say what one call is to do, or how it reports.
-var notSettings = []string{"help", "config", "dry-run", "json", "load", "push", "output", "print-dockerfile", "build-folder"}
-
 // settingsOf are the settings behind the flags of commands, by name.
 func settingsOf(flagSets ...*pflag.FlagSet) []settings.Setting {
 	byName := map[string]settings.Setting{}
 	for _, flags := range flagSets {
 		flags.VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && !slices.Contains(notSettings, f.Name) {
-				byName[f.Name] = settings.Setting{Name: f.Name, Kind: kindOf(f), Default: texts(f.Value), Choices: choices()[f.Name]}
+			if isSetting(f) {
+				byName[f.Name] = settings.Setting{Name: f.Name, Kind: kindOf(f), Default: texts(f.Value), Choices: factsOf(f).choices}
 			}
 		})
 	}
@@ -72,8 +70,8 @@ func settingsOf(flagSets ...*pflag.FlagSet) []settings.Setting {
 
 func kindOf(f *pflag.Flag) settings.Kind {
 	switch _, list := f.Value.(pflag.SliceValue); {
-	case f.Name == "extra-build-args": // split as by a shell
-		return settings.Words
+	case factsOf(f).kind != "":
+		return factsOf(f).kind
 	case list:
 		return settings.List
 	case f.Value.Type() == "bool":
@@ -120,12 +118,15 @@ func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string
 	}
 	values.ModeByRule(s.TOML, modeTraditional)
 	// What names the same thing in two ways: the stronger source decides.
-	weaker(values, "image", "base")
-	weaker(values, "source", "openhands-version")
+	flags.VisitAll(func(f *pflag.Flag) {
+		if other := factsOf(f).yieldsTo; other != "" {
+			weaker(values, other, f.Name)
+		}
+	})
 	if v, ok := values["progress"]; ok && !v.Origin.Found && (v.String() == "quiet" || v.String() == "rawjson") {
 		note = func(string, ...any) {}
 	}
-	unused := unusedIn(values[modeFlag].String())
+	unused := unusedIn(values[modeFlag].String(), flags)
 	noteMode(values, unused, note)
 	if err := heed(values, s.TOML, unused, note); err != nil {
 		return err
@@ -148,8 +149,8 @@ func given(flags *pflag.FlagSet) map[string][]string {
 	flagged := map[string][]string{}
 	flags.Visit(func(f *pflag.Flag) {
 		name, values := f.Name, texts(f.Value)
-		if name == "enable-browser" { // the old way to say no-browser
-			name, values = "no-browser", []string{strconv.FormatBool(values[0] != "true")}
+		if denied := factsOf(f).denies; denied != "" {
+			name, values = denied, []string{strconv.FormatBool(values[0] != "true")}
 			if flags.Changed(name) {
 				return
 			}
@@ -183,16 +184,19 @@ func assign(to pflag.Value, texts []string) error {
 	return to.Set(strings.Join(texts, ""))
 }
 
-// unusedIn are the settings that have no meaning in a mode; none where a command
-// has no modes.
-func unusedIn(mode string) []string {
-	switch mode {
-	case modeTwoStage:
-		return onlyTraditional
-	case modeTraditional:
-		return onlyTwoStage
+// unusedIn are the flags that have no meaning in a mode, in the order of their
+// names; none where a command has no modes.
+func unusedIn(mode string, flagSets ...*pflag.FlagSet) []string {
+	var unused []string
+	for _, flags := range flagSets {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if factsOf(f).meaningless(mode) {
+				unused = append(unused, f.Name)
+			}
+		})
 	}
-	return nil
+	slices.Sort(unused)
+	return slices.Compact(unused)
 }
 
 // noteMode says which mode it is where nobody chose one, and what it makes of

@@ -62,11 +62,11 @@ one object for each base.`,
 	}
 	runtimes.flags(cmd.Flags())
 	mode.flags(cmd.Flags())
-	cmd.Flags().SetNormalizeFunc(oldSpelling)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
-	complete(cmd)
+	annotate(cmd.Flags(), map[string]facts{"json": {call: true}, "print-dockerfile": {call: true}})
 	configurable(cmd, dockerCLI)
+	acceptOldSpellings(cmd.Flags())
 	return cmd
 }
 

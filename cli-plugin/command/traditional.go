@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
@@ -31,6 +32,7 @@ type traditionalOptions struct {
 
 func (o *traditionalOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.buildFolder, "build-folder", "", "Traditional mode: only prepare this folder for a build")
+	annotate(f, map[string]facts{"build-folder": {call: true, modes: onlyTraditional()}})
 	o.buildFlags(f)
 }
 
@@ -38,7 +40,14 @@ func (o *traditionalOptions) flags(f *pflag.FlagSet) {
 func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.buildArgs, "extra-build-args", nil, "Traditional mode: further arguments of 'docker buildx build'")
 	f.BoolVar(&o.strictTags, "strict-tags", false, "Traditional mode: refuse images that have the right tag, but were made from something else")
+	annotate(f, map[string]facts{
+		"extra-build-args": factsOfBuildArgs(),
+		"strict-tags":      {modes: onlyTraditional()},
+	})
 }
+
+// factsOfBuildArgs are those of --extra-build-args: it is split as by a shell.
+func factsOfBuildArgs() facts { return facts{modes: onlyTraditional(), kind: settings.Words} }
 
 // openSource opens the user's sources, or those of a release, until closed.
 func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, remove func() error, err error) {

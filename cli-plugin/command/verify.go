@@ -63,7 +63,10 @@ not know; each component then has to show that it works.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().StringVar(&how.pull, "pull", string(builder.PullMissing), "When to ask registries for the image: always, missing, never")
 	cmd.Flags().StringVar(&how.progress, "progress", "auto", "Progress output: auto, plain, tty, quiet, rawjson")
-	complete(cmd)
+	annotate(cmd.Flags(), map[string]facts{
+		"pull":     {call: true, choices: pullChoices()},
+		"progress": {call: true, choices: progressChoices()},
+	})
 	return cmd
 }
 
