@@ -244,10 +244,19 @@ func TestAddFromFollowsLinksInside(t *testing.T) {
 	}
 }
 
-func TestReleasesPassOverWhatPinsNothing(t *testing.T) {
-	c := Component{Server: server, Releases: &ReleaseList{Package: "x", File: "pins"}, Files: map[string][]byte{"pins": []byte("# pins\nx==\nx==1.0 \\\n    --hash=sha256:0\n")}}
-	if got, _ := Releases([]Component{c}, server); !slices.Equal(got, []string{"1.0"}) {
+func TestReleases(t *testing.T) {
+	const pins = "# pins\nx==\nx==1.0 \\\n    --hash=sha256:0 \\\n    --hash=sha256:1\nx==1.01 --hash=sha256:2 # x\nxx==1.0 --hash=sha256:3\nx==2.0\n"
+	all := []Component{{Server: server, Releases: &ReleaseList{Package: "x", File: "pins"}, Files: map[string][]byte{"pins": []byte(pins)}}}
+	if got, _ := Releases(all, server); !slices.Equal(got, []string{"1.0", "1.01", "2.0"}) {
 		t.Errorf("got %q", got)
+	}
+	for version, want := range map[string][]string{"1.0": {"0", "1"}, "1.01": {"2"}, "2.0": nil, "3.0": nil, "": nil} {
+		if got := ReleaseHashes(all, server, version); !slices.Equal(got, want) {
+			t.Errorf("%q has the hashes %q, not %q", version, got, want)
+		}
+	}
+	if got := ReleaseHashes(all, "another", "1.0"); got != nil {
+		t.Errorf("another server has the hashes %q", got)
 	}
 }
 

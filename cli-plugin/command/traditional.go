@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
@@ -50,7 +48,7 @@ func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 func factsOfBuildArgs() facts { return facts{modes: onlyTraditional(), kind: settings.Words} }
 
 // openSource opens the user's sources, or those of a release, until closed.
-func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, remove func() error, err error) {
+func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, closeSource func() error, err error) {
 	if o.source != "" {
 		source, err := traditional.Open(o.source)
 		if err != nil {
@@ -62,40 +60,23 @@ func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *trad
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := release.New(cmp.Or(o.version, plan.DefaultVersion(components, plan.DefaultServer)), knownReleases(components))
+	version := cmp.Or(o.version, plan.DefaultVersion(components, plan.DefaultServer))
+	r, err := release.New(version, templates.ReleaseHashes(components, plan.DefaultServer, version))
 	if err != nil {
 		return nil, nil, err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the cache folder: %w", err)
 	}
 	if len(r.Hashes) == 0 {
 		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", terminal.Line(r.Version))
 	}
-	work, remove, err := state.WorkFolder()
+	dir, remove, err := r.Sources(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	unpacked, err := r.Unpack(ctx, filepath.Join(cache, "docker-openhands"), work)
-	if err != nil {
-		return nil, nil, errors.Join(err, remove())
-	}
-	source, err := traditional.Open(unpacked)
+	source, err := traditional.Open(dir)
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}
 	return source, func() error { return errors.Join(source.Close(), remove()) }, nil
-}
-
-// knownReleases is the list of releases whose hashes are known.
-func knownReleases(components []templates.Component) string {
-	for _, c := range components {
-		if c.Releases != nil && c.Server == plan.DefaultServer {
-			return string(c.Files[c.Releases.File])
-		}
-	}
-	return ""
 }
 
 // traditionalBuild is a call of "build --mode traditional".

@@ -14,8 +14,9 @@ import (
 	"path/filepath"
 )
 
-// dirOf is a folder of this program in the user's cache folder.
-func dirOf(kind string) (string, error) {
+// Folder is a folder of this program in the user's cache folder, or, without a
+// kind, the one that holds them. It need not be there.
+func Folder(kind string) (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("finding the cache folder: %w", err)
@@ -39,7 +40,7 @@ func Recall(kind, name string, into any) bool {
 
 // fileOf is where something is kept.
 func fileOf(kind, name string) (string, error) {
-	dir, err := dirOf(kind)
+	dir, err := Folder(kind)
 	return filepath.Join(dir, filepath.Base(name)), err
 }
 

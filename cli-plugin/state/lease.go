@@ -38,7 +38,7 @@ func leaseFolder(engine string) string { return filepath.Join(leasesFolder, Hash
 // itself, or, without an ID, on this machine only.
 func NewLease(engine string) *Lease {
 	l := &Lease{ID: strings.ToLower(rand.Text())}
-	dir, err := dirOf(leaseFolder(engine))
+	dir, err := Folder(leaseFolder(engine))
 	if err != nil {
 		return l
 	}
@@ -112,7 +112,7 @@ func (l *Lease) End() error {
 // its images without a name by their IDs. Leases on other engines stay. Take is
 // nil where there is no engine.
 func Sweep(engine string, take func(lease string, images []string) error) error {
-	dir, err := dirOf(leasesFolder)
+	dir, err := Folder(leasesFolder)
 	if err != nil {
 		return nil // then there are no leases
 	}

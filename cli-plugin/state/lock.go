@@ -24,7 +24,7 @@ const locksFolder = "builds"
 // process, of that ID, holds it. An error that is not ctx's is that of a user
 // without a cache folder to lock a file in.
 func Lock(ctx context.Context, key string, waiting func(process string)) (unlock func(), err error) {
-	dir, err := dirOf(locksFolder)
+	dir, err := Folder(locksFolder)
 	if err != nil {
 		return nil, err
 	}

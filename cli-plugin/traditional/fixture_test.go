@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
+	"github.com/docker-openhands/docker-openhands/templates"
 )
 
 // row is one answer of the builder of OpenHands; its fields have many types.
@@ -131,11 +132,12 @@ func released(t *testing.T) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := os.ReadFile("../../templates/components/openhands/releases.txt")
+	components, err := templates.Components()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := release.New("0.62.0", string(known))
+	const version = "0.62.0"
+	r, err := release.New(version, templates.ReleaseHashes(components, "action-execution-server", version))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 )
 
 // project is the name of OpenHands on the Python index.
@@ -27,28 +28,32 @@ type Release struct {
 	Hashes  []string // SHA-256 in hexadecimal of what the index may give; empty: none is known
 }
 
-// New returns the release of a version. Its hashes are looked for in known, a
-// requirements file of pip.
-func New(version, known string) (Release, error) {
-	r := Release{Version: version}
+// New returns the release of a version, with the hashes that are known of it.
+func New(version string, hashes []string) (Release, error) {
 	if !validVersion.MatchString(version) {
-		return r, problem.New(problem.Usage, fmt.Sprintf("%q is no version of OpenHands", version), nil, "Write it as in 0.62.0")
+		return Release{}, problem.New(problem.Usage, fmt.Sprintf("%q is no version of OpenHands", version), nil, "Write it as in 0.62.0")
 	}
-	for line := range strings.Lines(strings.ReplaceAll(known, "\\\n", " ")) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != project+"=="+version {
-			continue
-		}
-		for _, field := range fields[1:] {
-			if hash, ok := strings.CutPrefix(field, "--hash=sha256:"); ok {
-				r.Hashes = append(r.Hashes, hash)
-			}
-		}
-	}
-	return r, nil
+	return Release{Version: version, Hashes: hashes}, nil
 }
 
 var validVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.]{0,40}$`)
+
+// Sources returns a folder of temporary files with the sources of the release,
+// which is there until remove. Archives are kept in the user's cache folder.
+func (r Release) Sources(ctx context.Context) (dir string, remove func() error, err error) {
+	cache, err := state.Folder("")
+	if err != nil {
+		return "", nil, err
+	}
+	work, remove, err := state.WorkFolder()
+	if err != nil {
+		return "", nil, err
+	}
+	if dir, err = r.Unpack(ctx, cache, work); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return dir, remove, nil
+}
 
 // Unpack puts the sources into a folder that it makes below work, which has to
 // be empty. Archives are kept in the folder cache where they can be, and their
