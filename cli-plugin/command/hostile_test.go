@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
@@ -67,7 +68,7 @@ func shows(text string) map[string]func(io.Writer) error {
 	for i := range inventory.Images {
 		inventory.Images[i].Payload = ""
 	}
-	report := filled[migrationReport](text)
+	report := filled[migrate.Report](text)
 	return map[string]func(io.Writer) error{
 		"build": func(w io.Writer) error { return writeResults(w, filled[[]builder.Result](text)) },
 		"next": func(w io.Writer) error {
@@ -96,8 +97,8 @@ func shows(text string) map[string]func(io.Writer) error {
 		"config":     func(w io.Writer) error { return writeSettings(w, filled[[]settings.Value](text)) },
 		"deps lock":  func(w io.Writer) error { return writePins(w, filled[[]pins.File](text)) },
 		"run":        func(w io.Writer) error { return writeStarted(w, filled[started](text), false) },
-		"comparison": report.writeComparison,
-		"trial":      report.writeTrial,
+		"comparison": func(w io.Writer) error { return writeComparison(w, report) },
+		"trial":      func(w io.Writer) error { return writeTrial(w, report) },
 		"switch":     func(w io.Writer) error { return (&migration{}).writeNext(w, report) },
 		"traditional": func(w io.Writer) error {
 			return traditionalBuild{how: &buildOptions{}, old: &traditionalOptions{}}.writePlans(w, filled[[]traditionalPlan](text))

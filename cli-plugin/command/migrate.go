@@ -9,14 +9,11 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -32,10 +29,10 @@ type migration struct {
 	buildArgs []string
 	noBrowser bool
 
-	config            string // file to read and to switch
-	dry, apply, undo  bool
-	forced            bool // force-rebuild is set, by whatever source
-	baseFrom, depFrom settings.Origin
+	config           string // file to read and to switch
+	dry, apply, undo bool
+	forced           bool // force-rebuild is set, by whatever source
+	baseFrom         settings.Origin
 }
 
 func newMigrate(dockerCLI command.Cli) *cobra.Command {
@@ -121,7 +118,7 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
 		}
 	}
-	m.baseFrom, m.depFrom = values["base"].Origin, values["extra-deps"].Origin
+	m.baseFrom = values["base"].Origin
 	// What forced each traditional build is not meant for this one.
 	m.forced = m.how.forceRebuild
 	m.how.forceRebuild = flags.Changed("force-rebuild") && m.forced
@@ -136,28 +133,28 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	var r migrationReport
-	if err := m.compare(ctx, dockerCLI, b, &r); err != nil {
+	r, former, err := m.compare(ctx, dockerCLI, b)
+	if err != nil {
 		return err
 	}
-	say := func(write func(io.Writer) error) error {
+	say := func(write func(io.Writer, migrate.Report) error) error {
 		if m.how.json {
 			return nil
 		}
-		return write(dockerCLI.Out())
+		return write(dockerCLI.Out(), r)
 	}
-	if err := say(r.writeComparison); err != nil {
+	if err := say(writeComparison); err != nil {
 		return err
 	}
-	stop := r.obstacle()
+	stop := r.Obstacle()
 	if stop == nil && !m.dry {
-		if err := m.try(ctx, b, &r); err != nil {
+		if err := m.try(ctx, b, former, &r); err != nil {
 			return err
 		}
-		if err := say(r.writeTrial); err != nil {
+		if err := say(writeTrial); err != nil {
 			return err
 		}
-		stop = r.verdict()
+		stop = r.Verdict()
 	}
 	if stop == nil && m.apply {
 		browser := !slices.Contains(m.runtimes.without, "browser")
@@ -180,49 +177,41 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	return stop
 }
 
-// compare finds out what there is and tells the difference.
-func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, r *migrationReport) error {
+// compare finds the old image, if there is one, and tells the difference.
+func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *builder.Builder) (r migrate.Report, former migrate.Former, err error) {
 	if len(m.runtimes.bases) > 1 {
-		return problem.New(problem.Usage, fmt.Sprintf("there are %d bases, but one image moves at a time", len(m.runtimes.bases)), nil, "Name one base")
+		return r, former, problem.New(problem.Usage, fmt.Sprintf("there are %d bases, but one image moves at a time", len(m.runtimes.bases)), nil, "Name one base")
 	}
-	if m.image != "" {
-		old, err := b.Find(ctx, m.image)
-		if err != nil {
-			return err
-		}
-		if kind := old.Labels()[payload.LabelKind]; kind != "" {
-			return problem.New(problem.NotMigrated, fmt.Sprintf("%s is an image of two stages already", m.image), nil, "There is nothing to do; 'docker openhands verify --live' checks it")
-		}
-		r.oldImage = old
-		var base string
-		if base, r.version = baseOf(old); len(m.runtimes.bases) == 0 && base != "" {
-			m.runtimes.bases, r.BaseFrom = []string{base}, "tag of "+m.image
-		}
-		if len(m.runtimes.bases) == 0 {
-			return problem.New(problem.Usage, fmt.Sprintf("no tag of %s tells what it was built over", m.image), nil, "Name its base with --base")
-		}
+	components, err := templates.Components()
+	if err != nil {
+		return r, former, err
 	}
-	if len(m.runtimes.bases) == 0 {
-		m.runtimes.bases, r.BaseFrom = []string{traditional.DefaultBase}, "default of OpenHands"
+	known, _ := templates.Releases(components, m.runtimes.server)
+	former, err = migrate.FindFormer(ctx, b, migrate.Wanted{
+		Image: m.image, Base: cmp.Or(m.runtimes.bases...), BaseFrom: m.baseFrom.String(),
+		Version: m.runtimes.version, Known: known, Repository: m.runtimes.repository,
+	})
+	if err != nil {
+		return r, former, err
 	}
-	r.Base = m.runtimes.bases[0]
-	r.BaseFrom = cmp.Or(r.BaseFrom, m.baseFrom.String())
-	if err := m.sameVersion(ctx, b, r); err != nil {
-		return err
+	r.Base, r.BaseFrom, m.runtimes.bases = former.Base, former.BaseFrom, []string{former.Base}
+	// Client and server have to be of one version.
+	if m.runtimes.version == "" && m.runtimes.source == "" && slices.Contains(known, former.Version) {
+		m.runtimes.version = former.Version
 	}
 	platform := m.runtimes.platform
 	m.runtimes.platform = "" // of the engine's is what is compared
 	p, err := m.runtimes.sketch(ctx, dockerCLI)
 	if err != nil {
-		return err
+		return r, former, err
 	}
-	components := p.Deps.Components
+	in := p.Deps.Components
 	if p.Deps.Given {
 		deps, err := b.Find(ctx, p.Deps.Image)
 		if err != nil {
-			return err
+			return r, former, err
 		}
-		components = strings.Split(deps.Labels()[payload.LabelComponents], ",")
+		in = strings.Split(deps.Labels()[payload.LabelComponents], ",")
 	}
 	ref := p.Runtimes[0].Image
 	if len(m.runtimes.tags) > 0 {
@@ -230,146 +219,64 @@ func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *build
 	}
 	r.Rows = migrate.Compare(
 		migrate.Old{
-			Base: r.Base, Image: m.image, Version: r.version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
+			Base: r.Base, Image: former.Ref, Version: former.Version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
 			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
 		},
-		migrate.New{Image: ref, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: components})
+		migrate.New{Image: ref, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: in})
+	r.ExtraDeps = []migrate.Row{}
 	if m.runtimes.extraDeps == "" {
-		r.ExtraDeps = []migrate.Row{}
-		return nil
+		return r, former, nil
 	}
 	found, err := b.Programs(ctx, r.Base, migrate.Programs(m.runtimes.extraDeps))
 	if err != nil {
-		return err
+		return r, former, err
 	}
 	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return found[program] }})
-	return nil
+	return r, former, nil
 }
 
-// sameVersion chooses the version of the old image, unless one is chosen, and
-// looks for the old image where none is named: client and server have to be of
-// one version.
-func (m *migration) sameVersion(ctx context.Context, b *builder.Builder, r *migrationReport) error {
-	components, err := templates.Components()
-	if err != nil {
-		return err
-	}
-	known, _ := templates.Releases(components, m.runtimes.server)
-	if r.oldImage == nil {
-		candidates := known
-		if m.runtimes.version != "" {
-			candidates = []string{m.runtimes.version}
-		}
-		for _, version := range slices.Backward(candidates) {
-			ref := m.runtimes.repository + ":" + tag.Versioned(version, r.Base)
-			if r.oldImage, err = b.Local(ctx, ref); err != nil {
-				return err
-			}
-			if r.oldImage != nil {
-				m.image, r.version = ref, version
-				break
-			}
-		}
-	}
-	if m.runtimes.version == "" && m.runtimes.source == "" && slices.Contains(known, r.version) {
-		m.runtimes.version = r.version
-	}
-	return nil
-}
-
-// baseOf tells from an image's names what it was built over.
-func baseOf(found *image.Image) (base, version string) {
-	for _, name := range found.Names {
-		if base, v, ok := tag.BaseOf(name[strings.LastIndexByte(name, ':')+1:]); ok {
-			return base, v
-		} else if v != "" {
-			version = v
-		}
-	}
-	return "", version
-}
-
-// obstacle is what makes building pointless.
-func (r migrationReport) obstacle() error {
-	for _, row := range r.Rows {
-		if row.Effect == migrate.Fails {
-			return problem.New(problem.NotMigrated, fmt.Sprintf("the %s %s cannot be kept: %s", row.Subject, row.Before, row.Why), nil,
-				"Say otherwise with the flag of that name, or stay with the traditional mode")
-		}
-	}
-	for _, row := range r.ExtraDeps {
-		if row.Effect == migrate.Fails {
-			return problem.New(problem.NotMigrated, fmt.Sprintf("the extra dependency %q would fail: %s", row.Subject, row.Why), nil,
-				"Say what to run instead with --extra-deps, or choose another base with --base; every line that fails is in the table")
-		}
-	}
-	return nil
-}
-
-// try builds the new image and looks at both.
-func (m *migration) try(ctx context.Context, b *builder.Builder, r *migrationReport) error {
+// try builds the new image, and looks at both.
+func (m *migration) try(ctx context.Context, b *builder.Builder, former migrate.Former, r *migrate.Report) error {
 	results, err := m.how.build(ctx, b, &m.runtimes)
 	if err != nil {
 		return err
 	}
-	made := results[len(results)-1]
-	ref := made.References[len(made.References)-1]
-	report, err := examine(ctx, b, ref, true)
+	payloadMade, made := results[0], results[len(results)-1]
+	t := migrate.Trial{
+		Ref: made.References[len(made.References)-1], Old: former,
+		NewBuilt: migrate.Built{Seconds: made.Seconds, Reused: made.Reused}, PayloadBuilt: migrate.Built{Seconds: payloadMade.Seconds, Reused: payloadMade.Reused},
+	}
+	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
+	found, err := b.Find(ctx, t.Ref)
 	if err != nil {
 		return err
 	}
-	r.Verified = &report
-	deps, err := b.Find(ctx, results[0].ID)
+	report, err := client.Verify(ctx, t.Ref, found, true)
 	if err != nil {
 		return err
 	}
-	found, err := b.Find(ctx, made.ID)
-	if err != nil {
+	if r.Verified = &report; len(report.Servers) > 0 {
+		t.NewStartSeconds = report.Servers[0].Seconds
+	}
+	if t.Payload, err = b.Find(ctx, payloadMade.ID); err != nil {
 		return err
 	}
-	r.New = &migrate.Measured{Image: ref, Bytes: found.Size, OwnBytes: found.Size - deps.Size, BuildSeconds: made.Seconds}
-	switch {
-	case made.Reused:
-		r.New.BuildSeconds, r.New.BuildNote = 0, "it was there already"
-	case results[0].Reused:
-		r.New.BuildNote = "the payload was there already"
-	default:
-		r.New.BuildSeconds += results[0].Seconds
-		r.New.BuildNote = fmt.Sprintf("%.1f s of it for the payload, which all bases share", results[0].Seconds)
-	}
-	if len(report.Servers) > 0 {
-		r.New.StartSeconds = report.Servers[0].Seconds
-	}
-	if r.oldImage == nil {
-		return nil
-	}
-	r.Old = &migrate.Measured{Image: m.image, Bytes: r.oldImage.Size, OwnBytes: r.oldImage.Size, BuildNote: "its layers do not tell"}
-	if r.Old.BuildSeconds, err = b.Engine.BuildSeconds(ctx, m.image, r.Base); err != nil {
+	if t.New, err = b.Find(ctx, made.ID); err != nil {
 		return err
 	}
-	if base, err := b.Local(ctx, r.Base); err != nil {
-		return err
-	} else if base != nil {
-		r.Old.OwnBytes -= base.Size
-		if r.Old.BuildSeconds > 0 {
-			r.Old.BuildNote = "at least: from its first layer to its last"
+	if former.Image != nil {
+		if t.OldBuildSeconds, err = b.Engine.BuildSeconds(ctx, former.Ref, former.Base); err != nil {
+			return err
 		}
-		r.New.OwnBytes -= base.Size
+		if t.Base, err = b.Local(ctx, former.Base); err != nil {
+			return err
+		}
+		health, seconds, err := client.LiveTraditional(ctx, former.Image)
+		if err != nil {
+			return err
+		}
+		r.OldHealth, t.OldStartSeconds = &health, seconds
 	}
-	health, seconds, err := sandbox.Client{Engine: b.Engine, Logf: b.Logf}.LiveTraditional(ctx, r.oldImage)
-	if err != nil {
-		return err
-	}
-	r.OldHealth, r.Old.StartSeconds = &health, seconds
+	r.Old, r.New = t.Measure()
 	return nil
-}
-
-// verdict is an error where the new image should not be switched to. An old
-// one that fails is no reason to stay with it.
-func (r migrationReport) verdict() error {
-	if r.Verified == nil || r.Verified.Passed {
-		return nil
-	}
-	return problem.New(problem.NotMigrated, fmt.Sprintf("the new image %s does not pass (%d findings)", r.New.Image, r.Verified.Failures()), nil,
-		"The old one is untouched; each finding says what to do")
 }

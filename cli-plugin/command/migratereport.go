@@ -4,30 +4,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// migrationReport is what --json prints.
-type migrationReport struct {
-	Base      string            `json:"base"`
-	BaseFrom  string            `json:"baseFrom"`
-	Rows      []migrate.Row     `json:"comparison"`
-	ExtraDeps []migrate.Row     `json:"extraDeps"`
-	Old       *migrate.Measured `json:"old,omitempty"`
-	New       *migrate.Measured `json:"new,omitempty"`
-	Verified  *verify.Report    `json:"verified,omitempty"`
-	OldHealth *payload.Finding  `json:"oldHealth,omitempty"`
-	Switched  string            `json:"switched,omitempty"` // file
-	Backup    string            `json:"backup,omitempty"`
-	oldImage  *image.Image      // nil: there is none
-	version   string            // that the old image is of, where it says so
-}
-
-func (r migrationReport) writeComparison(w io.Writer) error {
+func writeComparison(w io.Writer, r migrate.Report) error {
 	fmt.Fprintf(w, "%s\n\n", terminal.Line(fmt.Sprintf("base %s (%s)", r.Base, r.BaseFrom)))
 	table := newTable(w)
 	table.row("WHAT", "IS", "BEFORE", "AFTER")
@@ -55,7 +36,7 @@ func (r migrationReport) writeComparison(w io.Writer) error {
 	return table.flush()
 }
 
-func (r migrationReport) writeTrial(w io.Writer) error {
+func writeTrial(w io.Writer, r migrate.Report) error {
 	fmt.Fprintln(w)
 	if err := writeReport(w, *r.Verified); err != nil {
 		return err
@@ -93,7 +74,7 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.1f s", s)
 }
 
-func (m *migration) writeNext(w io.Writer, r migrationReport) (err error) {
+func (m *migration) writeNext(w io.Writer, r migrate.Report) (err error) {
 	w = terminal.Writer(w)
 	config := ""
 	if m.config != "" {

@@ -1,13 +1,11 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -41,7 +39,7 @@ not know; each component then has to show that it works.`,
 			if err != nil {
 				return err
 			}
-			report, err := examineFound(cmd.Context(), b, args[0], found, live)
+			report, err := sandbox.Client{Engine: b.Engine, Logf: b.Logf}.Verify(cmd.Context(), args[0], found, live)
 			if err != nil {
 				return err
 			}
@@ -77,38 +75,6 @@ func verdict(r verify.Report) error {
 	}
 	return problem.New(problem.NotVerified, fmt.Sprintf("%s is not as it should be (%d of %d findings)", r.Image, r.Failures(), len(r.Findings)), nil,
 		"Each finding says what to do")
-}
-
-// examine makes all checks of an image.
-func examine(ctx context.Context, b *builder.Builder, ref string, live bool) (verify.Report, error) {
-	found, err := b.Find(ctx, ref)
-	if err != nil {
-		return verify.Report{}, err
-	}
-	return examineFound(ctx, b, ref, found, live)
-}
-
-// examineFound makes all checks of the image that ref stands for.
-func examineFound(ctx context.Context, b *builder.Builder, ref string, found *image.Image, live bool) (verify.Report, error) {
-	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
-	facts, err := client.Examine(ctx, found)
-	if err != nil {
-		return verify.Report{}, err
-	}
-	findings := verify.Static(facts)
-	var servers []verify.Server
-	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
-	if live {
-		manifest, _ := payload.ParseManifest(facts.Manifest) // its faults are among the findings
-		more, alive, err := client.Live(ctx, found, manifest.Components)
-		if err != nil {
-			return verify.Report{}, err
-		}
-		findings, servers = append(findings, more...), alive
-	}
-	report := verify.NewReport(ref, found.ID, findings)
-	report.Live, report.Servers = live, servers
-	return report, nil
 }
 
 // writeReport prints a table, then the cure of each finding that needs one.

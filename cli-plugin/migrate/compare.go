@@ -1,6 +1,7 @@
 // Package migrate tells what changes for somebody who moves from a traditional
 // image to one of two stages. It is pure: what is known about both sides goes
-// in, a table comes out.
+// in, a report and its verdict come out. Images are looked for through an
+// interface.
 package migrate
 
 import (
@@ -117,14 +118,4 @@ func sorted(rows []Row) []Row {
 		}
 	}
 	return all
-}
-
-// Measured are the figures of one image.
-type Measured struct {
-	Image        string  `json:"image"`
-	Bytes        int64   `json:"bytes"`
-	OwnBytes     int64   `json:"ownBytes"`     // not shared with other images of this kind
-	StartSeconds float64 `json:"startSeconds"` // to /alive; 0: not measured
-	BuildSeconds float64 `json:"buildSeconds"` // 0: not known
-	BuildNote    string  `json:"buildNote,omitempty"`
 }

@@ -14,9 +14,32 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// Examine gathers what can be known about an image without running anything
+// Verify makes all checks of an image that was asked for as ref. With live, the
+// server of a runtime image is started, too.
+func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live bool) (verify.Report, error) {
+	facts, err := c.facts(ctx, found)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	findings := verify.Static(facts)
+	var servers []verify.Server
+	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
+	if live {
+		manifest, _ := payload.ParseManifest(facts.Manifest) // its faults are among the findings
+		more, alive, err := c.live(ctx, found, manifest.Components)
+		if err != nil {
+			return verify.Report{}, err
+		}
+		findings, servers = append(findings, more...), alive
+	}
+	report := verify.NewReport(ref, found.ID, findings)
+	report.Live, report.Servers = live, servers
+	return report, nil
+}
+
+// facts gathers what can be known about an image without running anything
 // of it: its payload is read, as it lies there, by this program.
-func (c Client) Examine(ctx context.Context, found *image.Image) (verify.Facts, error) {
+func (c Client) facts(ctx context.Context, found *image.Image) (verify.Facts, error) {
 	config := found.Config.Config
 	facts := verify.Facts{
 		Architecture: found.Config.Architecture, Labels: found.Labels(), Layers: found.DiffIDs(), Paths: map[string]bool{},

@@ -12,9 +12,9 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// Live starts the image's server twice, as the image's own user and as one that
+// live starts the image's server twice, as the image's own user and as one that
 // it does not know, and has the components proven there.
-func (c Client) Live(ctx context.Context, found *image.Image, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
+func (c Client) live(ctx context.Context, found *image.Image, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
 	user := ImageUser(found.Labels())
 	for _, l := range []liveStart{
 		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, 0) }, user, "'docker openhands run IMAGE' shows its log"},
