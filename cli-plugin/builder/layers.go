@@ -69,14 +69,14 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 		wanted[id] = true
 	}
 	keep := func(layer io.Reader) (digest.Digest, error) {
-		l, err := p.spool.add(ctx, layer, p.Output.Compression, must)
+		l, err := p.blobs.add(ctx, layer, p.Output.Compression, must)
 		if err == nil && wanted[l.DiffID] {
 			p.known[l.DiffID] = l
 		}
 		return l.DiffID, err
 	}
 	if m.Repository == nil {
-		saved, err := p.Engine.Save(ctx, m, image.Reading{Spool: func(layer io.Reader) error { _, err := keep(layer); return err }})
+		saved, err := p.Engine.Save(ctx, m, image.Reading{Layer: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
 			p.configs[m.ID] = saved.RawConfig
 		}

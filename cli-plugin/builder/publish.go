@@ -30,7 +30,7 @@ type Output struct {
 type publisher struct {
 	*Builder
 	here         local // the engine, for what it has to make
-	spool        *spool
+	blobs        *blobStore
 	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
 	// proven. What else a registry says of a layer is no key to anything.
@@ -48,11 +48,11 @@ func (b *Builder) publisher(p plan.Plan) (*publisher, error) {
 	if err := to.findRepositories(p); err != nil {
 		return nil, err
 	}
-	to.spool = &spool{lease: b.Engine.Lease()}
+	to.blobs = &blobStore{lease: b.Engine.Lease()}
 	return to, nil
 }
 
-func (p *publisher) end() error { return p.spool.lease.End() }
+func (p *publisher) end() error { return p.blobs.lease.End() }
 
 // publishedNames are the names that a runtime image is published under. With
 // --tag only those are pushed: the user may lack rights elsewhere.
@@ -421,7 +421,7 @@ func (p *publisher) write(ctx context.Context, whole *image.Image, result *Resul
 	if p.Output.File == "-" {
 		return write(p.Output.Stdout)
 	}
-	if err := writeWhole(p.spool.lease, p.Output.File, write); err != nil {
+	if err := writeWhole(p.blobs.lease, p.Output.File, write); err != nil {
 		return err
 	}
 	p.Logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())

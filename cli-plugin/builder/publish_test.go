@@ -150,14 +150,14 @@ func TestPush(t *testing.T) {
 				if results[1].Traffic == nil || results[1].Traffic.Bytes == 0 {
 					t.Errorf("the push came to %+v", results[1].Traffic)
 				}
-				noSpool(t)
+				noBlobs(t)
 			})
 		})
 	}
 }
 
-// noSpool looks for files that a command left in the cache.
-func noSpool(t *testing.T) {
+// noBlobs looks for files that a command left in the cache.
+func noBlobs(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "docker-openhands", "leases")
 	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -410,7 +410,7 @@ func TestInterruptedPush(t *testing.T) {
 			t.Errorf("%s is there", ref)
 		}
 	}
-	noSpool(t)
+	noBlobs(t)
 }
 
 func TestArchives(t *testing.T) {
@@ -509,7 +509,7 @@ func TestArchiveIsWholeOrNotThere(t *testing.T) {
 }
 
 // Compressing anew changes no byte of what is inside.
-func TestSpool(t *testing.T) {
+func TestBlobStore(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	plain := imagetest.Layer(t, "a=1", "b="+strings.Repeat("x", 1<<20))
 	packed := func(c image.Compression) []byte {
@@ -536,7 +536,7 @@ func TestSpool(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	s := spool{lease: lease}
+	s := blobStore{lease: lease}
 	for _, test := range []struct {
 		is, want image.Compression
 		must     bool

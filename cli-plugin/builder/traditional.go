@@ -87,7 +87,7 @@ func (b *Builder) held(ctx context.Context, n traditional.Names, pull bool) (hel
 	return held, err
 }
 
-// fromRegistry tells whether a registry has the image, which is then in the
+// fromRegistry reports whether a registry has the image, which is then in the
 // engine if pull is set. A registry that does not answer has none.
 func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool, error) {
 	var err error

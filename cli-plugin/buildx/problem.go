@@ -34,7 +34,7 @@ func (c *Client) problem(ctx context.Context, buildx, command, said string, err 
 		"The failing step and its output are above; run again with --progress plain to see all of it")
 }
 
-// reportsProgress tells whether a buildx command can report its progress to a
+// reportsProgress reports whether a buildx command can report its progress to a
 // program.
 func (c *Client) reportsProgress(ctx context.Context, buildx, command string) bool {
 	cmd := exec.CommandContext(ctx, buildx, command, "--help")

@@ -271,7 +271,7 @@ func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runt
 	return report.Repository + ":" + *report.Source, nil
 }
 
-// hasBrowser tells whether the payload of an image has a browser, where the
+// hasBrowser reports whether the payload of an image has a browser, where the
 // engine has the image and it says so.
 func hasBrowser(ctx context.Context, dockerCLI command.Cli, image string) (has, ok bool) {
 	api, err := engineAPI(dockerCLI)

@@ -40,7 +40,7 @@ type Process struct {
 func Nothing(id string) Process { return Process{Image: id, Entrypoint: []string{"/none"}} }
 
 // config returns a container's configuration. An engine fills every field that
-// is empty from the image, whoever made that, so each one is settled here:
+// is empty from the image, whoever made that, so each one is decided here:
 // what would run beside the process, as a health check does, is switched off.
 // Variables, volumes and labels of the image are added to by engines, never
 // left out.

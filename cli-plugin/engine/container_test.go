@@ -18,7 +18,7 @@ import (
 // TestContainerConfigNamesEveryField fails when the engine's API gets a field
 // that nobody has decided about: what is left empty may come from the image.
 func TestContainerConfigNamesEveryField(t *testing.T) {
-	settled := []string{"Image", "User", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Labels", "Healthcheck", "StopSignal"}
+	decided := []string{"Image", "User", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Labels", "Healthcheck", "StopSignal"}
 	elsewhere := map[string]string{
 		"Hostname": "never the image's", "Domainname": "never the image's",
 		"AttachStdin": "never the image's", "AttachStdout": "never the image's", "AttachStderr": "never the image's",
@@ -34,9 +34,9 @@ func TestContainerConfigNamesEveryField(t *testing.T) {
 	for i := range config.NumField() {
 		name := config.Type().Field(i).Name
 		switch set := !config.Field(i).IsZero(); {
-		case slices.Contains(settled, name) && !set:
+		case slices.Contains(decided, name) && !set:
 			t.Errorf("%s is left to the image", name)
-		case !slices.Contains(settled, name) && elsewhere[name] == "":
+		case !slices.Contains(decided, name) && elsewhere[name] == "":
 			t.Errorf("nobody has decided what %s of a container is to be", name)
 		}
 	}

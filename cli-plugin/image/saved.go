@@ -20,7 +20,7 @@ import (
 type Reading struct {
 	Keep    KeepFunc              // nil: layers are not looked into
 	Forward *tar.Writer           // gets every layer as it is; nil: none
-	Spool   func(io.Reader) error // gets every layer instead; nil: none
+	Layer   func(io.Reader) error // gets every layer instead; nil: none
 }
 
 // Limits of what is read.
@@ -109,8 +109,8 @@ func (f *archiveFiles) read(name string, size int64, body *bufio.Reader, how Rea
 	if path.Base(name) != "layer.tar" && !strings.HasPrefix(name, "blobs/") {
 		return nil
 	}
-	if how.Spool != nil {
-		return how.Spool(body)
+	if how.Layer != nil {
+		return how.Layer(body)
 	}
 	var source io.Reader = body
 	if how.Forward != nil {

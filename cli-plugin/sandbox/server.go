@@ -35,7 +35,7 @@ type Server struct {
 	Address string // URL without a path
 
 	container engine.Container
-	health    string // path that tells whether it is alive
+	health    string // path that answers while it is alive
 	editor    string // path that tells where its VS Code is; empty: it starts none
 	published string // address of the port of VS Code
 	engine    *engine.Engine

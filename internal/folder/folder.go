@@ -83,7 +83,7 @@ func Make(parent *os.Root, name string, a Attributes, fill func(dir *os.Root) er
 	}
 	defer dir.Close()
 	if err = fill(dir); err == nil {
-		err = settle(dir, a)
+		err = setAttributes(dir, a)
 	}
 	if err == nil {
 		err = parent.Rename(temporary, name)
@@ -133,7 +133,7 @@ func enterNew(parent *os.Root, name string) (*os.Root, error) {
 	return dir, nil
 }
 
-func settle(dir *os.Root, a Attributes) error {
+func setAttributes(dir *os.Root, a Attributes) error {
 	self, err := dir.Open(".")
 	if err != nil {
 		return err

@@ -2,19 +2,39 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/buildkit/util/progress/progressui"
 )
+
+// An image is looked for in the engine and in its registry. Two questions
+// decide how: whether the image is ours to make, and whether the engine has to
+// have it in the end or a description of what the registry has is enough.
+//
+//	        ours to make, if it is not found     not ours: the base, a deps image that is named
+//	engine  reuse: engine, then registry         get: engine, then registry
+//	push    Ask, then take where the engine      obtain: engine and registry,
+//	        has to have it                       the registry's preferred
+//
+// What they are made of:
+//
+//   - registry.Client.Ask asks for an image that can be done without: a registry
+//     that does not answer has none. Nothing is pulled.
+//   - fetch asks for an image that is needed. A registry that does not answer is an
+//     error where there is no engine, which may have other ways to it.
+//   - take pulls what Ask has found, where it is made from what is wanted.
+//   - pull has the engine pull an image, and fails where --pull or --offline forbid it.
+//
+// A pull policy acts on all of them: "never" leaves registries out, "always" asks
+// them even where the engine has the image, and their answer counts.
 
 // PullPolicy says when registries are asked for images.
 type PullPolicy string
@@ -109,39 +129,61 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, erro
 	return pulled, err
 }
 
-// inputs are what a runtime image is made from.
-type inputs struct {
-	plan       plan.Runtime
-	deps, base *image.Image // base is nil for scratch
-}
-
-// differs names what an image with these labels was made from and is another
-// one now. IDs of the same image differ between kinds of engines, so the
-// digests of registries count as well.
-func (in inputs) differs(labels map[string]string, platform string) []string {
-	have, want := payload.ReadLabels(labels), payload.ReadLabels(in.plan.Labels)
-	have.Platform = platform
-	want.BaseName, want.DepsDigest = in.plan.Base, in.deps.ID
-	var base []string
-	if in.base != nil {
-		base, want.BaseDigest = in.base.Identities(), in.base.ID
+// obtain finds the image ref, which is not ours to make. Of an image that a
+// push finds in the engine and in its registry, the registry's is the better
+// one: no layer of it has to be moved within that registry.
+func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, error) {
+	found, err := b.Engine.Image(ctx, ref)
+	if err != nil {
+		return nil, err
 	}
-	return want.Differs(have, func(label, had, want string) bool {
-		switch {
-		case label == payload.LabelDepsDigest:
-			return slices.Contains(in.deps.Identities(), had)
-		case label == payload.LabelBaseDigest && in.base != nil:
-			return slices.Contains(base, had) || slices.Contains(base, labels[labelOCIBaseDigest])
-		case label == payload.LabelExtraDeps:
-			return fingerprint.Of(had, in.plan.ExtraDeps)
+	var offered *image.Image
+	switch {
+	case b.Pull == PullNever:
+	case found == nil:
+		if offered, err = b.fetch(ctx, what, ref); err != nil {
+			return nil, err
 		}
-		return had == want
-	})
+	case b.Output.Push || b.Pull == PullAlways:
+		if offered, err = b.registry().Ask(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	if offered != nil && (found == nil || b.Pull == PullAlways || offered.Same(found)) {
+		return offered, b.checkArch(what, ref, offered)
+	}
+	if found == nil {
+		if found, err = b.pull(ctx, what, ref); err != nil {
+			return nil, err
+		}
+	}
+	return found, b.checkArch(what, ref, found)
 }
 
-// labelOCIBaseDigest is the base's digest in registries, see the annotations
-// of the OCI image specification.
-const labelOCIBaseDigest = "org.opencontainers.image.base.digest"
+// fetch finds an image that b cannot do without in its registry. It is nil
+// where only the engine can be asked for it.
+func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, error) {
+	parsed, err := b.registry().Parse(ref)
+	if err != nil {
+		return nil, nil // an image ID, for example
+	}
+	if _, err := registry.IdleLimit(); err != nil {
+		return nil, err
+	}
+	b.Logf("looking for the %s %s in its registry", what, ref)
+	var excess *image.ExcessError
+	found, err := b.registry().Describe(ctx, parsed)
+	switch {
+	case err == nil:
+		return found, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case b.Engine.Absent != nil, errors.As(err, &excess):
+		return nil, registry.PullProblem(registry.ThisMachine, what, ref, err)
+	}
+	b.Logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
+	return nil, nil
+}
 
 // pull gets an image from its registry through the engine.
 func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
@@ -154,4 +196,16 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, err
 		out = io.Discard
 	}
 	return b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Progress: out, Logf: b.Logf})
+}
+
+// checkDeps refuses an image that was named as payload and is none.
+func (b *Builder) checkDeps(ctx context.Context, m *image.Image) error {
+	if m.Repository == nil {
+		_, err := b.Engine.Manifest(ctx, m.Ref, m)
+		return err
+	}
+	if kind := m.Labels()[payload.LabelKind]; kind != payload.KindDeps {
+		return engine.NotDeps(m.Ref, fmt.Errorf("its label %s is %q, not %q", payload.LabelKind, kind, payload.KindDeps))
+	}
+	return nil
 }

@@ -14,15 +14,15 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// spool keeps layers in files while they are on their way out.
-type spool struct {
+// blobStore keeps layers that leave this machine in files, until they have.
+type blobStore struct {
 	lease *state.Lease
 	dir   string // empty: nothing was kept yet
 }
 
 // add keeps one layer as it passes by. One that is compressed stays as it is,
 // unless its compression has to be the given one.
-func (s *spool) add(ctx context.Context, layer io.Reader, want image.Compression, must bool) (_ image.Layer, err error) {
+func (s *blobStore) add(ctx context.Context, layer io.Reader, want image.Compression, must bool) (_ image.Layer, err error) {
 	if s.dir == "" {
 		if s.dir, err = s.lease.Folder(); err != nil {
 			return image.Layer{}, fmt.Errorf("making a folder for layers: %w", err)
