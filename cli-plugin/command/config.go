@@ -235,19 +235,7 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 		browser = known
 	}
 
-	text, err := settings.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, err := settings.ParseTOML(file, text)
-	if err != nil {
-		return err
-	}
-	after, err := before.UseImage(image, browser)
-	if err != nil {
-		return err
-	}
-	if err := settings.WriteFile(file, after.Bytes(), 0o644); err != nil {
+	if err := settings.WriteImage(file, image, browser); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", image, file)

@@ -86,7 +86,7 @@ func (m *migration) takeBack(dockerCLI command.Cli) error {
 			return err
 		}
 	}
-	if err := switchBack(m.file()); err != nil {
+	if err := settings.SwitchBack(m.file()); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "%s is what it was before the switch; the images are all still there\n", m.file())
@@ -161,7 +161,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 		if known, ok := hasBrowser(ctx, dockerCLI, r.New.Image); ok {
 			browser = known
 		}
-		if r.Backup, err = switchTo(m.file(), r.New.Image, browser); err != nil {
+		if r.Backup, err = settings.SwitchTo(m.file(), r.New.Image, browser); err != nil {
 			return err
 		}
 		r.Switched = m.file()

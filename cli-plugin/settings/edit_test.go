@@ -77,7 +77,7 @@ func TestUseImage(t *testing.T) {
 		{true, "[core]\nenable_browser = false\n[sandbox]\n", "[core]\nenable_browser = true\n[sandbox]\nruntime_container_image = \"a:1\"\n"},
 		{false, "[sandbox]\nenable_browser = true", "[sandbox]\nenable_browser = false\nruntime_container_image = \"a:1\"\n\n[core]\nenable_browser = false\n"},
 	} {
-		after, err := mustParse(t, test.before).UseImage("a:1", test.browser)
+		after, err := mustParse(t, test.before).useImage("a:1", test.browser)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,9 +153,9 @@ func (v Values) ModeByRule(file *TOML, existing string) {
 	}
 }
 
-// UseImage returns the file with what OpenHands needs to start an image that
+// useImage returns the file with what OpenHands needs to start an image that
 // is built already, and whether its browser is to be used.
-func (t *TOML) UseImage(image string, browser bool) (*TOML, error) {
+func (t *TOML) useImage(image string, browser bool) (*TOML, error) {
 	changed, err := t.Set(image, imageKey...)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package command
+package settings
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 )
 
 // backupSuffix is after the name of a config.toml in that of its backup.
@@ -24,46 +23,65 @@ func backupOf(file string) (string, error) {
 	return backup, nil
 }
 
-// switchTo makes a config.toml use an image, and keeps what it was in a backup.
-func switchTo(file, image string, browser bool) (backup string, err error) {
-	text, err := settings.ReadFile(file)
+// WriteImage makes a config.toml use an image that is built already, and tells it
+// whether there is a browser. A file that is not there is made.
+func WriteImage(file, image string, browser bool) error {
+	_, after, err := withImage(file, image, browser)
 	if err != nil {
-		return "", err
+		return err
 	}
-	before, err := settings.ParseTOML(file, text)
+	return WriteFile(file, after, 0o644)
+}
+
+// withImage returns what a config.toml is, nil where there is none, and what
+// WriteImage makes of it.
+func withImage(file, image string, browser bool) (text, after []byte, err error) {
+	if text, err = ReadFile(file); err != nil {
+		return nil, nil, err
+	}
+	before, err := ParseTOML(file, text)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	after, err := before.UseImage(image, browser)
+	changed, err := before.useImage(image, browser)
+	if err != nil {
+		return nil, nil, err
+	}
+	return text, changed.Bytes(), nil
+}
+
+// SwitchTo does what WriteImage does, and keeps what the file was in a backup.
+func SwitchTo(file, image string, browser bool) (backup string, err error) {
+	text, after, err := withImage(file, image, browser)
 	if err != nil {
 		return "", err
 	}
 	if backup, err = backupOf(file); err != nil {
 		return "", err
 	}
-	kept, err := settings.ReadFile(backup)
+	kept, err := ReadFile(backup)
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case kept != nil && bytes.Equal(after.Bytes(), text):
+	case kept != nil && bytes.Equal(after, text):
 		return backup, nil // done already
 	case kept != nil && !bytes.Equal(kept, text):
 		return "", problem.New(problem.NotMigrated, fmt.Sprintf("%s was switched before: its backup %s is still there", file, backup), nil,
 			"Go back first with 'docker openhands migrate --undo', or remove the backup")
 	}
-	if err := settings.WriteFile(backup, text, 0o600); err != nil {
+	if err := WriteFile(backup, text, 0o600); err != nil {
 		return "", err
 	}
-	if err := settings.WriteFile(file, after.Bytes(), 0o644); err != nil {
+	if err := WriteFile(file, after, 0o644); err != nil {
 		return "", errors.Join(err, os.Remove(backup))
 	}
 	return backup, nil
 }
 
-// switchBack makes a config.toml what it was before switchTo. A file that was
+// SwitchBack makes a config.toml what it was before SwitchTo. A file that was
 // edited since is left alone.
-func switchBack(file string) error {
+func SwitchBack(file string) error {
 	backup, err := backupOf(file)
 	if err != nil {
 		return err
@@ -87,7 +105,7 @@ func switchBack(file string) error {
 	if len(text) == 0 { // there was none
 		err = os.Remove(file)
 	} else {
-		err = settings.WriteFile(file, text, 0o644)
+		err = WriteFile(file, text, 0o644)
 	}
 	if err != nil {
 		return err // the backup is all there is of the former file
@@ -95,27 +113,27 @@ func switchBack(file string) error {
 	return os.Remove(backup)
 }
 
-// isSwitched reports whether a file is what switchTo made of the text before.
+// isSwitched reports whether a file is what SwitchTo made of the text before.
 func isSwitched(file string, before []byte) (bool, error) {
-	text, err := settings.ReadFile(file)
+	text, err := ReadFile(file)
 	if err != nil {
 		return false, err
 	}
-	now, err := settings.ParseTOML(file, text)
+	now, err := ParseTOML(file, text)
 	if err != nil {
 		return false, err
 	}
-	image := settings.Setting{Name: "image", Kind: settings.Text}
-	values, err := settings.Resolve([]settings.Setting{image}, settings.Sources{TOML: now})
+	image := Setting{Name: "image", Kind: Text}
+	values, err := Resolve([]Setting{image}, Sources{TOML: now})
 	if err != nil {
 		return false, err
 	}
-	old, err := settings.ParseTOML(file, before)
+	old, err := ParseTOML(file, before)
 	if err != nil {
 		return false, err
 	}
 	for _, browser := range []bool{true, false} {
-		if made, err := old.UseImage(values[image.Name].String(), browser); err == nil && bytes.Equal(made.Bytes(), text) {
+		if made, err := old.useImage(values[image.Name].String(), browser); err == nil && bytes.Equal(made.Bytes(), text) {
 			return true, nil
 		}
 	}

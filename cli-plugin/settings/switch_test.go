@@ -1,4 +1,4 @@
-package command
+package settings
 
 import (
 	"os"
@@ -25,11 +25,11 @@ func TestSwitch(t *testing.T) {
 		}
 		return string(text)
 	}
-	if err := switchBack(file); err == nil {
+	if err := SwitchBack(file); err == nil {
 		t.Error("nothing was taken back without an error")
 	}
 	write(old)
-	backup, err := switchTo(file, "my/image:1", true)
+	backup, err := SwitchTo(file, "my/image:1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +37,14 @@ func TestSwitch(t *testing.T) {
 	if diff := cmp.Diff(switched, read()); diff != "" {
 		t.Errorf("after the switch, wanted (-) and got (+):\n%s", diff)
 	}
-	if again, err := switchTo(file, "my/image:1", true); err != nil || again != backup {
+	if again, err := SwitchTo(file, "my/image:1", true); err != nil || again != backup {
 		t.Errorf("the same switch again: %v", err)
 	}
-	if _, err := switchTo(file, "my/image:2", true); err == nil {
+	if _, err := SwitchTo(file, "my/image:2", true); err == nil {
 		t.Error("a second switch would lose the first backup")
 	}
 	write(switched + "# edited\n")
-	if err := switchBack(file); err == nil {
+	if err := SwitchBack(file); err == nil {
 		t.Error("edits were lost without an error")
 	}
 	write(switched)
@@ -55,11 +55,11 @@ func TestSwitch(t *testing.T) {
 		}
 	}
 	mode(0o444)
-	if err := switchBack(file); err == nil || read() != switched {
+	if err := SwitchBack(file); err == nil || read() != switched {
 		t.Errorf("a file that may not be written is taken back: %v", err)
 	}
 	mode(0o644)
-	if err := switchBack(file); err != nil { // the backup was kept
+	if err := SwitchBack(file); err != nil { // the backup was kept
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(old, read()); diff != "" {
@@ -73,10 +73,10 @@ func TestSwitch(t *testing.T) {
 // TestSwitchNew switches where there was no file.
 func TestSwitchNew(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
-	if _, err := switchTo(file, "my/image:1", false); err != nil {
+	if _, err := SwitchTo(file, "my/image:1", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := switchBack(file); err != nil {
+	if err := SwitchBack(file); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
@@ -101,10 +101,10 @@ func TestSwitchFollowsNoLink(t *testing.T) {
 		if err := os.Symlink(other, file+backupSuffix); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := switchTo(file, "my/image:1", true); err == nil {
+		if _, err := SwitchTo(file, "my/image:1", true); err == nil {
 			t.Errorf("to %s: it was switched", name)
 		}
-		if err := switchBack(file); err == nil {
+		if err := SwitchBack(file); err == nil {
 			t.Errorf("to %s: it was switched back", name)
 		}
 		for _, name := range []string{file, other} {
