@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -38,7 +39,7 @@ type componentReport struct {
 }
 
 func newComponents(dockerCLI command.Cli) *cobra.Command {
-	var choice payloadOptions
+	var dirs []string // of the user's own components
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "components",
@@ -48,7 +49,7 @@ engine that has the component, without the libraries that components share.
 'docker openhands build --with' puts optional ones in, --without leaves others out.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			components, err := choice.components()
+			components, err := request.Components(dirs)
 			if err != nil {
 				return err
 			}
@@ -63,7 +64,7 @@ engine that has the component, without the libraries that components share.
 			return writeComponents(dockerCLI.Out(), reports)
 		},
 	}
-	cmd.Flags().StringArrayVar(&choice.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
+	cmd.Flags().StringArrayVar(&dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	return cmd
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,12 +12,10 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
-	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/pflag"
@@ -141,90 +138,38 @@ func pullChoices() []string {
 
 func progressChoices() []string { return []string{"auto", "plain", "tty", "quiet", "rawjson"} }
 
-// components are the built-in ones and the user's own.
-func (o *payloadOptions) components() ([]templates.Component, error) {
-	all, err := templates.Components()
-	if err != nil {
-		return nil, err
+// request is what the options ask for.
+func (o *runtimeOptions) request() request.Request {
+	return request.Request{
+		Options: plan.Options{
+			Bases: o.bases, Repository: o.repository,
+			Version: o.version, Server: o.server, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
+			Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
+			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
+		},
+		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage,
 	}
-	all, err = templates.AddFrom(all, o.dirs...)
-	if err != nil {
-		return nil, problem.New(problem.BadComponent, "a component of --component-dir cannot be used", err, "Correct it; docs/components.md describes the format")
-	}
-	return all, nil
-}
-
-// planOptions are the options of the plan for arch.
-func (o *runtimeOptions) planOptions(arch string, deps *plan.DepsImage) plan.Options {
-	return plan.Options{
-		Bases: o.bases, Repository: o.repository,
-		Version: o.version, Server: o.server, Arch: arch, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
-		Deps: deps, Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
-		ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
-	}
-}
-
-// makePlan makes the plan for arch.
-func (o *runtimeOptions) makePlan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
-	components, err := o.components()
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	in := plan.Inputs{Components: components}
-	if in.Source, err = o.checkout(); err != nil {
-		return plan.Plan{}, err
-	}
-	if deps == nil {
-		if in.Helpers, err = helpers.For(arch); err != nil {
-			return plan.Plan{}, err
-		}
-	}
-	return plan.New(o.planOptions(arch, deps), in)
-}
-
-// checkout reads what a payload takes of the user's sources; nil without any.
-func (o *payloadOptions) checkout() (_ *plan.Source, err error) {
-	if o.source == "" {
-		return nil, nil
-	}
-	source, err := traditional.Open(o.source)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	files, err := source.PayloadFiles()
-	return &plan.Source{Version: source.PayloadVersion(), Files: files}, err
 }
 
 // sketch makes a plan without needing an engine: where none answers, it is for
 // --platform, or this machine's architecture.
 func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
-	e, engineErr := connect(ctx, dockerCLI)
+	e, err := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
 		return plan.Plan{}, ctx.Err()
 	}
 	arch := runtime.GOARCH
-	if engineErr == nil {
+	if err != nil {
+		e = nil
+	} else {
 		arch = e.Arch
 	}
 	if o.platform != "" {
-		var err error
 		if arch, err = platformArch(o.platform); err != nil {
 			return plan.Plan{}, err
 		}
 	}
-	var deps *plan.DepsImage
-	if o.depsImage != "" {
-		deps = &plan.DepsImage{Ref: o.depsImage}
-		if engineErr == nil {
-			found, err := builder.LocalDeps(ctx, e, o.depsImage)
-			if err != nil {
-				return plan.Plan{}, err
-			}
-			deps = cmp.Or(found, deps)
-		}
-	}
-	return o.makePlan(arch, deps)
+	return o.request().Sketch(ctx, e, arch)
 }
 
 func platformArch(platform string) (string, error) {
@@ -295,27 +240,11 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	}, nil
 }
 
-// build makes all images that the options name, the deps image first. Results
-// are those of the images that are finished, also where it ends with an error.
+// build makes all images that the options name, and writes down what came of it.
+// Results are those of the images that are finished, also where it ends with an
+// error.
 func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtimeOptions) ([]builder.Result, error) {
-	// Mistakes are told before anything is pulled.
-	var deps *plan.DepsImage
-	if r.depsImage != "" {
-		deps = &plan.DepsImage{Ref: r.depsImage}
-	}
-	p, err := r.makePlan(b.Engine.Arch, deps)
-	if err != nil {
-		return nil, err
-	}
-	if deps != nil {
-		if deps, err = b.FindDeps(ctx, r.depsImage); err != nil {
-			return nil, err
-		}
-		if p, err = r.makePlan(b.Engine.Arch, deps); err != nil {
-			return nil, err
-		}
-	}
-	results, err := b.Build(ctx, p)
+	results, err := r.request().Build(ctx, b)
 	return results, errors.Join(err, o.writeMetadata(results))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
@@ -82,7 +83,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 }
 
 func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
-	source, closeSource, err := runtimes.openSource(ctx, os.Stderr)
+	source, closeSource, err := request.OpenSource(ctx, runtimes.source, runtimes.version, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +9,11 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
-	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/pflag"
 )
@@ -46,38 +43,6 @@ func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
 
 // factsOfBuildArgs are those of --extra-build-args: it is split as by a shell.
 func factsOfBuildArgs() facts { return facts{modes: onlyTraditional(), kind: settings.Words} }
-
-// openSource opens the user's sources, or those of a release, until closed.
-func (o *payloadOptions) openSource(ctx context.Context, log io.Writer) (_ *traditional.Source, closeSource func() error, err error) {
-	if o.source != "" {
-		source, err := traditional.Open(o.source)
-		if err != nil {
-			return nil, nil, err
-		}
-		return source, source.Close, nil
-	}
-	components, err := templates.Components()
-	if err != nil {
-		return nil, nil, err
-	}
-	version := cmp.Or(o.version, plan.DefaultVersion(components, plan.DefaultServer))
-	r, err := release.New(version, templates.ReleaseHashes(components, plan.DefaultServer, version))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(r.Hashes) == 0 {
-		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", terminal.Line(r.Version))
-	}
-	dir, remove, err := r.Sources(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	source, err := traditional.Open(dir)
-	if err != nil {
-		return nil, nil, errors.Join(err, remove())
-	}
-	return source, func() error { return errors.Join(source.Close(), remove()) }, nil
-}
 
 // traditionalBuild is a call of "build --mode traditional".
 type traditionalBuild struct {
@@ -115,7 +80,7 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if err := o.check(bases); err != nil {
 		return err
 	}
-	source, closeSource, err := o.runtimes.openSource(ctx, os.Stderr)
+	source, closeSource, err := request.OpenSource(ctx, o.runtimes.source, o.runtimes.version, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,98 @@
+// Package request is what a user asks to be built, without flags: what it names
+// on this machine is read, and it becomes a plan that a builder carries out.
+package request
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/templates"
+)
+
+// Request says which images are wanted.
+type Request struct {
+	Options       plan.Options // Arch and Deps are not looked at
+	Source        string       // folder with OpenHands' sources; empty: a release
+	ComponentDirs []string     // the user's own components
+	DepsImage     string       // that the payload comes from; empty: it is made
+}
+
+// Components are the built-in components and those in dirs.
+func Components(dirs []string) ([]templates.Component, error) {
+	all, err := templates.Components()
+	if err != nil {
+		return nil, err
+	}
+	all, err = templates.AddFrom(all, dirs...)
+	if err != nil {
+		return nil, problem.New(problem.BadComponent, "a component of --component-dir cannot be used", err, "Correct it; docs/components.md describes the format")
+	}
+	return all, nil
+}
+
+// named is the deps image as far as its name tells of it; nil without one.
+func (r Request) named() *plan.DepsImage {
+	if r.DepsImage == "" {
+		return nil
+	}
+	return &plan.DepsImage{Ref: r.DepsImage}
+}
+
+// plan makes the plan for an architecture, with a deps image if there is one.
+func (r Request) plan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
+	components, err := Components(r.ComponentDirs)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	in := plan.Inputs{Components: components}
+	if in.Source, err = payloadSource(r.Source); err != nil {
+		return plan.Plan{}, err
+	}
+	if deps == nil {
+		if in.Helpers, err = helpers.For(arch); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	options := r.Options
+	options.Arch, options.Deps = arch, deps
+	return plan.New(options, in)
+}
+
+// Sketch makes the plan for an architecture and pulls nothing. Without an engine,
+// which is nil, nothing but its name is known of a deps image.
+func (r Request) Sketch(ctx context.Context, e *engine.Engine, arch string) (plan.Plan, error) {
+	deps := r.named()
+	if deps != nil && e != nil {
+		found, err := builder.LocalDeps(ctx, e, r.DepsImage)
+		if err != nil {
+			return plan.Plan{}, err
+		}
+		deps = cmp.Or(found, deps)
+	}
+	return r.plan(arch, deps)
+}
+
+// Build makes all images, the deps image first. Results are those of the images
+// that are finished, also where it ends with an error.
+func (r Request) Build(ctx context.Context, b *builder.Builder) ([]builder.Result, error) {
+	// Mistakes are told before anything is pulled.
+	deps := r.named()
+	p, err := r.plan(b.Engine.Arch, deps)
+	if err != nil {
+		return nil, err
+	}
+	if deps != nil {
+		if deps, err = b.FindDeps(ctx, r.DepsImage); err != nil {
+			return nil, err
+		}
+		if p, err = r.plan(b.Engine.Arch, deps); err != nil {
+			return nil, err
+		}
+	}
+	return b.Build(ctx, p)
+}

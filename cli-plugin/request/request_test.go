@@ -1,0 +1,61 @@
+package request
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+)
+
+func deps() Request {
+	return Request{
+		Options: plan.Options{
+			Bases: []string{"alpine:3.20"}, Repository: "repo", Server: plan.DefaultServer, BuilderBase: plan.DefaultBuilderBase, PythonEnv: plan.PythonEnvFull,
+			LayerOrder: plan.OrderAuto, Assemble: plan.AssembleAuto,
+		},
+		DepsImage: "deps:1",
+	}
+}
+
+// Of a deps image, its name is enough for a plan: neither an engine nor the
+// helper programs are needed.
+func TestSketchWithoutAnEngine(t *testing.T) {
+	p, err := deps().Sketch(t.Context(), nil, "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Deps.Given || p.Deps.Image != "deps:1" || p.Deps.Arch != "arm64" || len(p.Runtimes) != 1 || p.Runtimes[0].Base != "alpine:3.20" {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// What a request names on this machine is looked at before anything is planned.
+func TestSketchRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Request)
+		want   problem.Code
+	}{
+		"a component that is not there": {func(r *Request) { r.ComponentDirs = []string{t.TempDir()} }, problem.BadComponent},
+		"a folder without sources":      {func(r *Request) { r.Source = t.TempDir() }, problem.BadSource},
+		"a base that is no reference":   {func(r *Request) { r.Options.Bases = []string{"A"} }, problem.Reference},
+	} {
+		r := deps()
+		test.change(&r)
+		_, err := r.Sketch(t.Context(), nil, "amd64")
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != test.want {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+func TestOpenSourceRefuses(t *testing.T) {
+	for version, folder := range map[string]string{"": t.TempDir(), "../x": ""} {
+		var log bytes.Buffer
+		if _, _, err := OpenSource(t.Context(), folder, version, &log); err == nil || log.Len() > 0 {
+			t.Errorf("the version %q and the folder %q are opened, with the note %q", version, folder, &log)
+		}
+	}
+}
