@@ -33,8 +33,9 @@ import (
 //   - take pulls what Ask has found, where it is made from what is wanted.
 //   - pull has the engine pull an image, and fails where --pull or --offline forbid it.
 //
-// A pull policy acts on all of them: "never" leaves registries out, "always" asks
-// them even where the engine has the image, and their answer counts.
+// The pull policy says which of them ask a registry: with "never" none does, with
+// "always" also where the engine has the image. The registry that a runtime image
+// is pushed to is asked for it whatever the policy is.
 
 // PullPolicy says when registries are asked for images.
 type PullPolicy string

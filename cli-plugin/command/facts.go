@@ -11,8 +11,8 @@ import (
 // They are kept in pflag's annotations, so that whoever has the flag has them.
 // A command with settings has to say of each of its flags either modes or call.
 type facts struct {
-	modes     []string      // that the flag, a setting, has a meaning in
-	call      bool          // the flag says what one call does or prints: it is no setting
+	modes     []string      // in which the flag has a meaning; empty, for call only: all
+	call      bool          // the flag says what one call does or prints, so it is no setting
 	kind      settings.Kind // where pflag's type does not tell it
 	choices   []string      // all values there are; empty: any
 	suggests  suggestion    // of a shell's completion, beside choices
@@ -72,8 +72,8 @@ func isSetting(flag *pflag.Flag) bool {
 	return len(f.modes) > 0 && !f.call && f.denies == ""
 }
 
-// meaningless reports whether the flag has a meaning in other modes only. A
-// command without modes has an empty one, in which no flag is.
+// meaningless reports whether the flag has a meaning in other modes only. It never
+// does in the empty mode, that of commands without modes.
 func (f facts) meaningless(mode string) bool {
 	return mode != "" && len(f.modes) > 0 && !slices.Contains(f.modes, mode)
 }
