@@ -91,7 +91,7 @@ fuzz: helpers
 live: deps
 	OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
 
-test: unit oracle fuzz live
+test: unit race oracle fuzz live
 
 # The tables of docs/matrix.md over images of your choice, for example
 # make matrix BASES="rockylinux:9 ubuntu:24.04". SUITES chooses tests by name.
