@@ -236,12 +236,12 @@ func checkAgentBrowser(t *testing.T, a *agent) {
 	served := fmt.Sprintf(`mkdir -p /tmp/site && cd /tmp/site && python3 -c 'import json,sys; open("index.html","w").write(json.loads(sys.stdin.read()))' <<'END'
 %s
 END
-(python3 -m http.server --bind 127.0.0.1 8123 >/dev/null 2>&1 &)`, quoted)
+(python3 -m http.server --bind 127.0.0.1 18123 >/dev/null 2>&1 &)`, quoted)
 	if out, err := a.Bash(t.Context(), served); err != nil || out.ExitCode != 0 {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	said := a.converse(t, "browser_tool_set",
-		agentserver.Action{Tool: "browser_navigate", Arguments: map[string]any{"url": "http://127.0.0.1:8123/"}},
+		agentserver.Action{Tool: "browser_navigate", Arguments: map[string]any{"url": "http://127.0.0.1:18123/"}},
 		agentserver.Action{Tool: "browser_get_content", Arguments: map[string]any{"extract_links": false, "start_from_char": 0}},
 		agentserver.Action{Tool: "browser_get_state", Arguments: map[string]any{"include_screenshot": true}})
 	contains(t, said[1], "größe 42")

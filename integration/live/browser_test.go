@@ -55,10 +55,11 @@ func checkBrowser(t *testing.T, s *sandbox) {
 }
 
 // serveSite serves /workspace/site in the container until the test's end and
-// returns its address, which ends in a slash.
+// returns its address, which ends in a slash. The server itself takes any port of
+// the thousand above its own.
 func serveSite(t *testing.T, s *sandbox) string {
 	t.Helper()
-	s.shell(t, "oh-python -I -m http.server 8123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
+	s.shell(t, "oh-python -I -m http.server 18123 --bind 127.0.0.1 --directory /workspace/site > /tmp/site.log 2>&1 & echo $!")
 	// Cleanups of a test run after its context has ended.
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -67,7 +68,7 @@ func serveSite(t *testing.T, s *sandbox) string {
 			t.Error(err)
 		}
 	})
-	const address = "http://127.0.0.1:8123/"
+	const address = "http://127.0.0.1:18123/"
 	err := lab.WaitFor(t.Context(), time.Minute, "the page", func(ctx context.Context) bool {
 		result, err := s.RunAgain(ctx, client.Command{Line: "curl -sf -o /dev/null " + address})
 		return err == nil && result.ExitCode == 0
