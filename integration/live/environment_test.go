@@ -67,6 +67,10 @@ func options(variables map[string]string) (flags []string) {
 	return flags
 }
 
+// readEnviron prints the environment that a shell was started with. With
+// LD_SHOW_AUXV, a program of the base's prints another text before its own.
+const readEnviron = "/openhands/fallback/bin/cat /proc/$$/environ"
+
 // checkSession compares the environment that a session's shell was started
 // with, in a file of the container.
 func checkSession(t *testing.T, container, file string, want map[string]string) {
@@ -132,7 +136,7 @@ func TestEnvironment(t *testing.T) {
 	image := build(t, overSite(t, base))
 	variables := everyVariable(t, ofPanes...)
 	s := start(t, base, image, way{user: "openhands", command: asOpenHands("openhands", "1000"), options: options(variables)})
-	s.shell(t, "/openhands/fallback/bin/cat /proc/$$/environ > environ")
+	s.shell(t, readEnviron+" > environ")
 	checkSession(t, s.container, "/workspace/environ", variables)
 	equal(t, s.cell(t, "import sys; print(6 * 7, sys.prefix)"), "42 /openhands/poetry/openhands-ai-5O4_aCHf-py3.13")
 	page, err := s.Browse(t.Context(), `goto("data:text/html,<p>a page</p>")`)
@@ -155,10 +159,10 @@ func TestEnvironmentOfAgentServer(t *testing.T) {
 	gateway := hostAddress(t)
 	variables["no_proxy"] += "," + gateway // where the model is
 	a := startAgent(t, image, "", append([]string{"--env", agentKey}, options(variables)...), "--host", "0.0.0.0", "--port", "8000")
-	if _, err := a.Bash(t.Context(), "cat /proc/$$/environ > /tmp/bash"); err != nil {
+	if _, err := a.Bash(t.Context(), readEnviron+" > /tmp/bash"); err != nil {
 		t.Fatal(err)
 	}
 	checkSession(t, a.container, "/tmp/bash", variables)
-	a.converse(t, "terminal", terminal("cat /proc/$$/environ > /tmp/terminal"))
+	a.converse(t, "terminal", terminal(readEnviron+" > /tmp/terminal"))
 	checkSession(t, a.container, "/tmp/terminal", variables)
 }
