@@ -82,15 +82,11 @@ func (c *call) useradd() error {
 		return status(badArgument, "invalid home, shell or comment")
 	}
 
-	unlock, err := account.Dir(c.root).Lock()
+	accounts, unlock, err := c.editAccounts()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	accounts, err := account.Edit(account.Dir(c.root))
-	if err != nil {
-		return err
-	}
 	if _, taken := accounts.User(name); taken {
 		return status(nameInUse, "user %s already exists", name)
 	}
@@ -175,15 +171,11 @@ func (c *call) groupadd() error {
 			}
 		}
 	}
-	unlock, err := account.Dir(c.root).Lock()
+	accounts, unlock, err := c.editAccounts()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	accounts, err := account.Edit(account.Dir(c.root))
-	if err != nil {
-		return err
-	}
 	if _, taken := accounts.Group(name); taken {
 		if force {
 			return nil
@@ -203,6 +195,21 @@ func (c *call) groupadd() error {
 	}
 	accounts.AddGroup(name, gid, account.Last)
 	return accounts.Save()
+}
+
+// editAccounts reads the account files for changes, and keeps other programs that
+// edit them out until unlock is called.
+func (c *call) editAccounts() (_ *account.Editor, unlock func(), err error) {
+	dir := account.Dir(c.root)
+	if unlock, err = dir.Lock(); err != nil {
+		return nil, nil, err
+	}
+	accounts, err := account.Edit(dir)
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return accounts, unlock, nil
 }
 
 // freeID chooses as useradd(8) does: from the top for the system, from the

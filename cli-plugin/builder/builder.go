@@ -195,14 +195,12 @@ func depsImage(ref string, found *image.Image) *plan.DepsImage {
 
 // Find describes the image ref, pulled where the engine lacks it.
 func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
-	found, err := b.get(ctx, "image", ref)
-	return found, err
+	return b.get(ctx, "image", ref)
 }
 
 // Local describes the image ref, nil where the engine lacks it.
 func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
-	found, err := b.Engine.Image(ctx, ref)
-	return found, err
+	return b.Engine.Image(ctx, ref)
 }
 
 // Obtain describes the image ref, pulled only where the engine lacks it.

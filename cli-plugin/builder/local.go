@@ -143,6 +143,5 @@ func (l local) make(ctx context.Context, r plan.Runtime, deps, base *image.Image
 // full reports whether an error is about a full disk, which another way of
 // building does not help.
 func full(err error) bool {
-	var p *problem.Error
-	return errors.As(problem.Classify(context.Background(), err), &p) && p.Code == problem.DiskFull
+	return problemOf(context.Background(), err).Code == problem.DiskFull
 }
