@@ -48,17 +48,13 @@ func permitted(root string, accounts *account.Accounts, user account.User) (bool
 	if err := p.read(text, sudoersFile); err != nil {
 		return false, err
 	}
-	if p.allowed && len(p.restricted) > 0 {
-		return false, fmt.Errorf("%s may not use sudo: %s sets what this sudo does not carry out: %s",
-			user.Name, sudoersFile, strings.Join(slices.Sorted(maps.Keys(p.restricted)), ", "))
-	}
-	return p.allowed, nil
+	return p.permits()
 }
 
 // sudoPolicy is what the lines read so far come to for one user.
 type sudoPolicy struct {
 	root    string
-	names   []string // what the user goes by: the account, its groups with a "%", and ALL
+	names   []string // what the user goes by: first the account, then its groups with a "%", and ALL
 	files   int      // read
 	allowed bool
 	// restricted holds the settings in force that this sudo does not carry out.
@@ -88,7 +84,16 @@ func newSudoPolicy(root string, names []string) *sudoPolicy {
 	}}
 }
 
-func (p *sudoPolicy) permits() bool { return p.allowed && len(p.restricted) == 0 }
+// permits reports whether the user may run everything as root. A rule that says
+// so is not enough where settings are in force that this sudo does not carry out:
+// the error names them.
+func (p *sudoPolicy) permits() (bool, error) {
+	if p.allowed && len(p.restricted) > 0 {
+		return false, fmt.Errorf("%s may not use sudo: %s sets what this sudo does not carry out: %s",
+			p.names[0], sudoersFile, strings.Join(slices.Sorted(maps.Keys(p.restricted)), ", "))
+	}
+	return p.allowed, nil
+}
 
 // maxSudoers is how many files are read. One can include itself.
 const maxSudoers = 1000
