@@ -6,7 +6,7 @@ import (
 )
 
 // bases are the images that everything must work on.
-var bases = []string{"debian:11", "debian:12", "debian:13", "alpine:3.20", "busybox:glibc", "busybox:musl", "el-like:9", "ubuntu-like:24.04", "scratch"}
+var bases = []string{"debian:11", "debian:12", "debian:13", "alpine:3.20", "busybox:glibc", "busybox:musl", "el-like:9", "ubuntu-like:24.04", "u-root:core", "scratch"}
 
 type (
 	sandboxCheck = check[*sandbox]
