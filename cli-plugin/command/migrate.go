@@ -3,19 +3,15 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -133,7 +129,10 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	r, former, err := m.compare(ctx, dockerCLI, b)
+	move := migrate.Move{
+		Builder: b, Request: m.runtimes.request(), BaseFrom: m.baseFrom.String(), Image: m.image, BuildArgs: m.buildArgs, Platform: m.runtimes.platform, Forced: m.forced,
+	}
+	r, err := move.Compare(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,7 +147,8 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	stop := r.Obstacle()
 	if stop == nil && !m.dry {
-		if err := m.try(ctx, b, former, &r); err != nil {
+		results, err := move.Try(ctx, &r)
+		if err := errors.Join(err, m.how.writeMetadata(results)); err != nil {
 			return err
 		}
 		if err := say(writeTrial); err != nil {
@@ -175,108 +175,4 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 		return err
 	}
 	return stop
-}
-
-// compare finds the old image, if there is one, and tells the difference.
-func (m *migration) compare(ctx context.Context, dockerCLI command.Cli, b *builder.Builder) (r migrate.Report, former migrate.Former, err error) {
-	if len(m.runtimes.bases) > 1 {
-		return r, former, problem.New(problem.Usage, fmt.Sprintf("there are %d bases, but one image moves at a time", len(m.runtimes.bases)), nil, "Name one base")
-	}
-	components, err := templates.Components()
-	if err != nil {
-		return r, former, err
-	}
-	known, _ := templates.Releases(components, m.runtimes.server)
-	former, err = migrate.FindFormer(ctx, b, migrate.Wanted{
-		Image: m.image, Base: cmp.Or(m.runtimes.bases...), BaseFrom: m.baseFrom.String(),
-		Version: m.runtimes.version, Known: known, Repository: m.runtimes.repository,
-	})
-	if err != nil {
-		return r, former, err
-	}
-	r.Base, r.BaseFrom, m.runtimes.bases = former.Base, former.BaseFrom, []string{former.Base}
-	// Client and server have to be of one version.
-	if m.runtimes.version == "" && m.runtimes.source == "" && slices.Contains(known, former.Version) {
-		m.runtimes.version = former.Version
-	}
-	platform := m.runtimes.platform
-	m.runtimes.platform = "" // of the engine's is what is compared
-	p, err := m.runtimes.sketch(ctx, dockerCLI)
-	if err != nil {
-		return r, former, err
-	}
-	in := p.Deps.Components
-	if p.Deps.Given {
-		deps, err := b.Find(ctx, p.Deps.Image)
-		if err != nil {
-			return r, former, err
-		}
-		in = strings.Split(deps.Labels()[payload.LabelComponents], ",")
-	}
-	ref := p.Runtimes[0].Image
-	if len(m.runtimes.tags) > 0 {
-		ref = m.runtimes.tags[0]
-	}
-	r.Rows = migrate.Compare(
-		migrate.Old{
-			Base: r.Base, Image: former.Ref, Version: former.Version, ExtraDeps: m.runtimes.extraDeps, ExtraBuildArgs: m.buildArgs,
-			Platform: platform, ForceRebuild: m.forced, Browser: !slices.Contains(m.runtimes.without, "browser"),
-		},
-		migrate.New{Image: ref, Version: p.Deps.Version, Platform: "linux/" + b.Engine.Arch, Components: in})
-	r.ExtraDeps = []migrate.Row{}
-	if m.runtimes.extraDeps == "" {
-		return r, former, nil
-	}
-	found, err := b.Programs(ctx, r.Base, migrate.Programs(m.runtimes.extraDeps))
-	if err != nil {
-		return r, former, err
-	}
-	r.ExtraDeps = migrate.Judge(m.runtimes.extraDeps, migrate.Base{Name: r.Base, Has: func(program string) bool { return found[program] }})
-	return r, former, nil
-}
-
-// try builds the new image, and looks at both.
-func (m *migration) try(ctx context.Context, b *builder.Builder, former migrate.Former, r *migrate.Report) error {
-	results, err := m.how.build(ctx, b, &m.runtimes)
-	if err != nil {
-		return err
-	}
-	payloadMade, made := results[0], results[len(results)-1]
-	t := migrate.Trial{
-		Ref: made.References[len(made.References)-1], Old: former,
-		NewBuilt: migrate.Built{Seconds: made.Seconds, Reused: made.Reused}, PayloadBuilt: migrate.Built{Seconds: payloadMade.Seconds, Reused: payloadMade.Reused},
-	}
-	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
-	found, err := b.Find(ctx, t.Ref)
-	if err != nil {
-		return err
-	}
-	report, err := client.Verify(ctx, t.Ref, found, true)
-	if err != nil {
-		return err
-	}
-	if r.Verified = &report; len(report.Servers) > 0 {
-		t.NewStartSeconds = report.Servers[0].Seconds
-	}
-	if t.Payload, err = b.Find(ctx, payloadMade.ID); err != nil {
-		return err
-	}
-	if t.New, err = b.Find(ctx, made.ID); err != nil {
-		return err
-	}
-	if former.Image != nil {
-		if t.OldBuildSeconds, err = b.Engine.BuildSeconds(ctx, former.Ref, former.Base); err != nil {
-			return err
-		}
-		if t.Base, err = b.Local(ctx, former.Base); err != nil {
-			return err
-		}
-		health, seconds, err := client.LiveTraditional(ctx, former.Image)
-		if err != nil {
-			return err
-		}
-		r.OldHealth, t.OldStartSeconds = &health, seconds
-	}
-	r.Old, r.New = t.Measure()
-	return nil
 }

@@ -1,7 +1,7 @@
 // Package migrate tells what changes for somebody who moves from a traditional
-// image to one of two stages. It is pure: what is known about both sides goes
-// in, a report and its verdict come out. Images are looked for through an
-// interface.
+// image to one of two stages: Move finds the old image, has the new one built and
+// starts both. What becomes of that, a report and its verdict, is worked out by
+// functions that ask no engine.
 package migrate
 
 import (
