@@ -11,6 +11,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // fromDockerfile builds the Dockerfile form of stage 2. It starts from exactly
@@ -36,7 +37,7 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 		}
 		return b.bakeRuntime(ctx, r, text, secrets)
 	}
-	return b.Engine.WithName(ctx, deps.ID, func(depsName string) (string, error) {
+	made, err := b.Engine.WithName(ctx, deps.ID, func(depsName string) (string, error) {
 		if base == nil {
 			return build(depsName, plan.Scratch)
 		}
@@ -44,6 +45,11 @@ func (b *Builder) fromDockerfile(ctx context.Context, r plan.Runtime, deps, base
 			return b.Engine.WithName(ctx, id, func(baseName string) (string, error) { return build(depsName, baseName) })
 		})
 	})
+	shells := []located{{deps.ID, payload.FallbackBin + "/bash"}} // set-up links it
+	if base != nil {
+		shells = append(shells, located{base.ID, shell})
+	}
+	return made, b.orNoShell(ctx, r, err, shells...)
 }
 
 // inheritable lets use have the base without the settings that an image does
@@ -76,9 +82,41 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 	if err != nil {
 		return "", err
 	}
-	return b.Engine.WithName(ctx, id, func(name string) (string, error) {
+	made, err := b.Engine.WithName(ctx, id, func(name string) (string, error) {
 		return b.bakeRuntime(ctx, r, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets)
 	})
+	return made, b.orNoShell(ctx, r, err, located{id, shell})
+}
+
+// shell is what runs extra dependencies.
+const shell = "/bin/sh"
+
+// located is a path in the image of an ID.
+type located struct{ image, path string }
+
+// orNoShell returns the failure of a build or, where it comes from it, that none
+// of the shells exists, of which one has to run extra dependencies. BuildKit's
+// own error does not tell.
+func (b *Builder) orNoShell(ctx context.Context, r plan.Runtime, failure error, shells ...located) error {
+	var failed *problem.Error
+	if r.ExtraDeps == "" || ctx.Err() != nil || !errors.As(failure, &failed) || failed.Code != problem.BuildFailed {
+		return failure
+	}
+	for _, s := range shells {
+		found := true
+		err := b.Engine.Paths(ctx, s.image, func(exists func(string) (bool, error)) (err error) {
+			found, err = exists(s.path)
+			return err
+		})
+		if err != nil {
+			return errors.Join(failure, fmt.Errorf("looking for a shell that runs extra dependencies: %w", err))
+		}
+		if found {
+			return failure
+		}
+	}
+	return problem.New(problem.BuildFailed, fmt.Sprintf("neither the base %s nor the payload has a shell, and extra dependencies need one", r.Base), failure,
+		"Take a base with "+shell+", or a payload with shell-tools")
 }
 
 // certificates are the only file of this machine that extra dependencies get.

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,5 +119,35 @@ func TestLastStep(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
 	if err != nil || !strings.HasSuffix(string(text), "\n"+plan.LastStep+"\n") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// Where no shell is there to run extra dependencies, the error says so. A shell
+// that is there failed by itself.
+func TestExtraDepsWithoutShell(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	b := &Builder{Log: io.Discard, Progress: progressui.PlainMode, CLI: buildxtest.NewStandIn(t, `[ "$2" = --help ] && echo rawjson`)}
+	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, ExtraDeps: "true", Assemble: plan.AssembleNever}
+	for name, test := range map[string]struct {
+		deps, base []string // files
+		assembled  []string
+		why        string
+	}{
+		"no shell":               {nil, nil, nil, "neither the base base:1 nor the payload has a shell"},
+		"a shell of the base":    {nil, []string{"bin/sh=x"}, []string{"bin/sh=x"}, "the build failed"},
+		"a shell of the payload": {[]string{"openhands/fallback/bin/bash=x"}, nil, []string{"bin/sh=x"}, "the build failed"},
+	} {
+		s := newFakeStore(t, false)
+		b.Engine = s.engine()
+		base := s.put(t, v1.ConfigFile{}, append([]string{"etc/"}, test.base...))
+		base.Names = []string{"base:1"}
+		_, err := b.fromDockerfile(t.Context(), r, s.put(t, v1.ConfigFile{}, append([]string{"openhands/"}, test.deps...)), base, map[string]string{})
+		_, layered := b.extraDeps(t.Context(), r, s.put(t, v1.ConfigFile{}, append([]string{"tmp/"}, test.assembled...)).ID)
+		for form, err := range map[string]error{"Dockerfile": err, "layers": layered} {
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != problem.BuildFailed || !strings.Contains(p.Summary, test.why) {
+				t.Errorf("%s, %s: %v", name, form, err)
+			}
+		}
 	}
 }

@@ -68,9 +68,9 @@ func cleanup(t *testing.T, engine lab.Engine, args ...string) {
 	})
 }
 
-// leaveMost are the flags for a payload that is built in seconds: tmux and what
-// every payload has.
-func leaveMost(t *testing.T) []string {
+// leaveMost are the flags for a payload that is built in seconds: tmux, what
+// every payload has and the components but.
+func leaveMost(t *testing.T, but ...string) []string {
 	t.Helper()
 	all, err := templates.Components()
 	if err != nil {
@@ -78,7 +78,7 @@ func leaveMost(t *testing.T) []string {
 	}
 	var left []string
 	for _, c := range all {
-		if c.Name != "core" && c.Name != "tmux" {
+		if c.Name != "core" && c.Name != "tmux" && !slices.Contains(but, c.Name) {
 			left = append(left, c.Name)
 		}
 	}

@@ -437,3 +437,30 @@ func (s *Store) Loaded(t testing.TB, id string) v1.Image {
 	}
 	return img
 }
+
+// ContainerCreate takes an image as a container's name.
+func (s *Store) ContainerCreate(_ context.Context, o client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
+	return client.ContainerCreateResult{ID: o.Config.Image}, nil
+}
+
+// ContainerRemove has nothing to remove.
+func (s *Store) ContainerRemove(context.Context, string, client.ContainerRemoveOptions) (client.ContainerRemoveResult, error) {
+	return client.ContainerRemoveResult{}, nil
+}
+
+// ContainerStatPath finds regular files in the layers of an image.
+func (s *Store) ContainerStatPath(_ context.Context, id string, o client.ContainerStatPathOptions) (client.ContainerStatPathResult, error) {
+	files := mutate.Extract(s.Images[id])
+	defer files.Close()
+	for archive := tar.NewReader(files); ; {
+		header, err := archive.Next()
+		switch {
+		case err == io.EOF:
+			return client.ContainerStatPathResult{}, cerrdefs.ErrNotFound
+		case err != nil:
+			return client.ContainerStatPathResult{}, err
+		case "/"+header.Name == o.Path:
+			return client.ContainerStatPathResult{}, nil
+		}
+	}
+}
