@@ -12,12 +12,18 @@ import (
 
 // setUp is the command setup.
 func setUp(args []string, stdout, stderr io.Writer) (int, error) {
-	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]", stdout)
+	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--tools ORDER] [--project]", stdout)
 	root := f.String("root", "/", "`folder` of the root file system")
 	o := setup.Options{Arch: runtime.GOARCH, Path: os.Getenv("PATH")}
 	f.StringVar(&o.User, "user", payload.User, "`name` of the account")
 	f.IntVar(&o.UID, "uid", payload.DefaultID, "user and group `ID` of a new account, unless taken")
 	f.BoolVar(&o.Sudo, "sudo", false, "let the account become root without a password")
+	f.Func("tools", "whose tools come first, base-first or payload-first", func(order string) error {
+		if o.Tools = payload.Tools(order); o.Tools != payload.BaseFirst && o.Tools != payload.PayloadFirst {
+			return fmt.Errorf("want %s or %s", payload.BaseFirst, payload.PayloadFirst)
+		}
+		return nil
+	})
 	f.BoolVar(&o.Project, "project", false, "make "+payload.Project+", too")
 	if err := parse(f, args); err != nil {
 		return 0, err

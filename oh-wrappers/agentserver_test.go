@@ -20,7 +20,7 @@ func TestAgentServer(t *testing.T) {
 		t.Errorf("arguments %q, want %q", o.Args, want)
 	}
 	for name, want := range map[string]string{
-		"PATH": agentPrograms + ":" + payload.Path("/usr/bin"), "HOME": "/home/openhands", "PYTHONPATH": "", "LD_PRELOAD": "",
+		"PATH": agentPrograms + ":" + payload.BaseFirst.Path("/usr/bin"), "HOME": "/home/openhands", "PYTHONPATH": "", "LD_PRELOAD": "",
 		// The payload has one locale; in any other, tmux replaces characters.
 		"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
 		"LOG_JSON": "false", "OH_SECRET_KEY": "k", "OH_ACP_SKILL_SOURCING": "openhands_managed", "GITHUB_TOKEN": "t", "FOO": "",

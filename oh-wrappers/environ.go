@@ -178,9 +178,12 @@ func (e environ) forUser() environ {
 			user = append(user, original+"="+value+values[rest+original])
 		}
 	}
-	user.set("PATH", payload.Path(withoutVenv(e.get("PATH"))))
+	user.set("PATH", user.tools().Path(withoutVenv(e.get("PATH"))))
 	return user
 }
+
+// tools says whose programs come first in the user's environment.
+func (e environ) tools() payload.Tools { return payload.Tools(e.get(payload.ToolsVariable)) }
 
 // venvBin holds the programs of the server's virtual environment.
 const venvBin = payload.Venv + "/bin"
@@ -202,7 +205,7 @@ func withoutVenv(path string) string {
 // image's PATH.
 func (e environ) forServer(meant func(name, value string) bool, own []payload.Var, first ...string) environ {
 	server := slices.Clone(e)
-	server.set("PATH", strings.Join(append(first, payload.Path(withoutVenv(e.get("PATH")))), ":"))
+	server.set("PATH", strings.Join(append(first, e.forUser().tools().Path(withoutVenv(e.get("PATH")))), ":"))
 	ours := map[string]bool{}
 	for _, v := range own {
 		if v.Value != "" {

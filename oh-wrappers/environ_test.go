@@ -13,7 +13,7 @@ import (
 // without a value, of odd names, of any bytes and of the greatest length.
 func TestForUser(t *testing.T) {
 	user := environ{
-		"PATH=" + payload.Path("/usr/bin:/opt/conda/bin"),
+		"PATH=" + payload.BaseFirst.Path("/usr/bin:/opt/conda/bin"),
 		"EMPTY=", "PYTHONHOME=/usr", "PYTHONPATH=", "VIRTUAL_ENV=/opt/venv", "LANG=de_DE.UTF-8", "PLAYWRIGHT_BROWSERS_PATH=",
 		"LINES=a\nb=c\n", "QUOTES='\"`$(x)", "BYTES=\xff\xfe", "BASH_FUNC_f%%=() {  echo; }", "a.b-c d\te=f", "HOME=/root", "OH_X=1",
 		"LONG=" + strings.Repeat("x", longest-len("LONG=")-1),
@@ -95,8 +95,37 @@ func TestForTool(t *testing.T) {
 }
 
 func TestForToolWithoutPath(t *testing.T) {
-	if got, want := (environ{}).forTool(venvBin).get("PATH"), venvBin+":"+payload.Path(""); got != want {
+	if got, want := (environ{}).forTool(venvBin).get("PATH"), venvBin+":"+payload.BaseFirst.Path(""); got != want {
 		t.Errorf("PATH=%s, want %s", got, want)
+	}
+}
+
+// Whose tools come first is the image's choice, whoever asks for it: the
+// sessions of a server, of the gateway to notebooks, which is told nothing, and
+// what is started from those.
+func TestToolsOfSessions(t *testing.T) {
+	none := func(string, string) bool { return false }
+	for tools, want := range map[payload.Tools]string{
+		"":                   "/openhands/bin:/usr/bin:/openhands/fallback/bin",
+		payload.BaseFirst:    "/openhands/bin:/usr/bin:/openhands/fallback/bin",
+		"nonsense":           "/openhands/bin:/usr/bin:/openhands/fallback/bin",
+		payload.PayloadFirst: "/openhands/bin:/openhands/fallback/bin:/usr/bin",
+	} {
+		user := environ{"PATH=/usr/bin"}
+		if tools != "" {
+			user.set(payload.ToolsVariable, string(tools))
+		}
+		server := user.forServer(none, inVenv(), venvBin)
+		gateway := server.forServer(none, inVenv(), venvBin)
+		for what, got := range map[string]string{
+			"server":  strings.TrimPrefix(server.get("PATH"), venvBin+":"),
+			"gateway": strings.TrimPrefix(gateway.get("PATH"), venvBin+":"),
+			"session": server.forUser().get("PATH"), "kernel": gateway.forUser().get("PATH"), "again": gateway.forUser().forUser().get("PATH"),
+		} {
+			if got != want {
+				t.Errorf("%q: the PATH of the %s is %s, want %s", tools, what, got, want)
+			}
+		}
 	}
 }
 

@@ -74,7 +74,7 @@ func TestLaunchForUser(t *testing.T) {
 	o, err := inside(t, root, 1000, env, "", payload.Wrappers, "oh-tool")
 	must(t, err)
 	for name, want := range map[string]string{
-		"PATH": payload.Path("/usr/bin"), "PYTHONHOME": "/theirs", "VIRTUAL_ENV": "", "NODE_OPTIONS": "",
+		"PATH": payload.BaseFirst.Path("/usr/bin"), "PYTHONHOME": "/theirs", "VIRTUAL_ENV": "", "NODE_OPTIONS": "",
 	} {
 		if got := o.Env.get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -21,7 +21,7 @@ var suKept = []string{
 	"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "TMUX", "TMUX_PANE",
 	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
 	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "EDITOR", "VISUAL", "GIT_EDITOR",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", payload.ToolsVariable, "EDITOR", "VISUAL", "GIT_EDITOR",
 	"POETRY_VIRTUALENVS_PATH", "MAMBA_ROOT_PREFIX", "PLAYWRIGHT_BROWSERS_PATH", "OPENVSCODE_SERVER_ROOT",
 }
 

@@ -20,6 +20,7 @@ var sudoKept = []string{
 	"TERM", "COLORTERM", "LANG", "LC_*", "TZ", "DISPLAY",
 	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
 	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+	payload.ToolsVariable, // both of its orders are of folders that only root can write to
 }
 
 const sudoUsage = "sudo [-EHSknv] [--preserve-env=NAME,...] [-u USER] [-i|-s] [NAME=VALUE...] [COMMAND [ARG...]], or sudo -l [COMMAND]"
@@ -114,7 +115,8 @@ func (c *call) sudo() error {
 	env.set("SUDO_USER", caller.Name)
 	env.set("SUDO_UID", strconv.Itoa(caller.UID))
 	env.set("SUDO_GID", strconv.Itoa(caller.GID))
-	env.set("PATH", payload.Path(""))
+	path := given.tools().Path("")
+	env.set("PATH", path)
 	for _, assignment := range set {
 		name, value, _ := strings.Cut(assignment, "=")
 		env.set(name, value)
@@ -133,8 +135,7 @@ func (c *call) sudo() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("forbidding core dumps: %w", err)
 	}
-	argv := operands
-	path := shellPath
+	argv, program := operands, shellPath
 	if login || shell {
 		argv = []string{filepath.Base(shellPath)}
 		if login {
@@ -146,11 +147,11 @@ func (c *call) sudo() error {
 		if len(operands) > 0 {
 			argv = append(argv, "-c", quote(operands))
 		}
-	} else if path, err = c.look(argv[0], payload.Path("")); err != nil {
+	} else if program, err = c.look(argv[0], path); err != nil {
 		return err
 	}
-	env.set("SUDO_COMMAND", strings.Join(append([]string{path}, argv[1:]...), " "))
-	return c.start(path, argv, env)
+	env.set("SUDO_COMMAND", strings.Join(append([]string{program}, argv[1:]...), " "))
+	return c.start(program, argv, env)
 }
 
 // unveiled returns the environment as the stub got it.
@@ -169,7 +170,7 @@ func (c *call) sudoList(caller account.User, command []string) error {
 	if len(command) == 0 {
 		return c.print("User " + caller.Name + " may run the following commands:\n    (ALL) NOPASSWD: ALL")
 	}
-	path, err := c.look(command[0], payload.Path(""))
+	path, err := c.look(command[0], c.env.tools().Path(""))
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ func TestSudo(t *testing.T) {
 		name  string
 		uid   int
 		args  []string
+		given environ
 		argv  []string
 		user  int
 		gids  []int
@@ -41,15 +42,17 @@ func TestSudo(t *testing.T) {
 		fails string
 	}{
 		{name: "root", uid: 1000, args: []string{"-n", "tool", "-u", "x"}, argv: []string{"tool", "-u", "x"}, gids: []int{0},
-			env: map[string]string{"PATH": payload.Path(""), "TERM": "xterm", "LC_TIME": "C", "https_proxy": "p", "LD_PRELOAD": "", "BASH_ENV": "",
+			env: map[string]string{"PATH": payload.BaseFirst.Path(""), "TERM": "xterm", "LC_TIME": "C", "https_proxy": "p", "LD_PRELOAD": "", "BASH_ENV": "",
 				"HOME": "/root", "USER": "root", "SUDO_USER": "openhands", "SUDO_UID": "1000", "SUDO_GID": "1000", "SUDO_COMMAND": "/usr/bin/tool -u x"}},
+		{name: "the payload's tools", uid: 1000, args: []string{"tool"}, argv: []string{"tool"}, gids: []int{0}, given: environ{payload.ToolsVariable + "=payload-first"},
+			env: map[string]string{"PATH": payload.PayloadFirst.Path(""), payload.ToolsVariable: "payload-first"}},
 		{name: "another user", uid: 1000, args: []string{"-u", "guest", "tool"}, argv: []string{"tool"}, user: 405, gids: []int{100},
 			env: map[string]string{"HOME": "/dev/null", "USER": "guest"}},
 		{name: "variables", uid: 1000, args: []string{"A=1", "B=", "tool"}, argv: []string{"tool"}, gids: []int{0}, env: map[string]string{"A": "1"}},
 		{name: "kept environment", uid: 1000, args: []string{"-E", "--", "tool"}, argv: []string{"tool"}, gids: []int{0},
-			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path("")}},
+			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.BaseFirst.Path("")}},
 		{name: "kept variables", uid: 1000, args: []string{"--preserve-env=BASH_ENV,PATH,NONE", "tool"}, argv: []string{"tool"}, gids: []int{0},
-			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.Path(""), "LD_PRELOAD": "", "NONE": "", "USER": "root"}},
+			env: map[string]string{"BASH_ENV": "/tmp/x", "PATH": payload.BaseFirst.Path(""), "LD_PRELOAD": "", "NONE": "", "USER": "root"}},
 		{name: "variables of the Go runtime", uid: 1000, args: []string{"-E", "tool"}, argv: []string{"tool"}, gids: []int{0},
 			env: map[string]string{"GOFLAGS": "-v", "\x01OFLAGS": ""}},
 		{name: "shell", uid: 1000, args: []string{"-s", "echo", "it's"}, argv: []string{"bash", "-c", `'echo' 'it'\''s'`}, gids: []int{0}},
@@ -67,7 +70,7 @@ func TestSudo(t *testing.T) {
 		{name: "unknown command", uid: 1000, args: []string{"toool"}, fails: "toool: not found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o, err := inside(t, root, test.uid, caller, "", sudoPath, append([]string{"sudo"}, test.args...)...)
+			o, err := inside(t, root, test.uid, slices.Concat(caller, test.given), "", sudoPath, append([]string{"sudo"}, test.args...)...)
 			if test.fails != "" {
 				if err == nil || !strings.Contains(o.Messages, test.fails) {
 					t.Fatalf("%v, %q; want %q", err, o.Messages, test.fails)

@@ -408,7 +408,7 @@ func TestRuntimeDockerfile(t *testing.T) {
 		DepsImage: "example.org/runtime:oh_deps_v0.62.0_0123456789abcdef",
 		Base:      "alpine:3.20",
 		SetupArgs: []string{"--user", "openhands:1000"},
-		Env:       append([]payload.Var{{Name: "PATH", Value: payload.Path("")}}, payload.Environ()...),
+		Env:       append([]payload.Var{{Name: "PATH", Value: payload.BaseFirst.Path("")}}, payload.Environ()...),
 		Account:   "root", WorkingDir: payload.Workspace,
 		Port:       8000,
 		Entrypoint: []string{payload.Init, "--"},

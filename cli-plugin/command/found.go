@@ -63,6 +63,7 @@ var reach = map[string]string{
 	"source":              "name a folder to build from",
 	"strict-tags":         within,
 	"tag":                 "give images names, which others may have",
+	"tools":               within,
 	"user":                within,
 	"with":                within,
 	"without":             within,

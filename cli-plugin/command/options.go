@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/pflag"
@@ -69,6 +70,7 @@ type runtimeOptions struct {
 	extraDeps         string
 	user              string
 	noSudo            bool
+	tools             string
 	layerOrder        string
 	assemble          string
 	exportLibraryPath bool
@@ -82,6 +84,7 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.extraDeps, "extra-deps", "", "Shell command that is run as root on top of the image; the command stays out of the image, what it writes does not")
 	f.StringVar(&o.user, "user", "", "Account of the agent, NAME[:UID] (default openhands:1000)")
 	f.BoolVar(&o.noSudo, "no-sudo", false, "Do not let the account become root, nor run the server as root")
+	f.StringVar(&o.tools, "tools", string(payload.BaseFirst), "Whose programs sessions find first where both have them: base-first, payload-first")
 	f.StringVar(&o.layerOrder, "layer-order", string(plan.OrderAuto), "Order of layers: auto, payload-first, base-first")
 	f.StringVar(&o.assemble, "assemble", string(plan.AssembleAuto), "auto puts layers together, never builds the Dockerfile form")
 	f.BoolVar(&o.exportLibraryPath, "export-library-path", false, "Set LD_LIBRARY_PATH to the payload's libraries; breaks programs of many bases")
@@ -92,6 +95,7 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 		"extra-deps":          {modes: bothModes()},
 		"user":                {modes: onlyTwoStage()},
 		"no-sudo":             {modes: onlyTwoStage()},
+		"tools":               {modes: onlyTwoStage(), choices: []string{string(payload.BaseFirst), string(payload.PayloadFirst)}},
 		"layer-order":         {modes: onlyTwoStage(), choices: []string{string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)}},
 		"assemble":            {modes: onlyTwoStage(), choices: []string{string(plan.AssembleAuto), string(plan.AssembleNever)}},
 		"export-library-path": {modes: onlyTwoStage()},
@@ -144,7 +148,7 @@ func (o *runtimeOptions) request() request.Request {
 		Options: plan.Options{
 			Bases: o.bases, Repository: o.repository,
 			Version: o.version, Server: o.server, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
-			Tags: o.tags, User: o.user, NoSudo: o.noSudo, ExtraDeps: o.extraDeps,
+			Tags: o.tags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
 			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 		},
 		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage,

@@ -31,7 +31,7 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	config := &image.Config
 	*config, _ = Inherited(r, base.Config)
 	config.User = r.Account()
-	config.Env = environ(config.Env, r.Overrides())
+	config.Env = environ(config.Env, r.Tools, r.Overrides())
 	config.WorkingDir = r.Server().WorkingDir
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
 	config.StopSignal = StopSignal
@@ -48,7 +48,7 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 
 // environ lays the payload's variables over the base's. What the base sets
 // keeps its place and, but for PATH and the overrides, its value.
-func environ(base []string, overrides []payload.Var) []string {
+func environ(base []string, tools payload.Tools, overrides []payload.Var) []string {
 	env := slices.Clone(base)
 	index := func(name string) int {
 		return slices.IndexFunc(env, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
@@ -66,7 +66,7 @@ func environ(base []string, overrides []payload.Var) []string {
 		}
 		return ""
 	}
-	set("PATH", payload.Path(get("PATH")))
+	set("PATH", tools.Path(get("PATH")))
 	for _, v := range payload.Environ() {
 		value := get(v.Name)
 		for _, name := range payload.Instead(v.Name) {

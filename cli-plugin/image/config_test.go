@@ -15,23 +15,25 @@ import (
 )
 
 func TestEnviron(t *testing.T) {
-	defaults := map[string]string{"PATH": payload.Path("")}
+	defaults := map[string]string{"PATH": payload.BaseFirst.Path("")}
 	for _, v := range payload.Environ() {
 		defaults[v.Name] = v.Value
 	}
 	for name, test := range map[string]struct {
 		base      []string
 		overrides []payload.Var
+		tools     payload.Tools
 		want      map[string]string // beside defaults
 		first     []string          // in this order
 	}{
 		"none":  {},
-		"place": {base: []string{"X=1", "PATH=/a"}, want: map[string]string{"X": "1", "PATH": payload.Path("/a")}, first: []string{"X", "PATH"}},
+		"place": {base: []string{"X=1", "PATH=/a"}, want: map[string]string{"X": "1", "PATH": payload.BaseFirst.Path("/a")}, first: []string{"X", "PATH"}},
 		"the base's own programs": {
 			base: []string{"PLAYWRIGHT_BROWSERS_PATH=/ms-playwright", "MAMBA_ROOT_PREFIX=/opt/conda", "POETRY_VIRTUALENVS_PATH=/venvs", "OPENVSCODE_SERVER_ROOT=/vs"},
 			want: map[string]string{"PLAYWRIGHT_BROWSERS_PATH": "/ms-playwright", "MAMBA_ROOT_PREFIX": "/opt/conda", "POETRY_VIRTUALENVS_PATH": "/venvs", "OPENVSCODE_SERVER_ROOT": "/vs"},
 		},
 		// LC_ALL would count more.
+		"tools":          {base: []string{"PATH=/a"}, tools: payload.PayloadFirst, want: map[string]string{"PATH": "/openhands/bin:/openhands/fallback/bin:/a"}},
 		"locale":         {base: []string{"LANG=ja_JP.UTF-8"}, want: map[string]string{"LANG": "ja_JP.UTF-8"}},
 		"whole locale":   {base: []string{"LC_ALL=ja_JP.UTF-8"}, want: map[string]string{"LC_ALL": "ja_JP.UTF-8"}},
 		"editor":         {base: []string{"EDITOR=vim"}, want: map[string]string{"EDITOR": "vim", "VISUAL": "vim", "GIT_EDITOR": "vim"}},
@@ -48,7 +50,7 @@ func TestEnviron(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(test.base)
-			env := environ(test.base, test.overrides)
+			env := environ(test.base, test.tools, test.overrides)
 			if diff := cmp.Diff(before, test.base); diff != "" {
 				t.Errorf("the base's own is changed: %s", diff)
 			}

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -76,7 +77,8 @@ type Options struct {
 
 	User              string // NAME[:UID]
 	NoSudo            bool
-	ExtraDeps         string // shell command run on top
+	Tools             payload.Tools // empty: base first
+	ExtraDeps         string        // shell command run on top
 	ExportLibraryPath bool
 	LayerOrder        LayerOrder
 	Assemble          Assemble
@@ -123,6 +125,7 @@ type Runtime struct {
 	User              string            `json:"user"`
 	UID               int               `json:"uid,omitempty"` // 0: the default
 	Sudo              bool              `json:"sudo"`
+	Tools             payload.Tools     `json:"tools"`
 	ExtraDeps         string            `json:"extraDeps,omitempty"`
 	ExportLibraryPath bool              `json:"exportLibraryPath,omitempty"`
 	LayerOrder        LayerOrder        `json:"layerOrder"`
@@ -188,6 +191,11 @@ func (o *Options) check(in Inputs) error {
 	case "", PythonEnvFull, PythonEnvLean:
 	default:
 		return problem.Usagef("--python-env is %q, not full or lean", o.PythonEnv)
+	}
+	switch o.Tools {
+	case "", payload.BaseFirst, payload.PayloadFirst:
+	default:
+		return problem.Usagef("--tools is %q, not base-first or payload-first", o.Tools)
 	}
 	switch o.LayerOrder {
 	case OrderAuto, OrderPayloadFirst, OrderBaseFirst:
@@ -385,13 +393,16 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	}
 	r := Runtime{
 		Base: base, Image: o.Repository + ":" + tag.Runtime(deps.Version, base, hash), Tags: o.Tags,
-		User: user, UID: uid, Sudo: !o.NoSudo, ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
+		User: user, UID: uid, Sudo: !o.NoSudo, Tools: cmp.Or(o.Tools, payload.BaseFirst), ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
 		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
 	}
 	r.Labels = payload.Labels{
 		Kind: payload.KindRuntime, Version: deps.Version, Server: deps.Server, Components: strings.Join(deps.Components, ","),
 		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.wantedUser(),
 	}.Map()
+	if r.Tools == payload.PayloadFirst {
+		r.Labels[payload.LabelTools] = string(r.Tools)
+	}
 	r.Labels["org.opencontainers.image.title"] = "OpenHands runtime over " + base
 	r.Labels["org.opencontainers.image.version"] = deps.Version
 	r.Labels["org.opencontainers.image.base.name"] = base
@@ -435,6 +446,9 @@ func (r Runtime) setupHash() string {
 		{"library path", strconv.FormatBool(r.ExportLibraryPath)}, {"extra", strconv.FormatBool(r.ExtraDeps != "")},
 	} {
 		hash.add(field[0], []byte(field[1]))
+	}
+	if r.Tools == payload.PayloadFirst { // older images are all of that choice
+		hash.add("tools", []byte(r.Tools))
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }

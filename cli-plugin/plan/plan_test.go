@@ -149,6 +149,7 @@ func TestSetupLabelCoversTheRuntime(t *testing.T) {
 		"user":         func(o *Options) { o.User = "agent" },
 		"uid":          func(o *Options) { o.User = ":2000" },
 		"sudo":         func(o *Options) { o.NoSudo = true },
+		"tools":        func(o *Options) { o.Tools = payload.PayloadFirst },
 		"extra deps":   func(o *Options) { o.ExtraDeps = "true" },
 		"library path": func(o *Options) { o.ExportLibraryPath = true },
 		"layer order":  func(o *Options) { o.LayerOrder = OrderBaseFirst },

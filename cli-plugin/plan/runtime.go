@@ -62,6 +62,9 @@ func (r Runtime) Overrides() (vars []payload.Var) {
 	if !r.Sudo {
 		vars = append(vars, payload.Var{Name: payload.NoSudoVariable, Value: "true"})
 	}
+	if r.Tools == payload.PayloadFirst {
+		vars = append(vars, payload.Var{Name: payload.ToolsVariable, Value: string(r.Tools)})
+	}
 	if r.ExportLibraryPath {
 		vars = append(vars, payload.Var{Name: "LD_LIBRARY_PATH", Value: payload.Lib})
 	}
@@ -80,7 +83,7 @@ func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (
 	all := maps.Clone(r.Labels)
 	maps.Copy(all, labels)
 	delete(all, payload.LabelKind) // see LastStep
-	env := []payload.Var{{Name: "PATH", Value: payload.Path("$PATH")}}
+	env := []payload.Var{{Name: "PATH", Value: r.Tools.Path("$PATH")}}
 	for _, v := range payload.Environ() {
 		env = append(env, payload.Var{Name: v.Name, Value: unlessSet(v)})
 	}
@@ -148,6 +151,9 @@ func (r Runtime) setupArgs() []string {
 	}
 	if r.Sudo {
 		args = append(args, "--sudo")
+	}
+	if r.Tools == payload.PayloadFirst {
+		args = append(args, "--tools", string(r.Tools))
 	}
 	if r.Server().OwnArguments {
 		args = append(args, "--project")

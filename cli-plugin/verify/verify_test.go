@@ -30,7 +30,7 @@ func sound(t *testing.T, change func(*Facts)) Facts {
 			payload.LabelKind: payload.KindRuntime, payload.LabelVersion: "0.62.0", payload.LabelServer: "action-execution-server",
 			payload.LabelComponents: "core,browser", payload.LabelDepsTag: "t", payload.LabelDepsDigest: "d", payload.LabelBaseName: "b", payload.LabelSetup: "s",
 		},
-		Env:        []string{"PATH=" + payload.Path("/bin")},
+		Env:        []string{"PATH=" + payload.BaseFirst.Path("/bin")},
 		Entrypoint: []string{payload.Init, "--"},
 		WorkingDir: payload.Workspace,
 		Layers:     []digest.Digest{"deps 1", "deps 2", "base", "set-up"},
@@ -63,7 +63,7 @@ func TestStatic(t *testing.T) {
 		detail string
 	}{
 		{"nothing", func(*Facts) {}, "", "", ""},
-		{"PATH with more", func(f *Facts) { f.Env[0] = "PATH=/a:" + payload.Path("/bin") + ":/b" }, "", "", ""},
+		{"PATH with more", func(f *Facts) { f.Env[0] = "PATH=/a:" + payload.BaseFirst.Path("/bin") + ":/b" }, "", "", ""},
 		{"base first", func(f *Facts) { f.Layers = []digest.Digest{"base", "deps 1", "deps 2", "set-up"} }, "", "", ""},
 		{"no deps image to compare with", func(f *Facts) { f.DepsLayers = nil }, "", "", ""},
 		{"copied payload", func(f *Facts) { f.Layers = []digest.Digest{"base", "copy"} }, "layers", payload.StatusWarning, "not those of the deps image"},

@@ -45,7 +45,7 @@ func basePath(t *testing.T, base string) string {
 }
 
 func checkPath(t *testing.T, s *sandbox) {
-	equal(t, s.shell(t, "echo $PATH"), payload.Path(basePath(t, s.base)))
+	equal(t, s.shell(t, "echo $PATH"), payload.BaseFirst.Path(basePath(t, s.base)))
 	// What a login shell makes of PATH is the base's affair, but the
 	// payload's ends of it must be there.
 	login := basePath(t, s.base)
@@ -54,7 +54,7 @@ func checkPath(t *testing.T, s *sandbox) {
 	}
 	// Where pip has put programs, a home's ~/.profile finds them, as Debian's does.
 	got := strings.TrimPrefix(s.shell(t, "bash -lc 'echo $PATH'"), "/home/openhands/.local/bin:")
-	equal(t, got, payload.Path(login))
+	equal(t, got, payload.BaseFirst.Path(login))
 	// A program of the base wins over the payload's of that name.
 	s.shell(t, `printf '#!/bin/sh\necho of the base\n' > mine && chmod +x mine && sudo mkdir -p /usr/local/bin && sudo cp mine /usr/local/bin/python3`)
 	equal(t, s.shell(t, "hash -r; python3"), "of the base")

@@ -17,9 +17,10 @@ const (
 	LabelDepsDigest = "dev.openhands.deps.digest" // image ID of the deps image
 	LabelBaseName   = "dev.openhands.base.name"   // reference as the user wrote it
 	LabelBaseDigest = "dev.openhands.base.digest" // image ID of the base; empty for scratch
-	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, layer order, whether there are extra deps
+	LabelSetup      = "dev.openhands.setup"       // hash of the set-up inputs: user, sudo, tools, layer order, whether there are extra deps
 	LabelPlatform   = "dev.openhands.platform"    // of a runtime image, for example linux/amd64
 	LabelUser       = "dev.openhands.user"        // NAME[:UID]
+	LabelTools      = "dev.openhands.tools"       // whose tools come first; missing for BaseFirst
 	LabelExtraDeps  = "dev.openhands.extra-deps"  // fingerprint of the command for extra dependencies; empty without one
 	LabelInputs     = "dev.openhands.deps.inputs" // what the hash in LabelDepsTag is over: NAME=VALUE, separated by spaces
 	KindDeps        = "deps"
@@ -32,20 +33,41 @@ const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 // Var is one environment variable.
 type Var struct{ Name, Value string }
 
+// Tools says whose programs a session finds under a name that both the base
+// and the payload have. A text that is not PayloadFirst means BaseFirst.
+type Tools string
+
+// The choices.
+const (
+	BaseFirst    Tools = "base-first"
+	PayloadFirst Tools = "payload-first"
+)
+
+// ToolsVariable holds the choice in images and sessions whose tools are not
+// BaseFirst.
+const ToolsVariable = "OPENHANDS_TOOLS"
+
 // Path returns the PATH of a runtime image over a base whose PATH is base:
-// the payload's launchers first, its fallback programs last. An empty base
-// means SystemPath. Elements that are the payload's own are not repeated.
-func Path(base string) string {
+// the payload's launchers first, its fallback programs next to them or last. An
+// empty base means SystemPath. Elements that are the payload's own are not
+// repeated.
+func (t Tools) Path(base string) string {
 	if base == "" {
 		base = SystemPath
 	}
 	kept := []string{Bin}
+	if t == PayloadFirst {
+		kept = append(kept, FallbackBin)
+	}
 	for _, element := range strings.Split(base, ":") {
 		if element != Bin && element != FallbackBin && element != CompatBin {
 			kept = append(kept, element)
 		}
 	}
-	return strings.Join(append(kept, FallbackBin), ":")
+	if t != PayloadFirst {
+		kept = append(kept, FallbackBin)
+	}
+	return strings.Join(kept, ":")
 }
 
 // Environ returns what a runtime image sets beside PATH where its base does

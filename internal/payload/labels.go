@@ -23,6 +23,7 @@ type Labels struct {
 	Setup      string
 	Platform   string
 	User       string
+	Tools      string
 	ExtraDeps  string
 }
 
@@ -32,7 +33,7 @@ func (l *Labels) fields() map[string]*string {
 		LabelKind: &l.Kind, LabelVersion: &l.Version, LabelServer: &l.Server, LabelComponents: &l.Components,
 		LabelVariant: &l.Variant, LabelDepsTag: &l.DepsTag, LabelInputs: &l.Inputs,
 		LabelDepsDigest: &l.DepsDigest, LabelBaseName: &l.BaseName, LabelBaseDigest: &l.BaseDigest, LabelSetup: &l.Setup,
-		LabelPlatform: &l.Platform, LabelUser: &l.User, LabelExtraDeps: &l.ExtraDeps,
+		LabelPlatform: &l.Platform, LabelUser: &l.User, LabelTools: &l.Tools, LabelExtraDeps: &l.ExtraDeps,
 	}
 }
 
@@ -85,10 +86,13 @@ func (l Labels) Differs(have Labels, same func(label, had, want string) bool) []
 	case differs(LabelBaseDigest):
 		add("base", LabelBaseDigest)
 	}
-	// The hash of the set-up covers the user and whether there is a command.
+	// The hash of the set-up covers the user, the tools and whether there is a command.
 	setUp, told := differs(LabelSetup), len(changed)
 	if setUp && have.User != "" && differs(LabelUser) {
 		add("user", LabelUser)
+	}
+	if setUp && differs(LabelTools) {
+		changed = append(changed, "choice of tools")
 	}
 	if differs(LabelExtraDeps) {
 		changed = append(changed, "command for extra dependencies")

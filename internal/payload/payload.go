@@ -13,7 +13,7 @@ const Prefix = "/openhands"
 // The folders of the payload. See docs/architecture.md for who reads them.
 const (
 	Bin            = Prefix + "/bin"                     // oh-* and uv: first on PATH
-	FallbackBin    = Prefix + "/fallback/bin"            // tmux, bash, git, coreutils...: last on PATH
+	FallbackBin    = Prefix + "/fallback/bin"            // tmux, bash, git, coreutils...: last on PATH, or second, see Tools
 	Lib            = Prefix + "/lib"                     // the private loader, C library and shared libraries
 	Interp         = Lib + "/ld.so"                      // PT_INTERP of every sealed program
 	Libexec        = Prefix + "/libexec"                 // real programs behind launchers

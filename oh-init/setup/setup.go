@@ -24,7 +24,9 @@ type Options struct {
 	User string // account name; empty: payload.User
 	UID  int    // wanted user ID; 0: payload.DefaultID
 	GID  int    // wanted group ID; 0: UID
-	Sudo bool   // the account may become root without a password
+	// Tools says whose programs come first in login shells and behind sudo.
+	Tools payload.Tools
+	Sudo  bool // the account may become root without a password
 	// Project asks for payload.Project, too: an engine that has to make a
 	// working directory makes it for root.
 	Project bool
@@ -90,7 +92,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 		s.systemDirectories,
 		func() (err error) { user, err = s.accounts(o); return err },
 		func() error { return s.programs(o.Path, o.Arch) },
-		s.loginPath,
+		func() error { return s.loginPath(o.Tools) },
 		s.certificates,
 		func() error { return others.home(user, homeMode) },
 		func() error { return others.workspace(payload.Workspace, user) },
@@ -105,7 +107,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 			if !o.Sudo {
 				return nil
 			}
-			return s.sudo(user.Name, o.Path, o.Arch)
+			return s.sudo(user.Name, o)
 		},
 	} {
 		if err := step(); err != nil {

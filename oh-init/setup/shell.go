@@ -15,9 +15,14 @@ const (
 	loginPathFile = "/etc/profile.d/zz-openhands.sh"
 )
 
-// loginPathScript does in a shell what payload.Path does in Go, without any command
-// of the base.
-const loginPathScript = `# Keeps the payload at both ends of PATH after a login shell has set it anew.
+// loginPathScript does in a shell what Path does in Go, without any command of
+// the base.
+func loginPathScript(tools payload.Tools) string {
+	where, path := "both ends", payload.Bin+`:${oh_path:+$oh_path:}`+payload.FallbackBin
+	if tools == payload.PayloadFirst {
+		where, path = "the start", payload.Bin+`:`+payload.FallbackBin+`${oh_path:+:$oh_path}`
+	}
+	return `# Keeps the payload at ` + where + ` of PATH after a login shell has set it anew.
 oh_path=:${PATH:-` + payload.SystemPath + `}:
 for oh_dir in ` + payload.Bin + ` ` + payload.FallbackBin + ` ` + payload.CompatBin + `; do
 	while :; do
@@ -29,10 +34,11 @@ for oh_dir in ` + payload.Bin + ` ` + payload.FallbackBin + ` ` + payload.Compat
 done
 oh_path=${oh_path#:}
 oh_path=${oh_path%:}
-PATH=` + payload.Bin + `:${oh_path:+$oh_path:}` + payload.FallbackBin + `
+PATH=` + path + `
 export PATH
 unset oh_path oh_dir
 `
+}
 
 const newProfile = `# Read by login shells.
 for script in /etc/profile.d/*.sh; do
@@ -44,8 +50,8 @@ unset script
 `
 
 // loginPath sees to it that a login shell ends with the PATH of the image.
-func (s *stage) loginPath() error {
-	if err := s.replace(loginPathFile, loginPathScript, 0o644); err != nil {
+func (s *stage) loginPath(tools payload.Tools) error {
+	if err := s.replace(loginPathFile, loginPathScript(tools), 0o644); err != nil {
 		return err
 	}
 	content, ok, err := s.read(profileFile)

@@ -35,16 +35,23 @@ func in(t *testing.T, root string, env []string, command ...string) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-// The shell's version of payload.Path against payload.Path, in two shells.
+// The shell's version of Path against Path, in two shells.
 func TestLoginPathScript(t *testing.T) {
+	for _, tools := range []payload.Tools{payload.BaseFirst, payload.PayloadFirst} {
+		t.Run(string(tools), func(t *testing.T) { compareLoginPath(t, tools) })
+	}
+}
+
+func compareLoginPath(t *testing.T, tools payload.Tools) {
 	root := alpine(t)
-	script := loginPathScript + `printf '%s\n' "$PATH"`
+	script := loginPathScript(tools) + `printf '%s\n' "$PATH"`
 	for _, path := range []string{
 		"",
 		"/bin",
 		payload.SystemPath,
-		payload.Path(""),
-		payload.Path("/a b:/c"),
+		payload.BaseFirst.Path(""),
+		payload.BaseFirst.Path("/a b:/c"),
+		payload.PayloadFirst.Path("/a b:/c"),
 		payload.Bin,
 		payload.FallbackBin + ":" + payload.FallbackBin + ":" + payload.Bin + ":" + payload.Bin,
 		payload.CompatBin + ":/usr/bin:" + payload.CompatBin,
@@ -52,7 +59,7 @@ func TestLoginPathScript(t *testing.T) {
 		"/*:/usr/bin",
 	} {
 		env := []string{"PATH=" + path}
-		want := payload.Path(path)
+		want := tools.Path(path)
 		if got := in(t, root, env, "/bin/sh", "-euc", script); got != want {
 			t.Errorf("BusyBox, PATH %q: got %q, want %q", path, got, want)
 		}
@@ -60,7 +67,7 @@ func TestLoginPathScript(t *testing.T) {
 			t.Errorf("bash, PATH %q: got %q, want %q", path, got, want)
 		}
 	}
-	if got := in(t, "", nil, "/bin/sh", "-euc", "unset PATH; "+script); got != payload.Path("") {
+	if got := in(t, "", nil, "/bin/sh", "-euc", "unset PATH; "+script); got != tools.Path("") {
 		t.Errorf("no PATH: %q", got)
 	}
 }
@@ -76,8 +83,8 @@ func TestAlpineAfterSetup(t *testing.T) {
 	}{
 		{"identity", append(login, "id"), "uid=1000(openhands) gid=1000(openhands) groups=998(sudo),1000(openhands)"},
 		{"home", append(login, "pwd; touch x && ls -n x | cut -c1-30"), "/home/openhands\n-rw-r--r--    1 1000     1000 "},
-		{"PATH after login", append(login, "echo $PATH"), "/home/openhands/.local/bin:" + payload.Path("")},
-		{"PATH of root's login", []string{"/bin/sh", "-lc", "echo $PATH"}, "/root/.local/bin:" + payload.Path("")},
+		{"PATH after login", append(login, "echo $PATH"), "/home/openhands/.local/bin:" + payload.BaseFirst.Path("")},
+		{"PATH of root's login", []string{"/bin/sh", "-lc", "echo $PATH"}, "/root/.local/bin:" + payload.BaseFirst.Path("")},
 		{"workspace", append(login, "mkdir "+payload.Workspace+"/d; stat -c '%U:%G %a' "+payload.Workspace+" "+payload.Workspace+"/d"), "openhands:root 2775\nopenhands:root 2755"},
 		{"accounts of the base", []string{"/usr/bin/getent", "passwd", "nobody"}, "nobody:x:65534:65534:nobody:/:/sbin/nologin"},
 	} {

@@ -26,19 +26,19 @@ var sudoersDirective = regexp.MustCompile(`^#(-?[0-9]|include)`)
 
 // sudo lets user become root without a password: a rule for the base's own
 // sudo, or a stub that starts the payload's, which reads the same rule.
-func (s *stage) sudo(user, searchPath, arch string) error {
-	program, err := s.which("sudo", searchPath)
+func (s *stage) sudo(user string, o Options) error {
+	program, err := s.which("sudo", o.Path)
 	if err != nil {
 		return err
 	}
-	ours, err := s.isStub(program, arch)
+	ours, err := s.isStub(program, o.Arch)
 	if err != nil {
 		return err
 	}
-	if err := s.permit(user, program != "" && !ours); err != nil || program != "" {
+	if err := s.permit(user, program != "" && !ours, o.Tools); err != nil || program != "" {
 		return err
 	}
-	stub, err := Stub(arch, payload.Sudo)
+	stub, err := Stub(o.Arch, payload.Sudo)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *stage) isStub(program, arch string) (bool, error) {
 // sudoersFile. A sudo of the base's own gets a sudoersFile where it has none.
 // Without one, the payload's reads sudoersDir; a file that a package is yet to
 // bring would keep that from being installed.
-func (s *stage) permit(user string, own bool) error {
+func (s *stage) permit(user string, own bool, tools payload.Tools) error {
 	main, exists, err := s.read(sudoersFile)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *stage) permit(user string, own bool) error {
 	if err != nil {
 		return err
 	}
-	rule := sudoersRule(user, own, append(others, text))
+	rule := sudoersRule(user, own, tools, append(others, text))
 	switch {
 	case strings.HasSuffix(text, "\n"+rule):
 		return nil
@@ -176,8 +176,8 @@ var sudoSettings = []struct{ name, undone string }{
 // verifypw, "sudo -v" asks for no password where another rule wants one. Versions
 // of sudo warn of settings that they do not know, so only those are undone that
 // the base has.
-func sudoersRule(user string, own bool, texts []string) string {
-	rule := fmt.Sprintf("%s ALL=(ALL:ALL) NOPASSWD:ALL\nDefaults:%[1]s secure_path=\"%s\"\n", user, payload.Path(""))
+func sudoersRule(user string, own bool, tools payload.Tools, texts []string) string {
+	rule := fmt.Sprintf("%s ALL=(ALL:ALL) NOPASSWD:ALL\nDefaults:%[1]s secure_path=\"%s\"\n", user, tools.Path(""))
 	if own {
 		rule += "Defaults:" + user + " verifypw=any\n"
 	}

@@ -4,6 +4,7 @@ package setup
 
 import (
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
@@ -70,6 +71,24 @@ func TestSudoRuleIsLast(t *testing.T) {
 				t.Errorf("set-up of what is set up already:\n%s", describe(again))
 			}
 		})
+	}
+}
+
+// The choice of tools is that of login shells and of what sudo starts, too.
+func TestToolsOfLoginsAndSudo(t *testing.T) {
+	base := debian(debianPasswd, debianGroup)
+	for tools, want := range map[payload.Tools]string{"": payload.BaseFirst.Path(""), payload.PayloadFirst: payload.PayloadFirst.Path("")} {
+		at := t.TempDir()
+		base.unpack(t, at)
+		check(t, Apply(at, plan(t, at, Options{Sudo: true, Tools: tools, Arch: "amd64"})))
+		rule, err := os.ReadFile(at + sudoRule)
+		check(t, err)
+		if !strings.Contains(string(rule), "secure_path=\""+want+"\"\n") {
+			t.Errorf("tools %q: the rule is\n%s", tools, rule)
+		}
+		if got := in(t, "", nil, "/bin/sh", "-euc", "PATH=; . "+at+loginPathFile+"; echo $PATH"); got != want {
+			t.Errorf("tools %q: a login shell has PATH %s, want %s", tools, got, want)
+		}
 	}
 }
 
