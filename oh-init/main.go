@@ -2,7 +2,7 @@
 // image for it.
 //
 //	oh-init [--user NAME] [--] [CMD...]   runs CMD as PID 1; by default the server
-//	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--project]
+//	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--tools ORDER] [--server NAME]
 //	                                      makes what a base image lacks
 //	oh-init doctor [--json] [--user NAME] checks the container that it runs in
 //
@@ -10,6 +10,13 @@
 // exit status: 128 and the signal's number if a signal ended CMD, 127 if there
 // is no such program, 126 if it cannot be started. A CMD that is called setup
 // or doctor needs -- before it.
+//
+// Clients of the agent server start programs of that server's own image, which
+// are links to this one:
+//
+//	openhands-agent-server [OPTION...]            oh-init -- oh-agent-server OPTION...
+//	python -m openhands.agent_server [OPTION...]  the same
+//	python [ARGUMENT...]                          otherwise the server's Python
 //
 // Setup keeps what the base has, but for lines that it adds to files, and
 // changes nothing the second time.
@@ -29,14 +36,18 @@ import (
 type usageError struct{ error }
 
 func main() {
-	status, err := run(os.Args[1:], os.Stdout, os.Stderr)
+	status, err := run(os.Args, os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "oh-init:", err)
 	}
 	os.Exit(status)
 }
 
-func run(args []string, stdout, stderr io.Writer) (status int, err error) {
+func run(argv []string, stdout, stderr io.Writer) (status int, err error) {
+	args, other := called(argv)
+	if other {
+		return python(argv[1:])
+	}
 	command := supervise
 	if len(args) > 0 {
 		switch args[0] {

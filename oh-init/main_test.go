@@ -148,6 +148,58 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// A client starts the server by a name of the server's own image.
+func TestEntrances(t *testing.T) {
+	root := alpine(t)
+	agentServer := payload.ServerNamed(payload.AgentServer)
+	for program, text := range map[string]string{
+		agentServer.Launcher():     "#!/bin/sh\necho $PPID $RUNTIME_USERNAME: \"$@\"; exit 9\n",
+		payload.Bin + "/oh-python": "#!/bin/sh\necho python $$: \"$@\"; exit 3\n",
+	} {
+		check(t, os.WriteFile(root+program, []byte(text), 0o755))
+	}
+	for _, entrance := range agentServer.Entrances {
+		check(t, os.MkdirAll(filepath.Dir(root+entrance), 0o755))
+		check(t, os.Symlink(payload.Init, root+entrance))
+	}
+	for _, test := range []struct {
+		argv   []string
+		status int
+		out    string
+	}{
+		{[]string{payload.AgentServerEntrance, "--port", "60000"}, 9, "1 : --port 60000\n"},
+		{[]string{payload.AgentServerEntrance, "setup"}, 9, "1 : setup\n"},
+		{[]string{payload.AgentServerEntrance, "--help"}, 9, "1 : --help\n"},
+		{[]string{payload.AgentServerEntrance}, 9, "1 :\n"},
+		{[]string{payload.PythonEntrance, "-m", payload.AgentServerModule, "--port", "1"}, 9, "1 : --port 1\n"},
+		{[]string{payload.PythonEntrance, "-uB", "-m", payload.AgentServerModule}, 9, "1 :\n"},
+		{[]string{payload.PythonEntrance, "-m", payload.AgentServerModule + ".other", "x"}, 3, "python 1: -m openhands.agent_server.other x\n"},
+		{[]string{payload.PythonEntrance, "setup"}, 3, "python 1: setup\n"},
+		{[]string{payload.PythonEntrance}, 3, "python 1:\n"},
+	} {
+		t.Run(strings.Join(test.argv, " "), func(t *testing.T) {
+			cmd := container(t, root, test.argv[1:]...)
+			cmd.Path, cmd.Args[0] = test.argv[0], test.argv[0]
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != test.status || string(out) != test.out {
+				t.Errorf("%v and %q, want exit status %d and %q", err, out, test.status, test.out)
+			}
+		})
+	}
+	cmd := container(t, root)
+	cmd.Path, cmd.Args[0] = payload.AgentServerEntrance, payload.AgentServerEntrance
+	cmd.Env = append(cmd.Env, payload.UserVariable+"=dev")
+	if out, _ := cmd.CombinedOutput(); string(out) != "1 dev:\n" {
+		t.Errorf("for another user it prints %q", out)
+	}
+	check(t, os.Remove(root+payload.Bin+"/oh-python"))
+	cmd = container(t, root, "-c", "1")
+	cmd.Path, cmd.Args[0] = payload.PythonEntrance, payload.PythonEntrance
+	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 127 || !strings.Contains(string(out), "oh-python") {
+		t.Errorf("without a Python it ends with %d and %q", cmd.ProcessState.ExitCode(), out)
+	}
+}
+
 // The environment of PID 1 holds the server's key, and a session can be of the
 // same user.
 func TestHidesEnvironment(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // setUp is the command setup.
 func setUp(args []string, stdout, stderr io.Writer) (int, error) {
-	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--tools ORDER] [--project]", stdout)
+	f := flags("oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--tools ORDER] [--server NAME]", stdout)
 	root := f.String("root", "/", "`folder` of the root file system")
 	o := setup.Options{Arch: runtime.GOARCH, Path: os.Getenv("PATH")}
 	f.StringVar(&o.User, "user", payload.User, "`name` of the account")
@@ -24,7 +24,7 @@ func setUp(args []string, stdout, stderr io.Writer) (int, error) {
 		}
 		return nil
 	})
-	f.BoolVar(&o.Project, "project", false, "make "+payload.Project+", too")
+	f.StringVar(&o.Server, "server", payload.ActionExecutionServer, "make what clients of the server `NAME` look for, too")
 	if err := parse(f, args); err != nil {
 		return 0, err
 	}

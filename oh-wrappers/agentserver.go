@@ -10,9 +10,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// agentModule is the server of the profile agent-server.
-const agentModule = "openhands.agent_server"
-
 // agentPrograms comes before the image's PATH: the server needs the payload's
 // own tmux, and whoever types tmux in one of its terminals the same.
 const agentPrograms = payload.Libexec + "/" + payload.AgentServer + "/bin"
@@ -73,5 +70,5 @@ func (c *call) agentServer() error {
 		flags = append(flags, "-u")
 	}
 	python := filepath.Join(venvBin, "python")
-	return c.start(python, sooner(slices.Concat([]string{python}, flags, []string{"-m", agentModule}, c.args)), env)
+	return c.start(python, sooner(slices.Concat([]string{python}, flags, []string{"-m", payload.AgentServerModule}, c.args)), env)
 }

@@ -16,7 +16,7 @@ func TestAgentServer(t *testing.T) {
 	}
 	o, err := inside(t, root, 1000, given, "", payload.Wrappers, "oh-agent-server", "--host", "0.0.0.0")
 	must(t, err)
-	if want := []string{venvBin + "/python", "-I", "-u", "-s", payload.StartServer, "--for-user", agentModule, "--host", "0.0.0.0"}; !slices.Equal(o.Args, want) {
+	if want := []string{venvBin + "/python", "-I", "-u", "-s", payload.StartServer, "--for-user", payload.AgentServerModule, "--host", "0.0.0.0"}; !slices.Equal(o.Args, want) {
 		t.Errorf("arguments %q, want %q", o.Args, want)
 	}
 	for name, want := range map[string]string{

@@ -111,7 +111,7 @@ func lastOption(args []string, name string) (value string) {
 
 // isServer reports whether a command is the start of the server.
 func isServer(command []string) bool {
-	i := moduleIndex(command)
+	i := payload.ModuleIndex(command)
 	return i > 0 && command[i] == serverModule
 }
 

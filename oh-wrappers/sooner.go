@@ -11,14 +11,14 @@ import (
 // execution server starts through Jupyter's own launcher. Any other command
 // stays as it is.
 func sooner(command []string) []string {
-	i := moduleIndex(command)
+	i := payload.ModuleIndex(command)
 	if i == 0 {
 		return command
 	}
 	// Of modules in its user's home a server knows nothing.
 	flags, rest := append(slices.Clone(command[:i-1]), "-s"), command[i:]
 	switch {
-	case slices.Equal(first(rest, 1), []string{agentModule}):
+	case slices.Equal(first(rest, 1), []string{payload.AgentServerModule}):
 		return slices.Concat(flags, []string{payload.StartServer, "--for-user"}, rest)
 	case slices.Equal(first(rest, 1), []string{serverModule}):
 		started := []string{payload.StartServer}
@@ -39,7 +39,7 @@ const gatewayConfig = payload.Venv + "/etc/jupyter/jupyter_kernel_gateway_config
 // isGateway reports whether a command is the start of the gateway to the
 // kernels of notebooks.
 func isGateway(command []string) bool {
-	i := moduleIndex(command)
+	i := payload.ModuleIndex(command)
 	return i > 0 && slices.Equal(first(command[i:], 2), []string{"jupyter", "kernelgateway"})
 }
 

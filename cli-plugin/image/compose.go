@@ -192,7 +192,7 @@ func (r Recipe) setup(base *Image) ([]byte, error) {
 	}
 	view := newRootFS(listings)
 	changes, notes, err := setup.Plan(view, setup.Options{
-		User: r.Runtime.User, UID: r.Runtime.UID, Sudo: r.Runtime.Sudo, Tools: r.Runtime.Tools, Project: r.Runtime.Server().OwnArguments, Arch: r.Arch,
+		User: r.Runtime.User, UID: r.Runtime.UID, Sudo: r.Runtime.Sudo, Tools: r.Runtime.Tools, Server: r.Runtime.Server().Name, Arch: r.Arch,
 		Path: SearchPath(base.Config.Config.Env),
 	})
 	if len(view.missing) > 0 { // what follows from them means nothing

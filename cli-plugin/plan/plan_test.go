@@ -364,7 +364,7 @@ func TestAgentServerImage(t *testing.T) {
 		t.Errorf("starts %q with %q", r.Entrypoint(), r.Cmd())
 	}
 	for _, line := range []string{
-		"FROM alpine:3.20\n", `"--uid", "10001"`, `"--project"`, "\nUSER openhands\nWORKDIR /\nEXPOSE 8000\n", `ENTRYPOINT ["/openhands/bin/oh-init","--","/openhands/bin/oh-agent-server"]`, "\nCMD []\n",
+		"FROM alpine:3.20\n", `"--uid", "10001"`, `"--server", "agent-server"`, "\nUSER openhands\nWORKDIR /\nEXPOSE 8000\n", `ENTRYPOINT ["/openhands/bin/oh-init","--","/openhands/bin/oh-agent-server"]`, "\nCMD []\n",
 	} {
 		if !strings.Contains(r.Dockerfile, line) {
 			t.Errorf("%q is not in\n%s", line, r.Dockerfile)

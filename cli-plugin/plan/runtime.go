@@ -65,6 +65,10 @@ func (r Runtime) Overrides() (vars []payload.Var) {
 	if r.Tools == payload.PayloadFirst {
 		vars = append(vars, payload.Var{Name: payload.ToolsVariable, Value: string(r.Tools)})
 	}
+	// Who starts one of the server's entrances names no user.
+	if server := r.Server(); len(server.Entrances) > 0 && r.User != payload.User {
+		vars = append(vars, payload.Var{Name: payload.UserVariable, Value: r.User})
+	}
 	if r.ExportLibraryPath {
 		vars = append(vars, payload.Var{Name: "LD_LIBRARY_PATH", Value: payload.Lib})
 	}
@@ -155,8 +159,8 @@ func (r Runtime) setupArgs() []string {
 	if r.Tools == payload.PayloadFirst {
 		args = append(args, "--tools", string(r.Tools))
 	}
-	if r.Server().OwnArguments {
-		args = append(args, "--project")
+	if server := r.Server(); server.Name != payload.ActionExecutionServer {
+		args = append(args, "--server", server.Name)
 	}
 	return args
 }

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/oh-init/setup"
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -80,6 +79,7 @@ var documented = []string{
 	"etc/ssl/certs/ca-certificates.crt", "etc/sudoers", "etc/sudoers.d/zz-openhands",
 	"bin/sh", "bin/bash", "usr/bin/env", "usr/bin/sudo",
 	".", "home", "run", "tmp", "var/tmp", "workspace", "workspace/project",
+	"usr/local/bin/openhands-agent-server", "agent-server/.venv/bin/python",
 }
 
 // ours are files that set-up may replace as a whole.
@@ -233,7 +233,7 @@ func judgeFolder(base Tree, env []string, m *made, q Request, scratch string) (f
 	if err != nil {
 		return nil, err
 	}
-	options := setup.Options{User: q.User, UID: q.UID, Sudo: q.Sudo, Project: payload.ServerNamed(q.Server).OwnArguments, Arch: "amd64"}
+	options := setup.Options{User: q.User, UID: q.UID, Sudo: q.Sudo, Server: q.Server, Arch: "amd64"}
 	for _, variable := range slices.Backward(env) { // the first one counts
 		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
 			options.Path = value

@@ -9,6 +9,12 @@ type Server struct {
 	UID        int    // preferred ID of the account that a runtime image is made for
 	Editor     string // path that answers with the address of the VS Code it has started; empty: it starts none by itself
 
+	Project string // folder that its clients work in, made beside the workspace; empty: none
+
+	// Entrances are programs of the server's own image that clients start in
+	// the place of the entry point: AgentServerEntrance, PythonEntrance.
+	Entrances []string
+
 	// OwnArguments says that a container's command are the server's own
 	// options, so that the launcher belongs to the entry point, and that the
 	// server runs as the account from the start. Otherwise the launcher is
@@ -25,12 +31,25 @@ const (
 	AgentServer           = "agent-server"
 )
 
+// Where the agent server's own image has the server as one program, and as a
+// module of a Python. Both are links to Init in ours.
+const (
+	AgentServerEntrance = "/usr/local/bin/openhands-agent-server"
+	PythonEntrance      = "/agent-server/.venv/bin/python"
+)
+
+// AgentServerModule is what Python is asked for to start the agent server.
+const AgentServerModule = "openhands.agent_server"
+
 // Servers returns the known profiles, the default one first.
 func Servers() []Server {
 	return []Server{
 		{Name: ActionExecutionServer, Health: "/alive", WorkingDir: Workspace, UID: DefaultID},
 		// As in the image of its own: paths are relative to the root folder.
-		{Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, Editor: "/api/vscode/url", OwnArguments: true},
+		{
+			Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, Editor: "/api/vscode/url",
+			Project: Project, Entrances: []string{AgentServerEntrance, PythonEntrance}, OwnArguments: true,
+		},
 	}
 }
 

@@ -70,23 +70,27 @@ func (s *stage) workspace(folder string, user account.User) error {
 	return nil
 }
 
-// project makes payload.Project. What is in its place is the user's own, and
-// left alone; so is a place outside of the workspace that a link leads to.
-func (s *stage) project(user account.User) error {
+// project makes a folder of the workspace. What is in its place is the user's
+// own, and left alone; so is a place outside of the workspace that a link leads
+// to. An empty name is none.
+func (s *stage) project(name string, user account.User) error {
+	if name == "" {
+		return nil
+	}
 	workspace, _, _, err := s.resolve(payload.Workspace)
 	if err != nil {
 		return err
 	}
-	resolved, _, ok, err := s.resolve(payload.Project)
+	resolved, _, ok, err := s.resolve(name)
 	if err == nil && !ok && !below(resolved, workspace) {
 		err = obstacleError("it leads to %s, outside of the workspace", resolved)
 	}
 	if err == nil {
-		err = s.workspace(payload.Project, user)
+		err = s.workspace(name, user)
 	}
 	var odd *obstacle
 	if errors.As(err, &odd) {
-		s.note("%s is left as it is: %v", payload.Project, odd)
+		s.note("%s is left as it is: %v", name, odd)
 		return nil
 	}
 	return err

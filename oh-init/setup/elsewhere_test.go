@@ -31,12 +31,18 @@ func TestPlanStays(t *testing.T) {
 		{"a project that is a link of root's", tree{link(payload.Project, "/etc/cron.d/new")}, "outside of the workspace", "/etc/cron.d"},
 		{"certificates that are a folder", tree{dir(payload.TrustFile, 0o755)}, "no regular file", payload.TrustFile},
 		{"certificates that are a link to a folder", tree{link(payload.TrustFile, "/srv"), dir("/srv", 0o755)}, "no regular file", payload.TrustFile},
+		{"a base with the server", tree{file(payload.AgentServerEntrance, "own", 0o755)}, "a file of its own", payload.AgentServerEntrance},
+		{"a base with a link to the server", tree{link(payload.AgentServerEntrance, "/gone")}, "a file of its own", payload.AgentServerEntrance},
+		{"a base with the server's Python", tree{file(payload.PythonEntrance, "own", 0o755)}, "a file of its own", "/agent-server"},
+		{"a file in the place of the server", tree{file("/agent-server", "own", 0o755)}, "/agent-server is no directory", "/agent-server"},
+		{"a server behind a circle", tree{link("/agent-server", "/agent-server")}, "too many symbolic links", "/agent-server"},
+		{"a server in the payload", tree{link("/agent-server", payload.Prefix)}, "the payload's", payload.Prefix},
 		{"a sudo that is no program", tree{file(payload.SudoStub, "mine", 0o644)}, "is no program", payload.SudoStub},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
 			test.base.unpack(t, root)
-			changes, notes, err := planned(t, root, Options{Sudo: true, Arch: "amd64", Project: true})
+			changes, notes, err := planned(t, root, Options{Sudo: true, Arch: "amd64", Server: payload.AgentServer})
 			said := strings.Join(notes, "\n")
 			if err != nil {
 				said += err.Error()

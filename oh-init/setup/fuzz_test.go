@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // fakeRoot is a root file system in memory.
@@ -78,7 +80,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		before := maps.Clone(root)
 		start := time.Now()
-		options := Options{Sudo: true, Project: true, Arch: "amd64"}
+		options := Options{Sudo: true, Server: payload.AgentServer, Arch: "amd64"}
 		changes, _, err := Plan(root, options)
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("took %v", took)

@@ -82,10 +82,12 @@ func TestPlanLeavesAlone(t *testing.T) {
 			root := t.TempDir()
 			test.base.unpack(t, root)
 			before := snapshot(t, root)
-			check(t, Apply(root, plan(t, root, Options{Project: true})))
+			check(t, Apply(root, plan(t, root, Options{Server: payload.AgentServer})))
 			after := snapshot(t, root)
 			for _, name := range []string{
 				"/etc/group", "/etc/gshadow", "/etc/profile.d/zz-openhands.sh", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt",
+				"/usr/local", "/usr/local/bin", payload.AgentServerEntrance,
+				"/agent-server", "/agent-server/.venv", "/agent-server/.venv/bin", payload.PythonEntrance,
 			} {
 				delete(before, name)
 				delete(after, name)

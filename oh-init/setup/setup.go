@@ -27,11 +27,12 @@ type Options struct {
 	// Tools says whose programs come first in login shells and behind sudo.
 	Tools payload.Tools
 	Sudo  bool // the account may become root without a password
-	// Project asks for payload.Project, too: an engine that has to make a
-	// working directory makes it for root.
-	Project bool
-	Arch    string // amd64 or arm64 (GOARCH)
-	Path    string // PATH of the base's environment; empty: payload.SystemPath
+	// Server is the profile whose clients the image is for, see payload.Server.
+	// Its project folder is made because an engine that has to make a working
+	// directory makes it for root.
+	Server string
+	Arch   string // amd64 or arm64 (GOARCH)
+	Path   string // PATH of the base's environment; empty: payload.SystemPath
 }
 
 // accountName is what shadow-utils accepts in its default configuration. It
@@ -85,7 +86,7 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newStage(root)
+	s, server := newStage(root), payload.ServerNamed(o.Server)
 	others := s.amongOthers()
 	var user account.User
 	for _, step := range []func() error{
@@ -96,12 +97,8 @@ func Plan(root View, o Options) (changes []Change, notes []string, err error) {
 		s.certificates,
 		func() error { return others.home(user, homeMode) },
 		func() error { return others.workspace(payload.Workspace, user) },
-		func() error {
-			if !o.Project {
-				return nil
-			}
-			return others.project(user)
-		},
+		func() error { return others.project(server.Project, user) },
+		func() error { return s.entrances(server.Entrances) },
 		others.rootHome,
 		func() error {
 			if !o.Sudo {

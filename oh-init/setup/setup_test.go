@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -121,6 +123,10 @@ var bases = []struct {
 		link("/etc/ssl/certs/ca-certificates.crt", "/run/gone.pem"),
 		dir("/workspace", 0o700, 5, 5),
 	}},
+	{name: "agent-server", base: debian(debianPasswd, debianGroup), options: Options{UID: 10001, Server: payload.AgentServer, Arch: "amd64"}},
+	{name: "agent-server-behind-links", base: with(debian(debianPasswd, debianGroup),
+		link("/usr/local", "../var/usrlocal"), link("/agent-server", "/opt/agent"),
+	), options: Options{UID: 10001, Server: payload.AgentServer, Arch: "amd64"}},
 }
 
 func TestPlan(t *testing.T) {

@@ -1,14 +1,14 @@
-package main
+package payload
 
 import (
 	"path"
 	"strings"
 )
 
-// moduleIndex returns where a command "python [OPTION...] -m MODULE ..." names
+// ModuleIndex returns where a command "python [OPTION...] -m MODULE ..." names
 // the module, or 0 for any other command. What comes after a script or the code
 // of -c is theirs.
-func moduleIndex(command []string) int {
+func ModuleIndex(command []string) int {
 	if !strings.HasPrefix(path.Base(command[0]), "python") {
 		return 0
 	}
