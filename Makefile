@@ -11,6 +11,7 @@ FUZZTIME   ?= 4000x
 
 # What 'docker openhands version' prints: the tag, or the commit after it.
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
@@ -18,13 +19,13 @@ tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 .PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
 build: helpers
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/docker-openhands ./cli-plugin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
 
 # What is handed out, see docs/release.md; the second target makes it again from
 # nothing and compares the bytes.
 release release-twice:
 	rm -rf dist
-	$(GO) run ./release -version $(VERSION) -o dist $(if $(findstring twice,$@),-twice)
+	$(GO) run ./release -version $(VERSION) -commit "$(COMMIT)" -o dist $(if $(findstring twice,$@),-twice)
 
 # The programs that run inside containers; the plugin embeds them.
 helpers:

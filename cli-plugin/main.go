@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/signal"
@@ -13,8 +14,8 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 )
 
-// version is set by the linker for what is handed out.
-var version string
+// Version and commit are set by the linker for what is handed out.
+var version, commit string
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -22,17 +23,21 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(command.Main(ctx, ownVersion()))
+	os.Exit(command.Main(ctx, own()))
 }
 
-// ownVersion is that of the linker, else the one of the module and its commit,
-// which go build and go install record.
-func ownVersion() string {
-	if version != "" {
-		return version
+// own is what the linker says, else what go build and go install record of the
+// module.
+func own() command.Release {
+	r := command.Release{Version: version, Commit: commit}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		r.Version = cmp.Or(r.Version, info.Main.Version)
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				r.Commit = cmp.Or(r.Commit, setting.Value)
+			}
+		}
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
+	r.Version = cmp.Or(r.Version, "unknown")
+	return r
 }

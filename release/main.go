@@ -34,6 +34,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	version := flags.String("version", "", "version, as 'git describe' prints it")
+	commit := flags.String("commit", "", "hash of the commit that it is made of")
 	out := flags.String("o", "dist", "new folder for the results")
 	list := flags.String("platforms", platforms, "GOOS/GOARCH, separated by commas")
 	twice := flags.Bool("twice", false, "make everything again, with nothing kept, and compare the bytes")
@@ -47,7 +48,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := release{version: *version, created: created, platforms: strings.Split(*list, ",")}
+	r := release{version: *version, commit: *commit, created: created, platforms: strings.Split(*list, ",")}
 	if err := r.make(ctx, *out); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const program = "docker-openhands"
 // release is one version for several platforms.
 type release struct {
 	version   string    // as git describe prints it
+	commit    string    // its hash; empty where git does not know
 	created   time.Time // of everything in it
 	platforms []string  // GOOS/GOARCH
 	cache     string    // Go's build cache; the user's own when empty
@@ -76,7 +77,7 @@ func (r release) platform(ctx context.Context, platform, stage, out string) erro
 	}
 	built := filepath.Join(stage, program)
 	if err := r.command(ctx, []string{"GOOS=" + system, "GOARCH=" + arch, "CGO_ENABLED=0"}, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X main.version="+r.version, "-o", built, "./cli-plugin"); err != nil {
+		"-ldflags", "-s -w -X main.version="+r.version+" -X main.commit="+r.commit, "-o", built, "./cli-plugin"); err != nil {
 		return err
 	}
 	info, err := os.Stat(built)

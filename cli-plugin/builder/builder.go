@@ -38,12 +38,22 @@ type Builder struct {
 	client *registry.Client // see registry
 }
 
+// The kinds of results.
+const (
+	KindDeps        = payload.KindDeps
+	KindRuntime     = payload.KindRuntime
+	KindTraditional = "traditional"
+)
+
 // Result is one image that a plan asked for.
 type Result struct {
+	Kind       string            `json:"kind"`           // deps, which is the payload, runtime or traditional
 	Base       string            `json:"base,omitempty"` // empty: the deps image
 	References []string          `json:"references"`     // never empty: the ID stands for the names of an image that got none
-	ID         string            `json:"id"`
-	Reused     bool              `json:"reused"` // it was there before
+	ID         string            `json:"id,omitempty"`
+	Server     string            `json:"server,omitempty"`   // profile; empty: not known of a payload that was chosen by name
+	Platform   string            `json:"platform,omitempty"` // for example linux/amd64
+	Reused     bool              `json:"reused"`             // it was there before
 	Seconds    float64           `json:"seconds"`
 	Digest     string            `json:"digest,omitempty"` // of the manifest that was pushed or written
 	Traffic    *registry.Traffic `json:"push,omitempty"`   // of a push
@@ -61,6 +71,11 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.end()) }()
+	defer func() {
+		for i := range results {
+			results[i].describe(p)
+		}
+	}()
 	var failed failures
 	// A base that cannot be had is found out before minutes go into stage 1.
 	bases := make([]*image.Image, len(p.Runtimes))
@@ -99,6 +114,14 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 		}
 	}
 	return results, failed.err(len(p.Runtimes))
+}
+
+// describe says what is the same for all images of a plan.
+func (r *Result) describe(p plan.Plan) {
+	r.Server, r.Platform, r.Kind = p.Deps.Server, "linux/"+p.Deps.Arch, KindRuntime
+	if r.Base == "" {
+		r.Kind = KindDeps
+	}
 }
 
 // names are those that a runtime image gets where it goes.

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
 // Traditional is an image over one base that is built from the Dockerfile in
@@ -156,7 +158,7 @@ func (b *Builder) Traditional(ctx context.Context, t Traditional) (Result, error
 
 func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error) {
 	start := time.Now()
-	result := Result{Base: t.Base}
+	result := Result{Kind: KindTraditional, Base: t.Base, Server: payload.ActionExecutionServer, Platform: cmp.Or(t.Platform, "linux/"+b.Engine.Arch)}
 	p, err := b.PlanTraditional(ctx, t, true)
 	if err != nil {
 		return result, err

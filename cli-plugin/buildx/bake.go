@@ -141,6 +141,15 @@ func cmpText(said string, err error) error {
 	return errors.New(strings.TrimPrefix(said, errorPrefix))
 }
 
+// Find returns the version of buildx and where it is. Errors are *problem.Error.
+func (c *Client) Find() (version, path string, err error) {
+	plugin, err := c.plugin()
+	if err != nil {
+		return "", "", err
+	}
+	return plugin.Version, plugin.Path, nil
+}
+
 // plugin finds buildx as the docker command does.
 func (c *Client) plugin() (*manager.Plugin, error) {
 	plugin, err := manager.GetPlugin("buildx", c.CLI, &cobra.Command{})

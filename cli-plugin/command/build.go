@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -80,7 +81,7 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 	}
 	start := time.Now()
 	results, err := how.build(ctx, b, runtimes)
-	if err := errors.Join(err, how.show(dockerCLI.Out(), results)); err != nil {
+	if err := errors.Join(err, how.show(ctx, b, dockerCLI.Out(), results)); err != nil {
 		return err
 	}
 	return how.showNext(dockerCLI.Err(), how.outcomeOf(ctx, b, runtimes, results, time.Since(start)))
@@ -92,7 +93,7 @@ func dryRun(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions
 		return err
 	}
 	if asJSON {
-		return writeJSON(dockerCLI.Out(), p)
+		return document.Write(dockerCLI.Out(), document.Plan{Plan: p})
 	}
 	return writePlan(dockerCLI.Out(), p)
 }

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"docker-openhands": func() { os.Exit(Main(context.Background(), "1.2.3")) },
+		"docker-openhands": func() { os.Exit(Main(context.Background(), Release{Version: "1.2.3", Commit: "0123456789abcdef"})) },
 	})
 }
 
@@ -21,7 +21,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"refused": refused, "shelf": startShelf},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"document": holdDocument(t), "refused": refused, "registry": startRegistry(t), "shelf": startShelf,
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DOCKER_HOST", "unix://"+env.WorkDir+"/none.sock")
 			env.Setenv("DOCKER_CONFIG", env.WorkDir)

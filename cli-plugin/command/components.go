@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -19,23 +20,16 @@ import (
 
 // componentReport says what a component is.
 type componentReport struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	License     string   `json:"license,omitempty"` // SPDX expression
-	Servers     []string `json:"servers"`
-	Default     bool     `json:"default"` // part of a payload that does not leave it out
-	Provides    string   `json:"provides,omitempty"`
-	Needs       []string `json:"needs"` // names or roles
-	Packages    []string `json:"packages"`
-	Proof       []string `json:"proof"`
-
-	Lean []string `json:"lean,omitempty"` // what --python-env lean is without
-
-	// As the newest payload of the engine that has the component says.
-	Size  int64 `json:"size,omitempty"` // bytes, without shared libraries
-	Files int   `json:"files,omitempty"`
-
+	document.Component
 	server string // the only one, if it is only one's
+}
+
+func plain(reports []componentReport) []document.Component {
+	components := []document.Component{}
+	for _, r := range reports {
+		components = append(components, r.Component)
+	}
+	return components
 }
 
 func newComponents(dockerCLI command.Cli) *cobra.Command {
@@ -59,7 +53,7 @@ engine that has the component, without the libraries that components share.
 			}
 			reports := reportComponents(components, manifests)
 			if asJSON {
-				return writeJSON(dockerCLI.Out(), map[string]any{"components": reports})
+				return document.Write(dockerCLI.Out(), document.Components{Components: plain(reports)})
 			}
 			return writeComponents(dockerCLI.Out(), reports)
 		},
@@ -74,11 +68,10 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 	servers := templates.Servers(components)
 	var reports []componentReport
 	for _, c := range components {
-		r := componentReport{
+		r := componentReport{document.Component{
 			Name: c.Name, Description: c.Description, License: c.License, Servers: servers, Default: !c.Optional, Provides: c.Provides,
-			Needs: slices.AppendSeq([]string{}, maps.Keys(c.Needs)), Packages: append([]string{}, c.Packages...), Proof: c.Proof,
-			server: c.Server,
-		}
+			Needs: slices.AppendSeq([]string{}, maps.Keys(c.Needs)), Packages: append([]string{}, c.Packages...), Proof: append([]string{}, c.Proof...),
+		}, c.Server}
 		slices.Sort(r.Needs)
 		if c.Lean != nil {
 			r.Lean = c.Lean.Report()

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -62,7 +64,7 @@ it is now; --trust=false takes that back.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(dockerCLI.Out(), map[string]any{"settings": values})
+				return document.Write(dockerCLI.Out(), document.Settings{Settings: values})
 			}
 			return writeSettings(dockerCLI.Out(), values)
 		},
@@ -253,10 +255,7 @@ func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runt
 		return "", err
 	}
 	report := reports[0]
-	if report.Runtime != nil {
-		return report.Repository + ":" + *report.Runtime, nil
-	}
-	return report.Repository + ":" + *report.Source, nil
+	return report.Repository + ":" + cmp.Or(report.RuntimeTag, report.SourceTag), nil
 }
 
 // hasBrowser reports whether the payload of an image has a browser, where the
@@ -270,6 +269,6 @@ func hasBrowser(ctx context.Context, dockerCLI command.Cli, image string) (has, 
 	if err != nil || found.Config == nil {
 		return false, false
 	}
-	components, ok := found.Config.Labels[payload.LabelComponents]
-	return slices.Contains(strings.Split(components, ","), "browser"), ok
+	_, ok = found.Config.Labels[payload.LabelComponents]
+	return slices.Contains(payload.ReadLabels(found.Config.Labels).ComponentNames(), "browser"), ok
 }

@@ -57,7 +57,7 @@ func (c *imageContext) Kind() string       { return terminal.Line(c.img.Kind) }
 func (c *imageContext) Base() string       { return terminal.Line(c.img.Base) }
 func (c *imageContext) Version() string    { return terminal.Line(c.img.Version) }
 func (c *imageContext) Server() string     { return terminal.Line(c.img.Server) }
-func (c *imageContext) Components() string { return terminal.Line(c.img.Components) }
+func (c *imageContext) Components() string { return terminal.Line(strings.Join(c.img.Components, ",")) }
 func (c *imageContext) Payload() string    { return terminal.Line(c.img.DepsTag) }
 func (c *imageContext) Tagged() string     { return ago(c.img.Tagged) }
 func (c *imageContext) TaggedAt() string   { return c.img.Tagged.Format(time.RFC3339) }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
@@ -91,17 +92,21 @@ func shows(text string) map[string]func(io.Writer) error {
 			d := filled[engine.Details](text)
 			return writeInspected(w, "{{.Base}} {{json .Labels}}", &d)
 		},
-		"prune":      func(w io.Writer) error { return (&listOptions{}).writePruned(w, filled[pruned](text)) },
+		"prune": func(w io.Writer) error { return (&listOptions{}).writePruned(w, filled[document.Prune](text)) },
+		"version": func(w io.Writer) error {
+			p := filled[document.Program](text)
+			return writeProgram(w, p)
+		},
 		"verify":     func(w io.Writer) error { return writeReport(w, filled[verify.Report](text)) },
 		"components": func(w io.Writer) error { return writeComponents(w, filled[[]componentReport](text)) },
 		"config":     func(w io.Writer) error { return writeSettings(w, filled[[]settings.Value](text)) },
 		"deps lock":  func(w io.Writer) error { return writePins(w, filled[[]pins.File](text)) },
-		"run":        func(w io.Writer) error { return writeStarted(w, filled[started](text), false) },
+		"run":        func(w io.Writer) error { return writeStarted(w, filled[document.Started](text), false) },
 		"comparison": func(w io.Writer) error { return writeComparison(w, report) },
 		"trial":      func(w io.Writer) error { return writeTrial(w, report) },
 		"switch":     func(w io.Writer) error { return (&migration{}).writeNext(w, report) },
 		"traditional": func(w io.Writer) error {
-			return traditionalBuild{how: &buildOptions{}, old: &traditionalOptions{}}.writePlans(w, filled[[]traditionalPlan](text))
+			return traditionalBuild{how: &buildOptions{}, old: &traditionalOptions{}}.writePlans(w, filled[[]document.TraditionalImage](text))
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -45,7 +46,7 @@ A format is a Go template over the same fields, as 'docker inspect' takes it.`,
 			}
 			switch {
 			case asJSON:
-				return writeJSON(dockerCLI.Out(), details)
+				return document.Write(dockerCLI.Out(), document.Inspect{Details: details})
 			case format != "":
 				return writeInspected(dockerCLI.Out(), format, details)
 			}

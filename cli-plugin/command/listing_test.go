@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/opts"
@@ -76,7 +77,7 @@ func TestListsFitTheTerminal(t *testing.T) {
 		{References: stock().Images[0].References, ID: imageOf(1), Reused: true},
 		{Base: "alpine:3.20", References: stock().Images[1].References, ID: imageOf(2), Seconds: 0.42},
 	}
-	gone := pruned{Images: []engine.Superseded{{Stored: stock().Images[1], Why: "101010101010 is newer"}, {Stored: stock().Images[2], Why: "has no name"}}, Bytes: 18_000}
+	gone := document.Prune{Images: []engine.Superseded{{Stored: stock().Images[1], Why: "101010101010 is newer"}, {Stored: stock().Images[2], Why: "has no name"}}, Bytes: 18_000}
 	for name, show := range map[string]func(*screen, *listOptions) error{
 		"ls":      func(w *screen, o *listOptions) error { return o.writeInventory(w, stock()) },
 		"prune":   func(w *screen, o *listOptions) error { return o.writePruned(w, gone) },

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
@@ -39,7 +40,7 @@ base's suite.`,
 				return err
 			}
 			if asJSON {
-				err = writeJSON(dockerCLI.Out(), map[string]any{"files": files, "written": !check})
+				err = document.Write(dockerCLI.Out(), document.Pins{Files: files, Written: !check})
 			} else {
 				err = writePins(dockerCLI.Out(), files)
 			}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
@@ -53,7 +54,7 @@ without a name, "superseded" those that 'docker openhands prune' removes.`,
 
 func (o *listOptions) writeInventory(w io.Writer, inventory *engine.Inventory) error {
 	if o.json {
-		return writeJSON(w, inventory)
+		return document.Write(w, document.List{Inventory: inventory})
 	}
 	images := below(inventory)
 	if o.forPrograms() {

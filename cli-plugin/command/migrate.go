@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
@@ -167,7 +168,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 		r.Switched = m.file()
 	}
 	if m.how.json {
-		err = writeJSON(dockerCLI.Out(), r)
+		err = document.Write(dockerCLI.Out(), document.Migration{Report: r})
 	} else if stop == nil {
 		err = m.writeNext(dockerCLI.Out(), r)
 	}

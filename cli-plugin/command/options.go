@@ -1,8 +1,8 @@
 package command
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
@@ -249,19 +250,19 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 // error.
 func (o *buildOptions) build(ctx context.Context, b *builder.Builder, r *runtimeOptions) ([]builder.Result, error) {
 	results, err := r.request().Build(ctx, b)
-	return results, errors.Join(err, o.writeMetadata(results))
+	return results, errors.Join(err, o.writeMetadata(ctx, b, results))
 }
 
 // writeMetadata writes the results, if there are any, where the user wants them.
-func (o *buildOptions) writeMetadata(results []builder.Result) error {
+func (o *buildOptions) writeMetadata(ctx context.Context, b *builder.Builder, results []builder.Result) error {
 	if o.metadataFile == "" || len(results) == 0 {
 		return nil
 	}
-	data, err := json.MarshalIndent(report{results}, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	if err := document.Write(&text, imagesOf(ctx, b, results)); err != nil {
 		return fmt.Errorf("encoding the results: %w", err)
 	}
-	if err := os.WriteFile(o.metadataFile, append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(o.metadataFile, text.Bytes(), 0o644); err != nil {
 		return notWritable("--metadata-file", o.metadataFile, err)
 	}
 	return nil

@@ -1,12 +1,13 @@
 package command
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
@@ -14,25 +15,29 @@ import (
 	"github.com/docker/go-units"
 )
 
-// report is what --json prints of a build.
-type report struct {
-	Images []builder.Result `json:"images"`
-}
-
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+// imagesOf is what --json prints of a build, with what the engine says of the
+// images. One that it does not describe any more is no error.
+func imagesOf(ctx context.Context, b *builder.Builder, results []builder.Result) document.Images {
+	images := document.Images{Images: []document.Image{}}
+	for _, r := range results {
+		described := document.Image{Result: r}
+		if r.ID != "" && b.Output == nil {
+			if found, err := b.Local(ctx, r.ID); err == nil && found != nil {
+				described.Size = found.Size
+			}
+		}
+		images.Images = append(images.Images, described)
+	}
+	return images
 }
 
 // show tells of the results, if there are any.
-func (o *buildOptions) show(w io.Writer, results []builder.Result) error {
+func (o *buildOptions) show(ctx context.Context, b *builder.Builder, w io.Writer, results []builder.Result) error {
 	switch {
 	case len(results) == 0, o.output != nil && o.output.File == "-": // an archive is what is written there
 		return nil
 	case o.json:
-		return writeJSON(w, report{results})
+		return document.Write(w, imagesOf(ctx, b, results))
 	}
 	return writeResults(w, results)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -18,13 +19,6 @@ import (
 type pruneOptions struct {
 	listOptions
 	dryRun, force, all bool
-}
-
-// pruned is what --json prints.
-type pruned struct {
-	Images  []engine.Superseded `json:"images"`
-	Bytes   int64               `json:"bytes"` // that are or would be freed
-	Removed bool                `json:"removed"`
 }
 
 func newPrune(dockerCLI command.Cli) *cobra.Command {
@@ -80,7 +74,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	p := pruned{Images: inventory.Removable(o.all, o.chosen(inventory))}
+	p := document.Prune{Images: inventory.Removable(o.all, o.chosen(inventory))}
 	var images []engine.Stored
 	for _, img := range p.Images {
 		images = append(images, img.Stored)
@@ -104,7 +98,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 		p.Removed = true
 	}
 	if o.json {
-		return writeJSON(dockerCLI.Out(), p)
+		return document.Write(dockerCLI.Out(), p)
 	}
 	if p.Removed && !o.forPrograms() {
 		_, err = fmt.Fprintf(dockerCLI.Out(), "Removed %s: %s\n", count(len(images), "image"), units.HumanSize(float64(p.Bytes)))
@@ -124,7 +118,7 @@ func remove(ctx context.Context, e *engine.Engine, images []engine.Stored) error
 	return errors.Join(errs...)
 }
 
-func (o *listOptions) writePruned(w io.Writer, p pruned) error {
+func (o *listOptions) writePruned(w io.Writer, p document.Prune) error {
 	if o.forPrograms() {
 		return o.write(w, p.Images)
 	}

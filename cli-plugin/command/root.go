@@ -25,7 +25,7 @@ const name = "openhands"
 
 // Main runs the command line of this process until it ends or ctx is done, and
 // returns the exit status.
-func Main(ctx context.Context, version string) int {
+func Main(ctx context.Context, own Release) int {
 	if plugin.RunningStandalone() {
 		os.Args = withName(os.Args)
 	}
@@ -36,10 +36,10 @@ func Main(ctx context.Context, version string) int {
 		fmt.Fprintln(os.Stderr, terminal.Text(err.Error()))
 		return 1
 	}
-	err = plugin.RunPlugin(dockerCLI, newRoot(ctx, dockerCLI, version), metadata.Metadata{
+	err = plugin.RunPlugin(dockerCLI, newRoot(ctx, dockerCLI, own), metadata.Metadata{
 		SchemaVersion:    "0.1.0",
 		Vendor:           "The docker-openhands authors",
-		Version:          version,
+		Version:          own.Version,
 		ShortDescription: "Runtime images for OpenHands over any base",
 	})
 	if err == nil {
@@ -69,7 +69,7 @@ func withName(args []string) []string {
 	return slices.Insert(slices.Clone(args), at, name)
 }
 
-func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.Command {
+func newRoot(ctx context.Context, dockerCLI command.Cli, own Release) *cobra.Command {
 	var showVersion bool
 	root := &cobra.Command{
 		Use:   name,
@@ -86,7 +86,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				return writeVersion(dockerCLI.Out(), version, false)
+				return writeOwnVersion(dockerCLI.Out(), own)
 			}
 			return cmd.Help()
 		},
@@ -108,7 +108,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, version string) *cobra.
 		newRun(dockerCLI),
 		newTags(dockerCLI),
 		newVerify(dockerCLI),
-		newVersion(dockerCLI, version),
+		newVersion(dockerCLI, own),
 	)
 	completeAll(root, dockerCLI)
 	finishErrors(root)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -125,16 +126,9 @@ func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder
 	return b, results[len(results)-1].References[0], nil
 }
 
-// started is where a server is found.
-type started struct {
-	Container string `json:"container"`
-	Address   string `json:"address"`
-	Editor    string `json:"editor,omitempty"` // VS Code, where the server has started one
-}
-
-func writeStarted(w io.Writer, s started, asJSON bool) error {
+func writeStarted(w io.Writer, s document.Started, asJSON bool) error {
 	if asJSON {
-		return writeJSON(w, s)
+		return document.Write(w, s)
 	}
 	w = terminal.Writer(w)
 	_, err := fmt.Fprintf(w, "OpenHands' server is alive at %s\n", s.Address)
@@ -161,7 +155,10 @@ func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, d
 		return err
 	}
 	took := time.Since(start)
-	if err := writeStarted(dockerCLI.Out(), started{server.ID, server.Address, server.Editor(ctx)}, asJSON); err != nil {
+	if err := writeStarted(dockerCLI.Out(), document.Started{
+		Container: server.ID, Name: server.Name, Image: server.Image, ImageID: server.ImageID, Server: server.Profile,
+		Address: server.Address, Port: server.Port, Editor: server.Editor(ctx),
+	}, asJSON); err != nil {
 		return err
 	}
 	if detach {

@@ -19,11 +19,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// shelf is an engine behind Docker's HTTP interface that has images, none of
-// them with content, and removes them by their names.
+// shelf is an engine behind Docker's HTTP interface that has images, which hold
+// next to nothing, and removes them by their names.
 type shelf struct {
 	mu     sync.Mutex
 	images []apiimage.InspectResponse
+	port   string // of the servers in its containers
 }
 
 // put adds an image of ours that got its name so many hours ago. Its layers
@@ -47,8 +48,17 @@ func (s *shelf) put(id, name, base, deps string, hours int, layers ...string) {
 	s.images = append(s.images, img)
 }
 
+// base adds an image that is not ours.
+func (s *shelf) base(id, name string) {
+	s.images = append(s.images, apiimage.InspectResponse{
+		ID: "sha256:" + strings.Repeat(id, 32), RepoTags: []string{name}, RootFS: apiimage.RootFS{Layers: []string{name}}, Os: "linux", Architecture: "amd64",
+		Config: &dockerspec.DockerOCIImageConfig{},
+	})
+}
+
 // stocked is a shelf with an image over alpine of an older payload and one of a
 // newer, one over debian under a name of the user's, and one without a name.
+// There is alpine itself, too.
 func stocked() *shelf {
 	const older, newer = "oh_deps_v1.58.2_0000000000000000", "oh_deps_v1.58.2_1111111111111111"
 	s := &shelf{}
@@ -58,6 +68,7 @@ func stocked() *shelf {
 	s.put("04", "repo/rt:oh_v1.58.2_alpine_t_3.20_1111111111111111", "alpine:3.20", newer, 4, "p2", "alpine", "s2")
 	s.put("05", "team/app:1", "debian:12", newer, 3, "p2", "debian", "s3")
 	s.put("06", "", "debian:12", newer, 3, "p2", "debian", "s4")
+	s.base("07", "alpine:3.20")
 	return s
 }
 
@@ -67,18 +78,22 @@ func (s *shelf) find(ref string) int {
 }
 
 func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	answer := func(v any) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // a client that has gone
-	}
 	_, path, versioned := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if !versioned {
 		w.Header().Set("Api-Version", "1.44")
 		return
 	}
+	if rest, ok := strings.CutPrefix(path, "containers/"); ok && rest != "json" {
+		s.serveContainer(w, r, strings.TrimPrefix(strings.TrimPrefix(rest, theContainer), "/"))
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := func(v any) { answer(w, v) }
 	switch path {
+	case "version":
+		answer(system.VersionResponse{Version: "28.5.2", Os: "linux", Arch: "amd64"})
+		return
 	case "info":
 		answer(system.Info{ID: "shelf", Architecture: "x86_64", OSType: "linux"})
 		return
@@ -117,6 +132,11 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // a client that has gone
+}
+
 // last is the newest step of an image's history, as builds end.
 func (s *shelf) last(at int) string {
 	if s.images[at].Config.Labels[payload.LabelKind] == payload.KindDeps {
@@ -131,7 +151,11 @@ func startShelf(ts *testscript.TestScript, _ bool, _ []string) {
 	socket := ts.MkAbs("shelf.sock")
 	listener, err := net.Listen("unix", socket)
 	ts.Check(err)
-	server := &http.Server{Handler: stocked()}
+	images := stocked()
+	alive, err := images.listen()
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(alive.Close()) })
+	server := &http.Server{Handler: images}
 	go func() { _ = server.Serve(listener) }() // until it is closed
 	ts.Defer(func() { ts.Check(server.Close()) })
 	ts.Setenv("DOCKER_HOST", "unix://"+socket)

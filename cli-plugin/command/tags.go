@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -18,17 +19,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// tagReport holds the names over one base; nil are those that the mode has not.
+// tagReport holds the names over one base, and the Dockerfile that it has.
 type tagReport struct {
-	Repository string     `json:"repository"`
-	Source     *string    `json:"source_tag"`
-	Lock       *string    `json:"lock_tag"`
-	Versioned  *string    `json:"versioned_tag"`
-	Older      *[2]string `json:"repo_and_tag"`
-	Deps       *string    `json:"deps_tag"`
-	Runtime    *string    `json:"runtime_tag"`
-
-	references []string
+	document.Names
 	dockerfile string
 }
 
@@ -37,10 +30,9 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	var mode modeOptions
 	var asJSON, printDockerfile bool
 	cmd := &cobra.Command{
-		Use:   "tags [BASE...]",
-		Short: "Print the names that a build would use",
-		Long: `Prints the names that a build would use, and builds nothing. With --json it is
-one object for each base.`,
+		Use:               "tags [BASE...]",
+		Short:             "Print the names that a build would use",
+		Long:              "Prints the names that a build would use, and builds nothing.",
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
 		PreRunE:           basesOf,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -98,7 +90,7 @@ func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOpti
 		if err != nil {
 			return nil, err
 		}
-		report := traditionalTags(names)
+		report := tagReport{Names: traditionalTags(base, names)}
 		if dockerfile {
 			report.dockerfile, err = source.Dockerfile(traditional.Parameters{
 				From: base, Start: traditional.FromScratch, ExtraDeps: runtimes.extraDeps, Browser: !o.leaveOutBrowser(), ChannelAlias: channelAlias(),
@@ -112,40 +104,40 @@ func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOpti
 	return reports, nil
 }
 
-func traditionalTags(n traditional.Names) tagReport {
-	return tagReport{
-		Repository: n.Repository, Source: &n.Source, Lock: &n.Lock, Versioned: &n.Versioned, Older: &[2]string{n.Repository, n.Older},
-		references: []string{n.Reference(n.Source), n.Reference(n.Lock), n.Reference(n.Versioned)},
+func traditionalTags(base string, n traditional.Names) document.Names {
+	return document.Names{
+		Base: base, Repository: n.Repository, SourceTag: n.Source, LockTag: n.Lock, VersionedTag: n.Versioned, OlderTag: n.Older,
+		References: []string{n.Reference(n.Source), n.Reference(n.Lock), n.Reference(n.Versioned)},
 	}
 }
 
 // twoStageTags reports on each base, or on the deps image alone without one.
 func twoStageTags(repository string, p plan.Plan) []tagReport {
-	deps := tagReport{Repository: repository, Deps: &p.Deps.Tag, references: []string{p.Deps.Image}, dockerfile: p.Deps.Dockerfile}
+	deps := tagReport{document.Names{Repository: repository, DepsTag: p.Deps.Tag, References: []string{p.Deps.Image}}, p.Deps.Dockerfile}
 	if len(p.Runtimes) == 0 {
 		return []tagReport{deps}
 	}
 	var reports []tagReport
 	for _, r := range p.Runtimes {
 		report := deps
-		tag := strings.TrimPrefix(r.Image, deps.Repository+":")
-		report.Runtime, report.dockerfile = &tag, r.Dockerfile
-		report.references = append([]string{p.Deps.Image}, r.References()...)
+		report.Base, report.RuntimeTag, report.dockerfile = r.Base, strings.TrimPrefix(r.Image, deps.Repository+":"), r.Dockerfile
+		report.References = append([]string{p.Deps.Image}, r.References()...)
 		reports = append(reports, report)
 	}
 	return reports
 }
 
 func writeTags(w io.Writer, reports []tagReport, asJSON bool) error {
+	if asJSON {
+		tags := document.Tags{Tags: []document.Names{}}
+		for _, report := range reports {
+			tags.Tags = append(tags.Tags, report.Names)
+		}
+		return document.Write(w, tags)
+	}
 	seen := map[string]bool{}
 	for _, report := range reports {
-		if asJSON {
-			if err := writeJSON(w, report); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, ref := range report.references {
+		for _, ref := range report.References {
 			if seen[ref] {
 				continue
 			}

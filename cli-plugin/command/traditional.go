@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
@@ -63,10 +64,10 @@ func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalB
 			if err != nil {
 				return err
 			}
-			return o.writePlans(out, []traditionalPlan{newTraditionalPlan(images[0], p, nil)})
+			return o.writePlans(out, []document.TraditionalImage{planned(images[0], p, nil)})
 		default:
 			results, err := o.build(ctx, b, images)
-			return errors.Join(err, o.how.show(out, results))
+			return errors.Join(err, o.how.show(ctx, b, out, results))
 		}
 	})
 }
@@ -104,7 +105,7 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 // build makes the images. Results are those of the images that are finished,
 // also where it ends with an error.
 func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images []builder.Traditional) (results []builder.Result, err error) {
-	defer func() { err = errors.Join(err, o.how.writeMetadata(results)) }()
+	defer func() { err = errors.Join(err, o.how.writeMetadata(ctx, b, results)) }()
 	for _, image := range images {
 		result, err := b.Traditional(ctx, image)
 		if err != nil {
@@ -150,7 +151,7 @@ func (o traditionalBuild) image(ctx context.Context, source *traditional.Source,
 func channelAlias() string { return strings.TrimSpace(os.Getenv("OH_CONDA_CHANNEL_ALIAS")) }
 
 func (o traditionalBuild) dryRun(ctx context.Context, b *builder.Builder, images []builder.Traditional, out io.Writer) error {
-	var plans []traditionalPlan
+	var plans []document.TraditionalImage
 	for _, image := range images {
 		p, err := b.PlanTraditional(ctx, image, false)
 		if err != nil {
@@ -162,37 +163,26 @@ func (o traditionalBuild) dryRun(ctx context.Context, b *builder.Builder, images
 				return err
 			}
 		}
-		plans = append(plans, newTraditionalPlan(image, p, files))
+		plans = append(plans, planned(image, p, files))
 	}
 	return o.writePlans(out, plans)
 }
 
-// traditionalPlan is what --dry-run and --build-folder print of an image.
-type traditionalPlan struct {
-	Base string `json:"base"`
-	tagReport
-	Build      bool              `json:"build"`
-	Start      traditional.Start `json:"start,omitempty"`
-	From       string            `json:"from,omitempty"`
-	Tags       []string          `json:"tags"`
-	Files      []string          `json:"contextFiles,omitempty"`
-	Dockerfile string            `json:"dockerfile,omitempty"`
-}
-
-func newTraditionalPlan(image builder.Traditional, p builder.TraditionalPlan, files []string) traditionalPlan {
-	return traditionalPlan{
-		Base: image.Base, tagReport: traditionalTags(image.Names), Build: p.Build, Start: p.Start, From: p.From,
-		Tags: append([]string{}, p.Tags...), Files: files, Dockerfile: p.Dockerfile,
+// planned is what --dry-run and --build-folder print of an image.
+func planned(image builder.Traditional, p builder.TraditionalPlan, files []string) document.TraditionalImage {
+	return document.TraditionalImage{
+		Names: traditionalTags(image.Base, image.Names), Build: p.Build, Start: p.Start, From: p.From,
+		Tags: append([]string{}, p.Tags...), ContextFiles: files, Dockerfile: p.Dockerfile,
 	}
 }
 
-func (o traditionalBuild) writePlans(out io.Writer, plans []traditionalPlan) error {
+func (o traditionalBuild) writePlans(out io.Writer, plans []document.TraditionalImage) error {
 	if o.how.json {
-		return writeJSON(out, map[string]any{"plans": plans})
+		return document.Write(out, document.TraditionalPlan{Plans: plans})
 	}
 	var b strings.Builder
 	for _, p := range plans {
-		fmt.Fprintf(&b, "image       %s:%s\n  over %s\n", p.Repository, *p.Source, p.Base)
+		fmt.Fprintf(&b, "image       %s:%s\n  over %s\n", p.Repository, p.SourceTag, p.Base)
 		switch {
 		case !p.Build:
 			b.WriteString("  is there already: nothing is built\n")

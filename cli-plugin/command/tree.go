@@ -16,7 +16,7 @@ func Tree() (*cobra.Command, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the commands: %w", err)
 	}
-	root := newRoot(context.Background(), cli, "")
+	root := newRoot(context.Background(), cli, Release{})
 	docker := &cobra.Command{Use: "docker"}
 	docker.AddCommand(root)
 	return root, nil

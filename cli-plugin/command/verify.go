@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
@@ -44,7 +45,7 @@ not know; each component then has to show that it works.`,
 				return err
 			}
 			if asJSON {
-				err = writeJSON(dockerCLI.Out(), report)
+				err = document.Write(dockerCLI.Out(), document.Verification{Report: report})
 			} else {
 				err = writeReport(dockerCLI.Out(), report)
 			}

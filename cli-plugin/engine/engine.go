@@ -51,8 +51,7 @@ func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
 		if asking.Err() != nil {
 			err = fmt.Errorf("it said nothing for %s", connectTimeout)
 		}
-		return nil, problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
-			"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")
+		return nil, noAnswer(api, err)
 	}
 	engine := &Engine{API: api, ID: cmp.Or(result.Info.ID, api.DaemonHost()), Arch: architecture(result.Info.Architecture)}
 	if registries := result.Info.RegistryConfig; registries != nil {
@@ -68,6 +67,21 @@ func Connect(ctx context.Context, api client.APIClient) (*Engine, error) {
 		}
 	}
 	return engine, nil
+}
+
+func noAnswer(api client.APIClient, err error) error {
+	return problem.New(problem.NoEngine, "no Docker engine answers at "+api.DaemonHost(), err,
+		"Start it, for example with 'systemctl start docker', or point DOCKER_HOST or 'docker context use' at one that runs")
+}
+
+// Version asks the engine behind api for its version and the platform of its
+// containers, as OS/ARCH. Errors are *problem.Error.
+func Version(ctx context.Context, api client.APIClient) (version, platform string, err error) {
+	answer, err := api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return "", "", noAnswer(api, err)
+	}
+	return answer.Version, answer.Os + "/" + answer.Arch, nil
 }
 
 // architecture turns what uname(2) says into GOARCH form.

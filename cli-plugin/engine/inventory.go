@@ -24,19 +24,19 @@ import (
 type Stored struct {
 	ID         string    `json:"id"`
 	References []string  `json:"references"`
-	Kind       string    `json:"kind"` // payload.KindDeps or payload.KindRuntime
+	Kind       string    `json:"kind"` // deps, which is a payload, or runtime
 	Version    string    `json:"openhandsVersion"`
 	Server     string    `json:"server"`
-	Components string    `json:"components"`        // names, comma-separated, in layer order
-	Variant    string    `json:"variant,omitempty"` // see payload.LabelVariant
+	Components []string  `json:"components"`        // names, in layer order
+	Variant    string    `json:"variant,omitempty"` // of the payload, where it is not the standard one: lean
 	DepsTag    string    `json:"depsTag"`
 	Base       string    `json:"base,omitempty"`    // empty: a payload
 	Derived    bool      `json:"derived"`           // the newest step of its history is not one that builds end with: somebody built on it
 	Payload    string    `json:"payload,omitempty"` // ID of the deps image whose layers it has on disk in common
 	Tagged     time.Time `json:"tagged"`            // when this engine last gave it a name
 	Size       int64     `json:"size"`
-	Own        int64     `json:"own"` // of layers that no other image of the engine has
-	SharesWith []string  `json:"sharesWith"`
+	Own        int64     `json:"own"`        // of layers that no other image of the engine has
+	SharedWith int       `json:"sharedWith"` // number of other images of the engine that have layers on disk in common with it
 	Containers int       `json:"containers"` // made from it, running or not
 }
 
@@ -109,8 +109,8 @@ func (e *Engine) ours(ctx context.Context, found *image.Image, stack []string, s
 	}
 	img := &Stored{
 		ID: found.ID, References: slices.Sorted(slices.Values(found.Names)), Kind: all.Kind, Version: all.Version,
-		Server: all.Server, Components: all.Components, Variant: all.Variant, DepsTag: all.DepsTag, Base: all.BaseName,
-		Tagged: found.Tagged, SharesWith: []string{},
+		Server: all.Server, Components: all.ComponentNames(), Variant: all.Variant, DepsTag: all.DepsTag, Base: all.BaseName,
+		Tagged: found.Tagged,
 	}
 	if img.References == nil {
 		img.References = []string{}
@@ -145,12 +145,15 @@ func (inv *Inventory) relate() {
 	for i := range inv.Images {
 		img := &inv.Images[i]
 		img.Own = inv.Freed([]Stored{*img})
+		stack := inv.stack[img.ID]
+		if len(stack) > 0 { // what two images have in common on disk begins with the lowest layer
+			img.SharedWith = len(inv.users[stack[0]]) - 1
+		}
+		if img.Kind != payload.KindRuntime {
+			continue
+		}
 		for _, other := range inv.Images {
-			if other.ID == img.ID || inv.common(*img, other) == 0 {
-				continue
-			}
-			img.SharesWith = append(img.SharesWith, other.ID)
-			if other.Kind == payload.KindDeps && img.Kind == payload.KindRuntime && inv.common(*img, other) == len(inv.stack[other.ID]) {
+			if other.Kind == payload.KindDeps && isAbove(stack, inv.stack[other.ID]) {
 				img.Payload = other.ID
 			}
 		}
@@ -186,13 +189,11 @@ func (inv *Inventory) Select(keep func(Stored) bool) *Inventory {
 	return &some
 }
 
-// common is the number of layers that two images have in common on disk.
-func (inv *Inventory) common(a, b Stored) int {
-	n := 0
-	for x, y := inv.stack[a.ID], inv.stack[b.ID]; n < min(len(x), len(y)) && x[n] == y[n]; {
-		n++
-	}
-	return n
+// isAbove reports whether a stack of layers has all of another, not empty, at
+// its bottom: each name stands for all that lies below.
+func isAbove(stack, below []string) bool {
+	n := len(below)
+	return n > 0 && len(stack) >= n && stack[n-1] == below[n-1]
 }
 
 // Freed is the number of bytes that removing all of the images frees.
@@ -273,7 +274,7 @@ func (inv *Inventory) Removable(all bool, only func(Stored) bool) []Superseded {
 			}
 		}
 	}
-	var gone []Superseded
+	gone := []Superseded{}      // none is no null in JSON
 	needed := map[string]bool{} // deps tags
 	for _, kind := range []string{payload.KindRuntime, payload.KindDeps} {
 		for _, img := range inv.Images {
@@ -321,7 +322,7 @@ func ShortID(id string) string {
 // next; not ok is a name that the user gave.
 func (img Stored) series(ref string) (series string, ok bool) {
 	name, ok := tag.Series(ref, img.DepsTag)
-	return strings.Join([]string{img.Server, img.Components, img.Variant, name}, "\n"), ok
+	return strings.Join([]string{img.Server, strings.Join(img.Components, ","), img.Variant, name}, "\n"), ok
 }
 
 // Remove takes away the names that the image has in the inventory, and with

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -85,7 +84,7 @@ func (m *Move) planned(ctx context.Context) (New, error) {
 		if err != nil {
 			return n, err
 		}
-		n.Components = strings.Split(deps.Labels()[payload.LabelComponents], ",")
+		n.Components = payload.ReadLabels(deps.Labels()).ComponentNames()
 	}
 	return n, nil
 }

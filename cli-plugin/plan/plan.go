@@ -155,7 +155,7 @@ func New(o Options, in Inputs) (Plan, error) {
 	if err := o.check(in); err != nil {
 		return Plan{}, err
 	}
-	var p Plan
+	p := Plan{Runtimes: []Runtime{}} // none is no null in JSON
 	var err error
 	if o.Deps != nil {
 		p.Deps = o.givenDeps()

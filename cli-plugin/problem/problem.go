@@ -64,15 +64,17 @@ type Error struct {
 	Next    string
 }
 
-// MarshalJSON implements json.Marshaler: an object with the texts "code",
-// "message", "cause" and "next"; the last two may be missing.
+// Object is an Error in JSON.
+type Object struct {
+	Code    Code   `json:"code"`            // OH-001 to OH-099, see docs/errors.md
+	Message string `json:"message"`         // what could not be done
+	Cause   string `json:"cause,omitempty"` // why
+	Next    string `json:"next,omitempty"`  // what to do
+}
+
+// MarshalJSON writes an Object.
 func (e *Error) MarshalJSON() ([]byte, error) {
-	object := struct {
-		Code    Code   `json:"code"`
-		Message string `json:"message"`
-		Cause   string `json:"cause,omitempty"`
-		Next    string `json:"next,omitempty"`
-	}{Code: e.Code, Message: e.Summary, Next: e.Next}
+	object := Object{Code: e.Code, Message: e.Summary, Next: e.Next}
 	if e.Cause != nil {
 		object.Cause = e.Cause.Error()
 	}

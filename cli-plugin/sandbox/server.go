@@ -32,7 +32,12 @@ import (
 // Server is a container in which the server of the payload runs.
 type Server struct {
 	ID      string // of the container
+	Name    string // of the container
+	Image   string // reference, as the image was asked for
+	ImageID string
+	Profile string // payload.Server.Name
 	Address string // URL without a path
+	Port    int    // of Address
 
 	container engine.Container
 	health    string // path that answers while it is alive
@@ -67,7 +72,7 @@ func (c Client) Start(ctx context.Context, found *image.Image, port uint16) (*Se
 	if server.Name == payload.ActionExecutionServer {
 		started = asOpenHands(found)
 	}
-	return c.launch(ctx, found.Ref, server, started, port)
+	return c.launch(ctx, found, server, started, port)
 }
 
 // StartTraditional is Start, but takes images of the traditional mode, too: no
@@ -76,7 +81,7 @@ func (c Client) StartTraditional(ctx context.Context, found *image.Image, port u
 	if found.Labels()[payload.LabelKind] != "" {
 		return c.Start(ctx, found, port)
 	}
-	return c.launch(ctx, found.Ref, serverOf(found), asOpenHands(found), port)
+	return c.launch(ctx, found, serverOf(found), asOpenHands(found), port)
 }
 
 // AnyUser is an account that no image knows, with group 0, as clusters give it.
@@ -85,7 +90,7 @@ const AnyUser = "12345:0"
 // StartAnyUser starts the image's own command as AnyUser, at a free port.
 func (c Client) StartAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
 	server := serverOf(found)
-	return c.launch(ctx, found.Ref, server, engine.Process{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
+	return c.launch(ctx, found, server, engine.Process{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
 }
 
 // serverOf is the profile of an image.
@@ -127,9 +132,12 @@ func asOpenHands(found *image.Image) engine.Process {
 
 // launch starts a server in a container and publishes it on 127.0.0.1 at port,
 // 0 for a free one, and at a free one the VS Code that it starts by itself.
-// Ref is the name of its image in messages.
-func (c Client) launch(ctx context.Context, ref string, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
-	s := &Server{health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf}
+func (c Client) launch(ctx context.Context, found *image.Image, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
+	ref := found.Ref
+	s := &Server{
+		Image: ref, ImageID: found.ID, Profile: server.Name,
+		health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf,
+	}
 	local := netip.MustParseAddr("127.0.0.1")
 	published := ""
 	if port != 0 {
@@ -164,8 +172,12 @@ func (c Client) launch(ctx context.Context, ref string, server payload.Server, s
 	if err != nil {
 		return nil, fmt.Errorf("inspecting the container: %w", err)
 	}
+	s.Name = strings.TrimPrefix(running.Container.Name, "/")
 	for _, binding := range running.Container.NetworkSettings.Ports[serverPort] {
 		s.Address = "http://127.0.0.1:" + binding.HostPort
+		if s.Port, err = strconv.Atoi(binding.HostPort); err != nil {
+			return nil, fmt.Errorf("reading the port of the container: %w", err)
+		}
 	}
 	for _, binding := range running.Container.NetworkSettings.Ports[editorPort] {
 		s.published = "http://127.0.0.1:" + binding.HostPort

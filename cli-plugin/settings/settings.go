@@ -74,7 +74,7 @@ func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // Origin is where a value came from.
 type Origin struct {
-	Level Level  `json:"level"`
+	Level Level  `json:"level"`          // flag, variable, openhands, docker or default
 	Name  string `json:"name,omitempty"` // of the flag, variable or key
 	File  string `json:"file,omitempty"`
 	Line  int    `json:"line,omitempty"`
@@ -118,7 +118,15 @@ func (v Value) String() string {
 	return strings.Join(v.Texts, ",")
 }
 
-// MarshalJSON gives the value its own type; null stands for none.
+// Entry is a Value in JSON.
+type Entry struct {
+	Name    string `json:"name"`
+	Value   any    `json:"value"` // of the setting's own type; null stands for none
+	Origin  Origin `json:"origin"`
+	Refused bool   `json:"refused,omitempty"` // its source may not choose it, and does not count
+}
+
+// MarshalJSON writes an Entry.
 func (v Value) MarshalJSON() ([]byte, error) {
 	var value any
 	switch {
@@ -132,12 +140,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	default:
 		value = v.Texts[0]
 	}
-	return json.Marshal(struct {
-		Name    string `json:"name"`
-		Value   any    `json:"value"`
-		Origin  Origin `json:"origin"`
-		Refused bool   `json:"refused,omitempty"`
-	}{v.Name, value, v.Origin, v.Refused})
+	return json.Marshal(Entry{v.Name, value, v.Origin, v.Refused})
 }
 
 // Sources are all places that a value can come from.

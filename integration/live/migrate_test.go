@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
@@ -62,6 +63,7 @@ func runMigrate(t *testing.T, flags ...string) (m migration, stderr string, err 
 	if decodeErr := json.Unmarshal(out.Bytes(), &m); decodeErr != nil {
 		t.Fatalf("%v in %q\n%s", decodeErr, &out, &complaint)
 	}
+	documenttest.Validate(t, "migrate", out.Bytes())
 	if m.New != nil {
 		for _, name := range strings.Fields(docker(t, "image", "inspect", "--format", "{{join .RepoTags \" \"}}", m.New.Image)) {
 			if !slices.Contains(before, name) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 	"github.com/google/go-cmp/cmp"
@@ -151,6 +152,7 @@ func publish(t *testing.T, engine lab.Engine, args ...string) []pushed {
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
 		t.Fatalf("%v in %s", err, &stdout)
 	}
+	documenttest.Validate(t, "images", stdout.Bytes())
 	return report.Images
 }
 

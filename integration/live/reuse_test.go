@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -35,6 +36,7 @@ func runtimeBuild(t *testing.T, base string, flags ...string) (image, id string,
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil || len(report.Images) != 2 {
 		t.Fatalf("%v in %s", err, &stdout)
 	}
+	documenttest.Validate(t, "images", stdout.Bytes())
 	made := report.Images[1]
 	if !made.Reused {
 		cleanup(t, lab.Engine{}, "rmi", "--force", made.ID)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/integration/agentserver"
 	"github.com/docker-openhands/docker-openhands/integration/client"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
@@ -84,6 +85,7 @@ func TestRunAgentServer(t *testing.T) {
 				t.Fatalf("%v in %q", err, out)
 			}
 			cleanup(t, lab.Engine{}, "rm", "--force", "--volumes", started.Container)
+			documenttest.Validate(t, "run", []byte(out))
 			server := agentserver.Client{URL: started.Address}
 			if result, err := server.Bash(t.Context(), "id -un"); err != nil || result.Stdout != "openhands\n" {
 				t.Errorf("%+v, %v", result, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 	"github.com/google/go-cmp/cmp"
@@ -53,18 +54,17 @@ func traditionalSource(t *testing.T) string {
 // traditionalTags are references by the kind of their tag.
 func traditionalTags(t *testing.T, source string) map[string]string {
 	t.Helper()
-	var tags struct {
-		Repository string
-		Source     string `json:"source_tag"`
-		Lock       string `json:"lock_tag"`
-		Versioned  string `json:"versioned_tag"`
+	var answer struct {
+		Tags [1]struct{ Repository, SourceTag, LockTag, VersionedTag string }
 	}
 	text := docker(t, "openhands", "tags", "--mode", "traditional", "--base", traditionalBase, "--source", source, "--json")
-	if err := json.Unmarshal([]byte(text), &tags); err != nil {
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
+	documenttest.Validate(t, "tags", []byte(text))
+	tags := answer.Tags[0]
 	return map[string]string{
-		"source": tags.Repository + ":" + tags.Source, "lock": tags.Repository + ":" + tags.Lock, "versioned": tags.Repository + ":" + tags.Versioned,
+		"source": tags.Repository + ":" + tags.SourceTag, "lock": tags.Repository + ":" + tags.LockTag, "versioned": tags.Repository + ":" + tags.VersionedTag,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/document/documenttest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
@@ -28,6 +29,7 @@ func verifyImage(t *testing.T, image string, flags ...string) (report verify.Rep
 	if decodeErr := json.Unmarshal(out.Bytes(), &report); decodeErr != nil {
 		t.Fatalf("%v in %q\n%s", decodeErr, &out, &complaint)
 	}
+	documenttest.Validate(t, "verify", out.Bytes())
 	return report, complaint.String(), err
 }
 

@@ -46,6 +46,14 @@ func ReadLabels(all map[string]string) Labels {
 	return l
 }
 
+// ComponentNames are those of the components, in layer order.
+func (l Labels) ComponentNames() []string {
+	if l.Components == "" {
+		return []string{}
+	}
+	return strings.Split(l.Components, ",")
+}
+
 // Map returns the labels that say something. An empty LabelBaseDigest or
 // LabelExtraDeps says something, too, once it is known that there is no base or
 // no command: whoever knows adds it.
