@@ -149,7 +149,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	stop := r.Obstacle()
 	if stop == nil && !m.dry {
 		results, err := move.Try(ctx, &r)
-		if err := errors.Join(err, m.how.writeMetadata(results)); err != nil {
+		if err := errors.Join(err, m.how.writeMetadata(ctx, b, results)); err != nil {
 			return err
 		}
 		if err := say(writeTrial); err != nil {
