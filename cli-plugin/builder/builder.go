@@ -226,6 +226,22 @@ func (b *Builder) Local(ctx context.Context, ref string) (*image.Image, error) {
 	return b.Engine.Image(ctx, ref)
 }
 
+// Describe describes the image ref of the engine or, unpulled, of its registry.
+func (b *Builder) Describe(ctx context.Context, ref string) (*image.Image, error) {
+	found, err := b.Engine.Image(ctx, ref)
+	if err != nil || found != nil {
+		return found, err
+	}
+	parsed, err := b.registry().Parse(ref)
+	if err == nil {
+		found, err = b.registry().Describe(ctx, parsed)
+	}
+	if err != nil && ctx.Err() == nil {
+		err = registry.PullProblem(registry.ThisMachine, "image", ref, err)
+	}
+	return found, err
+}
+
 // Obtain describes the image ref, pulled only where the engine lacks it.
 func (b *Builder) Obtain(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.Engine.Image(ctx, ref)

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -73,11 +73,15 @@ func writeNext(w io.Writer, o outcome) error {
 		say("Load it:", fmt.Sprintf("docker load --input %q", o.output.File))
 	}
 	if last.Base != "" {
-		for _, use := range uses(o.server, o.arch, name) {
-			say("Use it:", use.where)
-			for _, line := range use.lines {
-				say("", "    "+line)
+		settings, others := uses(o.server, o.arch, name)
+		for _, setting := range settings {
+			say("Use it:", setting.Where)
+			for line := range strings.Lines(setting.Text) {
+				say("", "    "+strings.TrimSuffix(line, "\n"))
 			}
+		}
+		if others != "" {
+			say("Clients:", others)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -110,46 +114,18 @@ func (o outcome) summary() string {
 	return what + ", " + took
 }
 
-// use is where an image is named and the lines that name it.
-type use struct {
-	where string
-	lines []string
-}
-
-// uses are the settings by which clients of a server take an image.
-func uses(server, arch, name string) []use {
-	switch server {
-	case payload.ActionExecutionServer:
-		return []use{{"config.toml of OpenHands V0", []string{"[sandbox]", fmt.Sprintf("runtime_container_image = %q", name)}}}
-	case payload.AgentServer:
-		all := applicationUse(name)
-		arguments := fmt.Sprintf("server_image=%q", name)
-		if arch != "amd64" { // which the SDK takes for every machine's
-			arguments += fmt.Sprintf(", platform=%q", "linux/"+arch)
+// uses are the settings by which the ordinary client of a server takes an image;
+// none where it could not. others is the command for the other clients.
+func uses(server, arch, name string) (settings []client.Setting, others string) {
+	ordinary := "v0"
+	if server == payload.AgentServer {
+		ordinary, others = "app", "docker openhands use CLIENT "+name
+	}
+	img := client.Image{Name: name, Labels: payload.Labels{Server: server}, Arch: arch}
+	if c, err := client.Named(ordinary); err == nil && c.Server == server {
+		if advice, err := c.Advise(img); err == nil && len(advice.Warnings) == 0 {
+			settings = advice.Settings
 		}
-		return append(all, use{"the SDK", []string{"DockerWorkspace(" + arguments + ")"}})
 	}
-	return nil
-}
-
-// upstreamRepository is the one of which OpenHands' application changes tags:
-// it puts its own version into them (app_server/sandbox/sandbox_spec_service.py
-// of openhands-ai 1.11.0).
-const upstreamRepository = "ghcr.io/openhands/agent-server"
-
-// applicationUse is how OpenHands' application takes an image; nothing for
-// a name that it cannot be told.
-func applicationUse(name string) []use {
-	parsed, err := reference.ParseAnyReference(name)
-	if err != nil {
-		return nil
-	}
-	tagged, ok := parsed.(reference.NamedTagged)
-	if _, pinned := parsed.(reference.Digested); !ok || pinned || tagged.Name() == upstreamRepository {
-		return nil
-	}
-	return []use{{"variables of OpenHands' application", []string{
-		"AGENT_SERVER_IMAGE_REPOSITORY=" + reference.FamiliarName(tagged),
-		"AGENT_SERVER_IMAGE_TAG=" + tagged.Tag(),
-	}}}
+	return settings, others
 }

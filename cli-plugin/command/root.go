@@ -107,6 +107,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, own Release) *cobra.Com
 		newPrune(dockerCLI),
 		newRun(dockerCLI),
 		newTags(dockerCLI),
+		newUse(dockerCLI),
 		newVerify(dockerCLI),
 		newVersion(dockerCLI, own),
 	)

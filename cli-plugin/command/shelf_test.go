@@ -103,12 +103,17 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "images/json":
 		var all []apiimage.Summary
 		for _, img := range s.images {
-			all = append(all, apiimage.Summary{ID: img.ID})
+			all = append(all, apiimage.Summary{ID: img.ID, RepoTags: img.RepoTags, Labels: img.Config.Labels})
 		}
 		answer(all)
 		return
 	}
-	ref, what := strings.TrimPrefix(path, "images/"), ""
+	ref, known := strings.CutPrefix(path, "images/")
+	what := ""
+	if !known {
+		http.NotFound(w, r)
+		return
+	}
 	if r.Method == http.MethodGet {
 		at := strings.LastIndexByte(ref, '/')
 		ref, what = ref[:at], ref[at+1:]

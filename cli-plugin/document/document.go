@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
@@ -50,6 +51,7 @@ func All() map[string]any {
 		"settings":         Settings{},
 		"tags":             Tags{},
 		"traditional-plan": TraditionalPlan{},
+		"use":              Use{},
 		"verify":           Verification{},
 		"version":          Program{},
 	}
@@ -133,6 +135,12 @@ type Prune struct {
 type Settings struct {
 	SchemaVersion Version          `json:"schemaVersion"`
 	Settings      []settings.Value `json:"settings"`
+}
+
+// Use is what has to be set so that a client takes an image.
+type Use struct {
+	SchemaVersion Version `json:"schemaVersion"`
+	*client.Advice
 }
 
 // Verification is what was found about an image.

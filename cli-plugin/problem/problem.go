@@ -51,6 +51,7 @@ const (
 	Outdated       Code = "OH-030" // what components pin is not the newest
 	BadComponent   Code = "OH-031" // a component cannot be understood
 	TooLarge       Code = "OH-032" // an input is larger than what this program works with
+	NotForClient   Code = "OH-033" // a client of OpenHands cannot take an image
 	Unforeseen     Code = "OH-099" // every other error
 )
 
