@@ -41,6 +41,24 @@ func with(salt []byte, text string) (string, error) {
 	return scheme + hex.EncodeToString(salt) + ":" + hex.EncodeToString(key), nil
 }
 
+// markLength is so little that many texts have the mark of any one.
+const markLength = 3 // bytes
+
+// Mark returns what tells texts apart in a name: it is the same each time, and
+// empty for none. Two texts have the same one in 16 million. So a guess that
+// comes to the mark may well be wrong, and each costs as much as one at a
+// fingerprint.
+func Mark(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	key, err := pbkdf2.Key(sha256.New, text, []byte("docker openhands: mark in a name"), rounds, markLength)
+	if err != nil {
+		return nil, fmt.Errorf("making a mark: %w", err)
+	}
+	return key, nil
+}
+
 // Of reports whether fingerprint is one of text. One in another form is not.
 func Of(fingerprint, text string) bool {
 	if fingerprint == "" || text == "" {

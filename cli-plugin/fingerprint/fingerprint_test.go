@@ -48,3 +48,24 @@ func TestFingerprint(t *testing.T) {
 		t.Errorf("of no text: %q, %v", none, err)
 	}
 }
+
+func TestMark(t *testing.T) {
+	marks := map[string]string{}
+	for _, text := range []string{"apk add gcc", "apk add gcc ", "apk add g++"} {
+		one, err := Mark(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Mark(text)
+		if err != nil || string(again) != string(one) || len(one) != markLength {
+			t.Errorf("%q: %x, then %x, %v", text, one, again, err)
+		}
+		if other, taken := marks[string(one)]; taken {
+			t.Errorf("%q has the mark of %q", text, other)
+		}
+		marks[string(one)] = text
+	}
+	if none, err := Mark(""); len(none) > 0 || err != nil {
+		t.Errorf("of no text: %x, %v", none, err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/fingerprint"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -162,8 +163,12 @@ func New(o Options, in Inputs) (Plan, error) {
 	} else if p.Deps, err = o.deps(in); err != nil {
 		return Plan{}, err
 	}
+	mark, err := fingerprint.Mark(o.ExtraDeps)
+	if err != nil {
+		return Plan{}, err
+	}
 	for _, base := range o.Bases {
-		runtime, err := o.runtime(base, p.Deps)
+		runtime, err := o.runtime(base, p.Deps, mark)
 		if err != nil {
 			return Plan{}, err
 		}
@@ -382,7 +387,9 @@ func splitUser(user string) (name string, uid int, err error) {
 
 var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 
-func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
+// runtime plans the image over base. The mark is that of the command for extra
+// dependencies.
+func (o *Options) runtime(base string, deps Deps, mark []byte) (Runtime, error) {
 	user, uid, err := splitUser(o.User)
 	if err != nil {
 		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "")
@@ -391,11 +398,15 @@ func (o *Options) runtime(base string, deps Deps) (Runtime, error) {
 	if uid == 0 {
 		uid = defaultID(deps.Server)
 	}
+	if uid == payload.DefaultID {
+		uid = 0
+	}
 	r := Runtime{
-		Base: base, Image: o.Repository + ":" + tag.Runtime(deps.Version, base, hash), Tags: o.Tags,
+		Base: base, Tags: o.Tags,
 		User: user, UID: uid, Sudo: !o.NoSudo, Tools: cmp.Or(o.Tools, payload.BaseFirst), ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
 		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
 	}
+	r.Image = o.Repository + ":" + tag.Runtime(deps.Version, base, hash, r.choices(deps.Server, mark))
 	r.Labels = payload.Labels{
 		Kind: payload.KindRuntime, Version: deps.Version, Server: deps.Server, Components: strings.Join(deps.Components, ","),
 		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.wantedUser(),
@@ -428,6 +439,27 @@ func (r Runtime) wantedUser() string {
 		return r.User
 	}
 	return r.User + ":" + strconv.Itoa(r.UID)
+}
+
+// choices is the part of the tag for whatever makes the image another one than
+// the plain one over its base; empty for that one. The mark is that of the
+// command for extra dependencies.
+func (r Runtime) choices(server string, mark []byte) string {
+	hash, plain := newDigest(), true
+	for _, choice := range []struct{ name, value, usual string }{
+		{"user", r.User, payload.User}, {"uid", strconv.Itoa(r.UID), strconv.Itoa(defaultID(server))}, {"sudo", strconv.FormatBool(r.Sudo), "true"},
+		{"tools", string(r.Tools), string(payload.BaseFirst)}, {"order", string(r.LayerOrder), string(OrderAuto)}, {"assemble", string(r.Assemble), string(AssembleAuto)},
+		{"library path", strconv.FormatBool(r.ExportLibraryPath), "false"}, {"extra", string(mark), ""},
+	} {
+		if choice.value != choice.usual {
+			plain = false
+			hash.add(choice.name, []byte(choice.value))
+		}
+	}
+	if plain {
+		return ""
+	}
+	return tag.Choices(hash.Sum(nil))
 }
 
 // setupRevision is raised when the same options come to another set-up layer

@@ -165,6 +165,55 @@ func TestSetupLabelCoversTheRuntime(t *testing.T) {
 	}
 }
 
+// Two images over one base that differ have two names, and the plain one has
+// that of OpenHands' scheme.
+func TestOneNameOneContent(t *testing.T) {
+	plain := mustPlan(t, options(), inputs())
+	hash, _ := tag.HashOf(plain.Deps.Tag)
+	if want := DefaultRepository + ":oh_v0.62.0_alpine_t_3.20_" + hash; plain.Runtimes[0].Image != want {
+		t.Errorf("the plain image is %s, want %s", plain.Runtimes[0].Image, want)
+	}
+	for name, change := range map[string]func(*Options){
+		"the default user":    func(o *Options) { o.User = payload.User },
+		"the default user ID": func(o *Options) { o.User = ":1000" },
+		"the default tools":   func(o *Options) { o.Tools = payload.BaseFirst },
+		"a further name":      func(o *Options) { o.Tags = []string{"x"} },
+	} {
+		o := options()
+		change(&o)
+		if got := mustPlan(t, o, inputs()).Runtimes[0]; got.Image != plain.Runtimes[0].Image || got.Labels[payload.LabelSetup] != plain.Runtimes[0].Labels[payload.LabelSetup] {
+			t.Errorf("with %s it is %s", name, got.Image)
+		}
+	}
+	seen := map[string]string{plain.Runtimes[0].Image: "nothing"}
+	for name, change := range map[string]func(*Options){
+		"user":                func(o *Options) { o.User = "agent" },
+		"uid":                 func(o *Options) { o.User = ":2000" },
+		"sudo":                func(o *Options) { o.NoSudo = true },
+		"tools":               func(o *Options) { o.Tools = payload.PayloadFirst },
+		"extra deps":          func(o *Options) { o.ExtraDeps = "true" },
+		"other extra deps":    func(o *Options) { o.ExtraDeps = "false" },
+		"library path":        func(o *Options) { o.ExportLibraryPath = true },
+		"layer order":         func(o *Options) { o.LayerOrder = OrderBaseFirst },
+		"assemble":            func(o *Options) { o.Assemble = AssembleNever },
+		"sudo and extra deps": func(o *Options) { o.NoSudo, o.ExtraDeps = true, "true" },
+	} {
+		o := options()
+		change(&o)
+		image := mustPlan(t, o, inputs()).Runtimes[0].Image
+		if other, taken := seen[image]; taken {
+			t.Errorf("another %s has the name of another %s: %s", name, other, image)
+		}
+		seen[image] = name
+		if again := mustPlan(t, o, inputs()).Runtimes[0].Image; again != image {
+			t.Errorf("%s is %s, then %s", name, image, again)
+		}
+		if name == "extra deps" && !regexp.MustCompile(`_alpine_t_3\.20_` + hash + `_[0-9a-z]{8}$`).MatchString(image) {
+			t.Errorf("an image with extra dependencies is called %s", image)
+		}
+	}
+}
+
 // The servers know by a variable that they are not to be root's.
 func TestImageWithoutSudoSaysSo(t *testing.T) {
 	for _, without := range []bool{true, false} {

@@ -3,6 +3,7 @@
 //
 //	oh_deps_vVERSION_HASH         a payload, see Deps; with a form's suffix behind it
 //	oh_vVERSION_BASE_HASH         a runtime image, see Runtime
+//	oh_vVERSION_BASE_HASH_CHOICES  one with choices of its own
 //	oh_vVERSION_BASE              a traditional image, see Versioned
 //	oh_vVERSION_image_NAME_tag_TAG  the same in former versions, see Older
 package tag
@@ -28,6 +29,8 @@ const (
 	depsPrefix = prefix + "deps_"
 	baseLength = 96 // characters of a base in a tag
 	hashLength = 16 // base 36 digits of a payload's hash
+
+	choicesLength = 8 // base 36 digits of the hash of an image's choices
 )
 
 // intoTag turns a reference into characters of a tag.
@@ -50,9 +53,17 @@ func HashOf(tag string) (hash string, ok bool) {
 	return match[1], true
 }
 
-// Runtime names a runtime image over base, with the hash of its payload.
-func Runtime(version, base, hash string) string {
+// Choices is what tags hold of the sum over the choices that make a runtime
+// image another one than the plain one over its base.
+func Choices(sum []byte) string { return base36(sum, choicesLength) }
+
+// Runtime names a runtime image over base, with the hash of its payload, and
+// what Choices has returned, which is empty for the plain image.
+func Runtime(version, base, hash, choices string) string {
 	before, behind := prefix+"v"+version+"_", "_"+hash
+	if choices != "" {
+		behind += "_" + choices
+	}
 	return before + slug(base, min(baseLength, Max-len(before)-len(behind))) + behind
 }
 
@@ -71,6 +82,9 @@ func Series(ref, deps string) (series string, ok bool) {
 				break
 			}
 		}
+	}
+	if tail := len(tag) - choicesLength - len("_"); tail > 0 && hash != "" && strings.HasSuffix(tag[:tail], "_"+hash) {
+		tag, form = tag[:tail], tag[tail:]
 	}
 	if colon < 0 || hash == "" || !strings.HasPrefix(tag, prefix) || !strings.HasSuffix(tag, "_"+hash) {
 		return "", false

@@ -63,7 +63,7 @@ func TestSlugIsInjective(t *testing.T) {
 func TestRuntimeFits(t *testing.T) {
 	for _, version := range []string{"0.62.0", "1.6.0", strings.Repeat("9", 60)} {
 		for _, base := range []string{"alpine", strings.Repeat("y", 300), "a@sha256:" + strings.Repeat("0", 64)} {
-			if tag := Runtime(version, base, strings.Repeat("z", hashLength)); len(tag) > Max {
+			if tag := Runtime(version, base, strings.Repeat("z", hashLength), strings.Repeat("y", choicesLength)); len(tag) > Max {
 				t.Errorf("%d characters: %s", len(tag), tag)
 			}
 		}
@@ -77,23 +77,25 @@ func TestSeries(t *testing.T) {
 		func(deps string) string { return "r:5000/x:" + deps },
 		func(deps string) string { return "r:5000/x:" + deps + Flat },
 		func(deps string) string { return "r:5000/x:" + deps + Zstd },
-		func(deps string) string { return "x:" + Runtime("1", "alpine:3", hash(deps)) },
-		func(deps string) string { return "x:" + Runtime("1", "alpine:4", hash(deps)) },
-		func(deps string) string { return "y:" + Runtime("1", "alpine:3", hash(deps)) },
+		func(deps string) string { return "x:" + Runtime("1", "alpine:3", hash(deps), "") },
+		func(deps string) string { return "x:" + Runtime("1", "alpine:3", hash(deps), "00000000") },
+		func(deps string) string { return "x:" + Runtime("1", "alpine:3", hash(deps), "00000001") },
+		func(deps string) string { return "x:" + Runtime("1", "alpine:4", hash(deps), "") },
+		func(deps string) string { return "y:" + Runtime("1", "alpine:3", hash(deps), "") },
 	} {
 		one, ok := Series(form(before), before)
 		two, also := Series(form(after), after)
 		if !ok || !also || one != two {
 			t.Errorf("%s is of %q, and %s of %q", form(before), one, form(after), two)
 		}
-		if other, ok := Series("x:"+Runtime("1", "debian", hash(before)), before); !ok || other == one {
+		if other, ok := Series("x:"+Runtime("1", "debian", hash(before), ""), before); !ok || other == one {
 			t.Errorf("%s is of the series of another base", form(before))
 		}
 		if _, ok := Series(form(before), after); ok {
 			t.Errorf("%s is taken for a name of another payload's image", form(before))
 		}
 	}
-	for _, ref := range []string{"x", "oh_v1_x_" + hash(before), "x:latest", "x:my_" + hash(before), "x:" + Runtime("1", "alpine", hash(before)) + Flat} {
+	for _, ref := range []string{"x", "oh_v1_x_" + hash(before), "x:latest", "x:my_" + hash(before), "x:" + Runtime("1", "alpine", hash(before), "") + Flat} {
 		if series, ok := Series(ref, before); ok {
 			t.Errorf("the chosen name %s is of the series %q", ref, series)
 		}
