@@ -71,6 +71,9 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.end()) }()
+	if err := to.names(ctx, p); err != nil {
+		return nil, err
+	}
 	defer func() {
 		for i := range results {
 			results[i].describe(p)
@@ -98,6 +101,9 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 	for i, r := range p.Runtimes {
 		err := unusable[i]
 		if err == nil {
+			if n := len(p.Runtimes); n > 1 {
+				b.Logf("%d of %d: the image over %s", i+1, n, r.Base)
+			}
 			var made Result
 			if made, err = to.runtime(ctx, p.Deps, deps, bases[i], r); err == nil {
 				results = append(results, made)
@@ -178,7 +184,13 @@ func (b *Builder) checkArch(what, ref string, found *image.Image) error {
 func (b *Builder) checkBase(ref string, found *image.Image) error {
 	if kind := found.Labels()[payload.LabelKind]; kind != "" {
 		next := "Use the image that it was made over: " + found.Labels()[payload.LabelBaseName]
-		if kind == payload.KindDeps {
+		switch {
+		case kind == payload.KindRuntime && problem.SameName(ref, found.Labels()[payload.LabelBaseName]):
+			next = "It has taken the name of the base that it was made over. Give that one its name back: 'docker pull " + ref + "'"
+			if id := found.Labels()[payload.LabelBaseDigest]; id != "" {
+				next += ", or 'docker tag " + id + " " + ref + "' where no registry has it"
+			}
+		case kind == payload.KindDeps:
 			next = "Name it with --deps-image, and with --base an image that shall get the payload, for example alpine:3.20"
 		}
 		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil, next)

@@ -13,17 +13,18 @@ import (
 
 // Who takes an image of ours for a base is told what was meant.
 func TestBaseOfOurs(t *testing.T) {
-	for kind, next := range map[string]string{payload.KindRuntime: "made over: alpine:1", payload.KindDeps: "--deps-image"} {
+	for next, labels := range map[string]map[string]string{
+		"made over: alpine:1": {payload.LabelKind: payload.KindRuntime, payload.LabelBaseName: "alpine:1"},
+		// A cure that named the base again would lead in a circle.
+		"name back: 'docker pull ours:1', or 'docker tag sha256:1 ours:1'": {payload.LabelKind: payload.KindRuntime, payload.LabelBaseName: "ours:1", payload.LabelBaseDigest: "sha256:1"},
+		"--deps-image": {payload.LabelKind: payload.KindDeps},
+	} {
 		s := newFakeStore(t, false)
-		labels := map[string]string{payload.LabelKind: kind}
-		if kind == payload.KindRuntime {
-			labels[payload.LabelBaseName] = "alpine:1"
-		}
 		s.Infos["ours:1"] = s.Infos[s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, baseLayers...).ID]
 		_, err := local{&Builder{Engine: s.engine()}}.base(t.Context(), "ours:1")
 		var p *problem.Error
 		if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Next, next) {
-			t.Errorf("%s: %v, want %q", kind, err, next)
+			t.Errorf("%v: %v, want %q", labels, err, next)
 		}
 	}
 }

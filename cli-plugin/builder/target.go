@@ -9,6 +9,8 @@ import (
 
 // target is where the images of a plan go: an engine, registries, or an archive.
 type target interface {
+	// names refuses names that the images of a plan would take from others.
+	names(ctx context.Context, p plan.Plan) error
 	// base finds what an image is made over; nil for scratch.
 	base(ctx context.Context, ref string) (*image.Image, error)
 	// payload sees to the payload of the plan.

@@ -159,6 +159,11 @@ func (b *Builder) Traditional(ctx context.Context, t Traditional) (Result, error
 func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error) {
 	start := time.Now()
 	result := Result{Kind: KindTraditional, Base: t.Base, Server: payload.ActionExecutionServer, Platform: cmp.Or(t.Platform, "linux/"+b.Engine.Arch)}
+	for _, name := range t.Tags {
+		if _, err := b.holder(ctx, name); err != nil {
+			return result, err
+		}
+	}
 	p, err := b.PlanTraditional(ctx, t, true)
 	if err != nil {
 		return result, err

@@ -23,15 +23,21 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 		Use:   "build BASE [BASE...]",
 		Short: "Build runtime images over one or more bases",
 		Long: `Builds a runtime image over each base. "build BASE" and "build --base BASE" mean
-the same.`,
+the same.
+
+A --tag can have placeholders for what differs between images: {base}, also
+{base.slug}, is the base in a form that fits behind a colon and that no other
+base has; {base.name} and {base.tag} are its two parts; {repo} is --repository;
+{server}, {version} and {deps} are the payload's. A name that belongs to an image
+of somebody else's is refused before anything is done.`,
 		Example: `  docker openhands build alpine:3.20
   docker openhands build --server agent-server alpine:3.20
   docker openhands build --base debian:12 --base scratch --without browser
+  docker openhands build --bases bases.txt --tag team/eval:{base}
   docker openhands build --base alpine:3.20 --push --tag registry.example/app:1
   docker openhands build --base alpine:3.20 --output type=docker,dest=app.tar
   docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
-		PreRunE:           basesOf,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
 				return err
@@ -59,6 +65,7 @@ the same.`,
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
 	annotate(cmd.Flags(), map[string]facts{"dry-run": {call: true}})
 	to.flags(cmd.Flags())
+	severalBases(cmd, dockerCLI)
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(cmd.Flags())
 	return cmd

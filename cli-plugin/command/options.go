@@ -81,7 +81,7 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 	o.payloadOptions.flags(f)
 	f.StringArrayVar(&o.bases, "base", nil, "Base image, or scratch; repeat it for several images")
 	f.StringVar(&o.depsImage, "deps-image", "", "Deps image to take the payload from, instead of building one")
-	f.StringArrayVarP(&o.tags, "tag", "t", nil, "Further name of the image")
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, "Further name of each image; a pattern such as team/app:{base} for several")
 	f.StringVar(&o.extraDeps, "extra-deps", "", "Shell command that is run as root on top of the image; the command stays out of the image, what it writes does not")
 	f.StringVar(&o.user, "user", "", "Account of the agent, NAME[:UID] (default openhands:1000)")
 	f.BoolVar(&o.noSudo, "no-sudo", false, "Do not let the account become root, nor run the server as root")

@@ -34,7 +34,6 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 		Short:             "Print the names that a build would use",
 		Long:              "Prints the names that a build would use, and builds nothing.",
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
-		PreRunE:           basesOf,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
 				return err
@@ -58,6 +57,7 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
 	annotate(cmd.Flags(), map[string]facts{"json": {call: true}, "print-dockerfile": {call: true}})
+	severalBases(cmd, dockerCLI)
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(cmd.Flags())
 	return cmd

@@ -74,7 +74,7 @@ type Options struct {
 	Without     []string // components left out
 	PythonEnv   PythonEnv
 	Deps        *DepsImage
-	Tags        []string // further names of the one runtime image
+	Tags        []string // further names of each runtime image, see Placeholders
 
 	User              string // NAME[:UID]
 	NoSudo            bool
@@ -174,7 +174,7 @@ func New(o Options, in Inputs) (Plan, error) {
 		}
 		p.Runtimes = append(p.Runtimes, runtime)
 	}
-	return p, nil
+	return p, p.checkNames()
 }
 
 func (o *Options) check(in Inputs) error {
@@ -215,9 +215,6 @@ func (o *Options) check(in Inputs) error {
 	if o.Assemble == AssembleNever && o.LayerOrder == OrderPayloadFirst {
 		return problem.Usagef("--assemble never cannot put the payload first: a Dockerfile starts with its base")
 	}
-	if len(o.Tags) > 0 && len(o.Bases) > 1 {
-		return problem.Usagef("--tag names one image, but there are %d bases", len(o.Bases))
-	}
 	seen := map[string]bool{}
 	for _, base := range o.Bases {
 		if seen[base] {
@@ -230,10 +227,8 @@ func (o *Options) check(in Inputs) error {
 			}
 		}
 	}
-	for _, name := range o.Tags {
-		if err := problem.CheckName("tag", name); err != nil {
-			return err
-		}
+	if err := checkPatterns(o.Tags); err != nil {
+		return err
 	}
 	what, from := "builder base", o.BuilderBase
 	if o.Deps != nil {
@@ -401,8 +396,12 @@ func (o *Options) runtime(base string, deps Deps, mark []byte) (Runtime, error) 
 	if uid == payload.DefaultID {
 		uid = 0
 	}
+	further, err := o.furtherNames(base, deps)
+	if err != nil {
+		return Runtime{}, err
+	}
 	r := Runtime{
-		Base: base, Tags: o.Tags,
+		Base: base, Tags: further,
 		User: user, UID: uid, Sudo: !o.NoSudo, Tools: cmp.Or(o.Tools, payload.BaseFirst), ExtraDeps: o.ExtraDeps, ExportLibraryPath: o.ExportLibraryPath,
 		LayerOrder: o.LayerOrder, Assemble: o.Assemble,
 	}

@@ -208,7 +208,7 @@ func TestOneNameOneContent(t *testing.T) {
 		if again := mustPlan(t, o, inputs()).Runtimes[0].Image; again != image {
 			t.Errorf("%s is %s, then %s", name, image, again)
 		}
-		if name == "extra deps" && !regexp.MustCompile(`_alpine_t_3\.20_` + hash + `_[0-9a-z]{8}$`).MatchString(image) {
+		if name == "extra deps" && !regexp.MustCompile(`_alpine_t_3\.20_`+hash+`_[0-9a-z]{8}$`).MatchString(image) {
 			t.Errorf("an image with extra dependencies is called %s", image)
 		}
 	}
@@ -314,6 +314,15 @@ func TestMistakes(t *testing.T) {
 	}{
 		"base in capitals":     {func(o *Options) { o.Bases = []string{"Alpine:3:20"} }, problem.Reference},
 		"empty base":           {func(o *Options) { o.Bases = []string{""} }, problem.Reference},
+		"tag of the base":      {func(o *Options) { o.Tags = []string{"docker.io/library/alpine:3.20"} }, problem.Usage},
+		"tag of another base":  {func(o *Options) { o.Bases, o.Tags = []string{"a", "b:latest"}, []string{"{base}x", "b"} }, problem.Usage},
+		"tag of the payload":   {func(o *Options) { o.Deps, o.Tags = &DepsImage{Ref: "deps"}, []string{"deps:latest"} }, problem.Usage},
+		"placeholder":          {func(o *Options) { o.Tags = []string{"x:{bse}"} }, problem.Usage},
+		"empty placeholder":    {func(o *Options) { o.Tags = []string{"x:{}"} }, problem.Usage},
+		"half a placeholder":   {func(o *Options) { o.Tags = []string{"x:{base"} }, problem.Reference},
+		"name in a tag":        {func(o *Options) { o.Bases, o.Tags = []string{"a/b"}, []string{"x:{base.name}"} }, problem.Reference},
+		"name of an image ID":  {func(o *Options) { o.Bases, o.Tags = []string{strings.Repeat("a", 64)}, []string{"{base.name}:x"} }, problem.Reference},
+		"one name for two":     {func(o *Options) { o.Bases, o.Tags = []string{"a:1", "b:1"}, []string{"x:{base.tag}"} }, problem.Usage},
 		"base twice":           {func(o *Options) { o.Bases = []string{"a", "a"} }, problem.Usage},
 		"tag":                  {func(o *Options) { o.Tags = []string{"a b"} }, problem.Reference},
 		"tag for two":          {func(o *Options) { o.Bases, o.Tags = []string{"a", "b"}, []string{"c"} }, problem.Usage},

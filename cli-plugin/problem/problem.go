@@ -52,6 +52,7 @@ const (
 	BadComponent   Code = "OH-031" // a component cannot be understood
 	TooLarge       Code = "OH-032" // an input is larger than what this program works with
 	NotForClient   Code = "OH-033" // a client of OpenHands cannot take an image
+	NameTaken      Code = "OH-034" // a name that an image is to get belongs to one of somebody else's
 	Unforeseen     Code = "OH-099" // every other error
 )
 

@@ -32,6 +32,24 @@ func CheckName(what, ref string) error {
 	return nil
 }
 
+// Normalized is a name in the form in which it is the same whoever writes it
+// out: with its registry and its tag. What is no name stays as it is.
+func Normalized(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.TagNameOnly(named).String()
+}
+
+// SameName reports whether an engine takes two names for one.
+func SameName(one, other string) bool { return Normalized(one) == Normalized(other) }
+
+// TakesBase refuses a name that is a base's.
+func TakesBase(name string) error {
+	return New(Usage, fmt.Sprintf("--tag %s is the name of a base, which would lose it to the image over it", name), nil, "Choose another --tag, or leave it out")
+}
+
 // RepositoryAdvice says where to correct the repository of the images made.
 const RepositoryAdvice = "Correct --repository; 'docker openhands config' shows where its value comes from"
 

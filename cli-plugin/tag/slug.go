@@ -18,6 +18,12 @@ var (
 	fromSlug  = strings.NewReplacer("_s_", "/", "_t_", ":")
 )
 
+// Base is a base as a tag has it, or a part of one: no two bases are alike.
+func Base(reference string) string {
+	// A cut can leave a character in front that no tag begins with.
+	return strings.TrimLeft(slug(reference, baseLength), "-.")
+}
+
 // slug turns an image reference into at most limit characters of a tag. It is
 // the traditional form ("/" is "_s_", ":" is "_t_", lower case, the end kept)
 // wherever that form leads back to the reference, and that form followed by

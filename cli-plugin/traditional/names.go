@@ -65,6 +65,9 @@ func (n Names) Check(base string, further []string) error {
 		if err := problem.CheckName("tag", name); err != nil {
 			return err
 		}
+		if problem.SameName(name, base) {
+			return problem.TakesBase(name)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBases(t *testing.T) {
+	for text, want := range map[string][]string{
+		"alpine:3.20":                             {"alpine:3.20"},
+		"\ufeffa\r\n\r\nb:1\r\n":                  {"a", "b:1"},
+		"# one\n  scratch\t# none\n#\n\na\na\n":   {"scratch", "a", "a"},
+		strings.Repeat("#\n", maxBases-1) + "a\n": {"a"},
+	} {
+		got, err := bases(t.Context(), "list", strings.NewReader(text))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%.30q: %v %s", text, err, diff)
+		}
+	}
+}
+
+// What is wrong with a list is told with its line, in bounded memory.
+func TestBasesRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                 "there is no base in list",
+		"#\n":                              "there is no base in list",
+		"a\nb\nC\nd":                       "line 3 of list is no base: \"C\": ",
+		"a\n\x1b]0;x\a\n":                  `line 2 of list is no base: "\x1b]0;x\a": `,
+		"a\n" + strings.Repeat("b", 1<<20): "line 2 of list is no base: it has more than 1024 bytes",
+		strings.Repeat("a\n", maxBases+1):  "list has more than 10000 lines",
+		"a\x00b":                           `line 1 of list is no base: "a\x00b": `,
+		"--base":                           "line 1 of list is no base",
+	} {
+		_, err := bases(t.Context(), "list", strings.NewReader(text))
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.Usage || p.Next == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.30q: %v, want %q", text, err, want)
+		}
+	}
+	endless, _ := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := bases(ctx, "list", endless); !errors.Is(err, context.Canceled) {
+		t.Errorf("an interrupted list: %v", err)
+	}
+}
