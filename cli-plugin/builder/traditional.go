@@ -35,6 +35,13 @@ type Traditional struct {
 	StrictTags   bool     // an image that was made from something else is not used
 }
 
+// Dockerfile is the image's where it starts from another image.
+func (t Traditional) Dockerfile(from string, start traditional.Start) (string, error) {
+	return t.Source.Dockerfile(traditional.Parameters{
+		From: from, Start: start, ExtraDeps: t.ExtraDeps, Browser: t.Browser, ChannelAlias: t.ChannelAlias,
+	})
+}
+
 // TraditionalPlan is a decision and the Dockerfile that follows from it.
 type TraditionalPlan struct {
 	traditional.Decision
@@ -57,9 +64,7 @@ func (b *Builder) PlanTraditional(ctx context.Context, t Traditional, pull bool)
 		return TraditionalPlan{}, err
 	}
 	if p.Build {
-		p.Dockerfile, err = t.Source.Dockerfile(traditional.Parameters{
-			From: p.From, Start: p.Start, ExtraDeps: t.ExtraDeps, Browser: t.Browser, ChannelAlias: t.ChannelAlias,
-		})
+		p.Dockerfile, err = t.Dockerfile(p.From, p.Start)
 	}
 	return p, err
 }

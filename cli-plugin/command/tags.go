@@ -12,7 +12,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
@@ -75,27 +74,16 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 }
 
 func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
-	source, closeSource, err := request.OpenSource(ctx, runtimes.source, runtimes.version, os.Stderr)
+	images, closeSource, err := o.traditional(runtimes).Named(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeSource()) }()
-	bases := runtimes.bases
-	if len(bases) == 0 {
-		bases = []string{traditional.DefaultBase}
-	}
 	var reports []tagReport
-	for _, base := range bases {
-		names, err := source.Names(ctx, runtimes.repository, base, !o.leaveOutBrowser())
-		if err != nil {
-			return nil, err
-		}
-		report := tagReport{Names: traditionalTags(base, names)}
+	for _, image := range images {
+		report := tagReport{Names: traditionalTags(image.Base, image.Names)}
 		if dockerfile {
-			report.dockerfile, err = source.Dockerfile(traditional.Parameters{
-				From: base, Start: traditional.FromScratch, ExtraDeps: runtimes.extraDeps, Browser: !o.leaveOutBrowser(), ChannelAlias: channelAlias(),
-			})
-			if err != nil {
+			if report.dockerfile, err = image.Dockerfile(image.Base, traditional.FromScratch); err != nil {
 				return nil, err
 			}
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/pflag"
 )
@@ -74,32 +73,33 @@ func buildTraditional(ctx context.Context, dockerCLI command.Cli, o traditionalB
 
 // prepared calls do while the sources are open.
 func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, do func(*builder.Builder, []builder.Traditional) error) (err error) {
-	bases := o.runtimes.bases
-	if len(bases) == 0 {
-		bases = []string{traditional.DefaultBase}
-	}
-	if err := o.check(bases); err != nil {
+	if err := o.checkFolder(); err != nil {
 		return err
 	}
-	source, closeSource, err := request.OpenSource(ctx, o.runtimes.source, o.runtimes.version, os.Stderr)
+	wanted := o.mode.traditional(o.runtimes)
+	wanted.Image.Platform, wanted.Image.Tags, wanted.Image.StrictTags = o.runtimes.platform, o.runtimes.tags, o.old.strictTags
+	if wanted.Image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
+		return problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
+	}
+	images, closeSource, err := wanted.Images(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSource()) }()
-	var images []builder.Traditional
-	for _, base := range bases {
-		image, err := o.image(ctx, source, base)
-		if err != nil {
-			return err
-		}
-		images = append(images, image)
-	}
 	// The platform is buildx's matter: it may be another than the engine's.
 	b, err := o.how.session(ctx, dockerCLI, "")
 	if err != nil {
 		return err
 	}
 	return do(b, images)
+}
+
+// traditional are the images that the options ask for, as far as their names go.
+func (o *modeOptions) traditional(runtimes *runtimeOptions) request.Traditional {
+	return request.Traditional{
+		Image: builder.Traditional{Browser: !o.leaveOutBrowser(), ExtraDeps: runtimes.extraDeps},
+		Bases: runtimes.bases, Source: runtimes.source, Version: runtimes.version, Repository: runtimes.repository,
+	}
 }
 
 // build makes the images. Results are those of the images that are finished,
@@ -116,39 +116,18 @@ func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images 
 	return results, nil
 }
 
-func (o traditionalBuild) check(bases []string) error {
-	if len(bases) > 1 && len(o.runtimes.tags) > 0 {
-		return problem.Usagef("--tag names one image, but there are %d bases", len(bases))
-	}
+func (o traditionalBuild) checkFolder() error {
 	if o.old.buildFolder == "" {
 		return nil
 	}
-	if len(bases) > 1 {
-		return problem.Usagef("--build-folder is for one image, but there are %d bases", len(bases))
+	if n := len(o.runtimes.bases); n > 1 {
+		return problem.Usagef("--build-folder is for one image, but there are %d bases", n)
 	}
 	if info, err := os.Stat(o.old.buildFolder); err != nil || !info.IsDir() {
 		return problem.Usagef("the build folder %s does not exist", o.old.buildFolder)
 	}
 	return nil
 }
-
-func (o traditionalBuild) image(ctx context.Context, source *traditional.Source, base string) (builder.Traditional, error) {
-	image := builder.Traditional{
-		Source: source, Base: base, Tags: o.runtimes.tags, Browser: !o.mode.leaveOutBrowser(), ExtraDeps: o.runtimes.extraDeps,
-		ChannelAlias: channelAlias(), Platform: o.runtimes.platform, StrictTags: o.old.strictTags,
-	}
-	var err error
-	if image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
-		return image, problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
-	}
-	if image.Names, err = source.Names(ctx, o.runtimes.repository, base, image.Browser); err != nil {
-		return image, err
-	}
-	return image, image.Names.Check(base, image.Tags)
-}
-
-// channelAlias is a setting of later versions of OpenHands.
-func channelAlias() string { return strings.TrimSpace(os.Getenv("OH_CONDA_CHANNEL_ALIAS")) }
 
 func (o traditionalBuild) dryRun(ctx context.Context, b *builder.Builder, images []builder.Traditional, out io.Writer) error {
 	var plans []document.TraditionalImage
