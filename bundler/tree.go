@@ -269,15 +269,15 @@ func seekable(content io.Reader, size int64) (_ io.ReaderAt, done func() error, 
 		data, err := io.ReadAll(content)
 		return bytes.NewReader(data), func() error { return nil }, err
 	}
-	spool, err := os.CreateTemp("", "oh-elf-")
+	file, err := os.CreateTemp("", "oh-elf-")
 	if err != nil {
 		return nil, nil, err
 	}
 	// Without a name it goes with the process, however that ends.
-	if err := errors.Join(os.Remove(spool.Name()), copyAll(spool, content)); err != nil {
-		return nil, nil, errors.Join(err, spool.Close())
+	if err := errors.Join(os.Remove(file.Name()), copyAll(file, content)); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
 	}
-	return spool, spool.Close, nil
+	return file, file.Close, nil
 }
 
 func copyAll(to io.Writer, from io.Reader) error {

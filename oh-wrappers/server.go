@@ -165,7 +165,7 @@ func (c *call) prepareServer(env *environ, command []string) ([]string, error) {
 	return command, c.chdir(payload.Code)
 }
 
-// session settles whose the server's sessions are. Only root can give them to
+// session decides whose the server's sessions are. Only root can give them to
 // another user, and only with the capabilities for it: any other user keeps
 // them, whomever the command names. Root never does instead of the user that
 // was asked for.

@@ -68,7 +68,7 @@ func (r Recipe) Retry(try func(Attempt) error) error {
 		var conflict *conflictError
 		var missing *notKeptError
 		var excess *ExcessError
-		var damaged *DamagedError
+		var damaged *damagedError
 		switch {
 		case errors.As(err, &excess):
 			return problem.New(problem.TooLarge, fmt.Sprintf("the base %s is larger than what set-up works with", r.Runtime.Base), err,

@@ -28,7 +28,7 @@ func TestDamagedLayers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ReadListing(test.stream, keepAll, NewBudget())
-			var damaged *DamagedError
+			var damaged *damagedError
 			if err == nil || errors.As(err, &damaged) != test.damaged {
 				t.Errorf("it says %v", err)
 			}

@@ -82,11 +82,11 @@ func newListing() *Listing {
 // impliedMode is that of a directory that no entry describes.
 const impliedMode = fs.ModeDir | 0o755
 
-// DamagedError says that a layer is none that an engine could unpack.
-type DamagedError struct{ err error }
+// damagedError says that a layer is none that an engine could unpack.
+type damagedError struct{ err error }
 
-func (e *DamagedError) Error() string { return e.err.Error() }
-func (e *DamagedError) Unwrap() error { return e.err }
+func (e *damagedError) Error() string { return e.err.Error() }
+func (e *damagedError) Unwrap() error { return e.err }
 
 // arriving keeps the error that the reading of a layer ended with, so that
 // bytes which do not arrive are told from bytes that are no layer.
@@ -109,7 +109,7 @@ func ReadListing(r io.Reader, keep KeepFunc, left *Budget) (*Listing, error) {
 	l, err := readEntries(in, keep, left)
 	var excess *ExcessError
 	if err != nil && in.err == nil && !errors.As(err, &excess) {
-		err = &DamagedError{err}
+		err = &damagedError{err}
 	}
 	return l, err
 }

@@ -177,16 +177,16 @@ func (r *rootFS) ReadDir(name string) ([]string, error) {
 	if !r.node(dirs[0]).Kind.isDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrInvalid}
 	}
-	names, settled := map[string]bool{}, map[string]bool{}
+	names, decided := map[string]bool{}, map[string]bool{}
 	for _, d := range dirs {
 		l := r.layers[d.layer]
 		var hidden []string
 		for i := r.node(d).Child; i != 0; i = l.nodes.at(i).Next {
 			child := l.name(i)
-			if len(settled)+len(hidden) > maxListed {
+			if len(decided)+len(hidden) > maxListed {
 				return nil, fmt.Errorf("listing %s: %w", name, Excess("it has more than %d files", maxListed))
 			}
-			if now, _ := l.child(d.node, child); now != i || settled[child] {
+			if now, _ := l.child(d.node, child); now != i || decided[child] {
 				continue // replaced, or an upper layer has it
 			}
 			switch l.nodes.at(i).Kind {
@@ -204,13 +204,13 @@ func (r *rootFS) ReadDir(name string) ([]string, error) {
 					continue
 				}
 			}
-			names[child], settled[child] = true, true
+			names[child], decided[child] = true, true
 		}
 		if l.opaque(d.node) {
 			break
 		}
 		for _, child := range hidden {
-			settled[child] = true
+			decided[child] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names)), nil

@@ -32,8 +32,8 @@ type Row struct {
 	Why     string `json:"why"`
 }
 
-// Old is what is known of the traditional side.
-type Old struct {
+// oldSide is what is known of the traditional side.
+type oldSide struct {
 	Base           string
 	Image          string // reference; empty: OpenHands builds it by itself
 	Version        string // of OpenHands; empty: not known
@@ -44,16 +44,16 @@ type Old struct {
 	Browser        bool
 }
 
-// New is what the two-stage side will be.
-type New struct {
+// newSide is what the two-stage side will be.
+type newSide struct {
 	Image      string
 	Version    string
 	Platform   string
 	Components []string
 }
 
-// Compare lists what a user or a script can notice, what differs first.
-func Compare(o Old, n New) []Row {
+// compare lists what a user or a script can notice, what differs first.
+func compare(o oldSide, n newSide) []Row {
 	has := func(component string) bool { return slices.Contains(n.Components, component) }
 	before := o.Image
 	if before == "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/shlex"
 )
 
-// Base is what extra dependencies find when they are installed.
-type Base struct {
+// target is what extra dependencies find when they are installed.
+type target struct {
 	Name string
 	Has  func(program string) bool // in the base's PATH
 }
@@ -33,9 +33,9 @@ var relatives = map[string]string{
 	"rpm": "dnf",
 }
 
-// Fallback are the programs, of those that extra dependencies often call, that
+// payloadHas are the programs, of those that extra dependencies often call, that
 // the payload has where the base has none.
-var Fallback = []string{
+var payloadHas = []string{
 	"awk", "bash", "bzip2", "cat", "chmod", "chown", "cp", "curl", "cut", "date", "diff", "env", "expr", "file", "find", "git", "grep", "gunzip", "gzip",
 	"head", "id", "install", "jq", "less", "ln", "ls", "mkdir", "mktemp", "mv", "patch", "pip", "pip3", "printf", "ps", "python", "python3",
 	"rg", "rm", "sed", "sh", "sha256sum", "sleep", "sort", "ssh", "tar", "tee", "touch", "tr", "uname", "uniq", "unzip", "uv", "wc", "which", "xargs", "xz", "zip",
@@ -49,8 +49,8 @@ var builtins = []string{
 // keywords may stand before a command.
 var keywords = []string{"!", "do", "done", "elif", "else", "esac", "fi", "if", "then", "until", "while", "{", "}", "sudo", "env", "time", "nice", "exec", "command"}
 
-// Programs are those whose presence in the base Judge asks for.
-func Programs(command string) []string {
+// programsOf are those whose presence in the base judgeAll asks for.
+func programsOf(command string) []string {
 	names := []string{"bash"}
 	for _, m := range managers {
 		names = append(names, m.program)
@@ -64,9 +64,9 @@ func Programs(command string) []string {
 	return slices.Compact(names)
 }
 
-// Judge tells for each command of extra dependencies whether it will work in
+// judgeAll tells for each command of extra dependencies whether it will work in
 // the two-stage image.
-func Judge(command string, base Base) []Row {
+func judgeAll(command string, base target) []Row {
 	var rows []Row
 	installed := map[string]bool{}
 	for _, c := range split(command) {
@@ -83,7 +83,7 @@ func Judge(command string, base Base) []Row {
 	return rows
 }
 
-func judge(words []string, text string, base Base, installed map[string]bool) (Effect, string) {
+func judge(words []string, text string, base target, installed map[string]bool) (Effect, string) {
 	name := program(words)
 	switch {
 	case slices.Contains([]string{"source", "[[", "pushd", "popd", "shopt"}, name):
@@ -107,7 +107,7 @@ func judge(words []string, text string, base Base, installed map[string]bool) (E
 		return Unknown, "it is called by its path, which only the base can have"
 	case base.Has(name):
 		return Same, "the base has it"
-	case slices.Contains(Fallback, name):
+	case slices.Contains(payloadHas, name):
 		return Same, "the payload has it, as the base has none"
 	case installed[name]:
 		return Unknown, "a package of that name is installed before"
@@ -131,7 +131,7 @@ func isManager(name string) string {
 	return ""
 }
 
-func judgeManager(words []string, manager string, base Base) (Effect, string) {
+func judgeManager(words []string, manager string, base target) (Effect, string) {
 	if base.Has(manager) {
 		return Same, fmt.Sprintf("%s has %s", base.Name, manager)
 	}
@@ -162,7 +162,7 @@ func isPip(words []string) bool {
 	return name == "pip" || name == "pip3" || strings.HasPrefix(name, "python") && slices.Contains(words, "-m") && slices.Contains(words, "pip")
 }
 
-func judgePip(base Base) (Effect, string) {
+func judgePip(base target) (Effect, string) {
 	if base.Has("pip") || base.Has("pip3") {
 		return Different, "it goes to the base's Python, as before; notebooks have the payload's Python 3.13 and need %pip install"
 	}

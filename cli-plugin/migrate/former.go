@@ -13,14 +13,14 @@ import (
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// Images is where images are looked for.
-type Images interface {
+// finder is where images are looked for.
+type finder interface {
 	Find(ctx context.Context, ref string) (*image.Image, error)  // pulled, if need be
 	Local(ctx context.Context, ref string) (*image.Image, error) // nil without an error: it is not there
 }
 
-// Wanted is what was chosen.
-type Wanted struct {
+// wanted is what was chosen.
+type wanted struct {
 	Image      string   // the traditional one; empty: one of Repository that is there already
 	Base       string   // empty: the one that a tag of Image tells, without an image OpenHands' default
 	BaseFrom   string   // who chose Base
@@ -29,8 +29,8 @@ type Wanted struct {
 	Repository string
 }
 
-// Former is a traditional image and what it was built from.
-type Former struct {
+// formerImage is a traditional image and what it was built from.
+type formerImage struct {
 	Image    *image.Image // nil: there is none
 	Ref      string       // of Image
 	Version  string       // of OpenHands; empty: not known
@@ -38,10 +38,10 @@ type Former struct {
 	BaseFrom string // what tells Base
 }
 
-// FindFormer finds the traditional image, and out what it was built from.
+// findFormer finds the traditional image, and out what it was built from.
 // Errors about what was chosen are *problem.Error.
-func FindFormer(ctx context.Context, images Images, w Wanted) (Former, error) {
-	f := Former{Ref: w.Image, Base: w.Base, BaseFrom: w.BaseFrom}
+func findFormer(ctx context.Context, images finder, w wanted) (formerImage, error) {
+	f := formerImage{Ref: w.Image, Base: w.Base, BaseFrom: w.BaseFrom}
 	if w.Image == "" {
 		if f.Base == "" {
 			f.Base, f.BaseFrom = traditional.DefaultBase, "default of OpenHands"
@@ -66,7 +66,7 @@ func FindFormer(ctx context.Context, images Images, w Wanted) (Former, error) {
 }
 
 // search looks for the newest image that OpenHands would have built.
-func (f *Former) search(ctx context.Context, images Images, w Wanted) error {
+func (f *formerImage) search(ctx context.Context, images finder, w wanted) error {
 	versions := w.Known
 	if w.Version != "" {
 		versions = []string{w.Version}

@@ -38,25 +38,25 @@ func TestFindFormer(t *testing.T) {
 	}
 	known := []string{"0.59.0", "0.60.0", "0.61.0", "0.62.0"}
 	for name, test := range map[string]struct {
-		wanted Wanted
-		want   Former // without its image
+		wanted wanted
+		want   formerImage // without its image
 		found  bool
 		code   problem.Code // of the error
 	}{
-		"nothing is chosen":         {Wanted{}, Former{Ref: versioned("0.59.0", traditional.DefaultBase), Version: "0.59.0", Base: traditional.DefaultBase, BaseFrom: "default of OpenHands"}, true, ""},
-		"the newest over a base":    {Wanted{Base: "alpine:3.20", BaseFrom: "flag"}, Former{Ref: versioned("0.61.0", "alpine:3.20"), Version: "0.61.0", Base: "alpine:3.20", BaseFrom: "flag"}, true, ""},
-		"a version":                 {Wanted{Base: "alpine:3.20", Version: "0.60.0"}, Former{Ref: versioned("0.60.0", "alpine:3.20"), Version: "0.60.0", Base: "alpine:3.20"}, true, ""},
-		"a version that is missing": {Wanted{Base: "alpine:3.20", Version: "0.62.0"}, Former{Base: "alpine:3.20"}, false, ""},
-		"a base without an image":   {Wanted{Base: "busybox", BaseFrom: "flag"}, Former{Base: "busybox", BaseFrom: "flag"}, false, ""},
-		"an image":                  {Wanted{Image: "named"}, Former{Ref: "named", Version: "0.60.0", Base: "debian:12", BaseFrom: "tag of named"}, true, ""},
-		"an image and its base":     {Wanted{Image: "hashed", Base: "debian:12", BaseFrom: "flag"}, Former{Ref: "hashed", Version: "0.61.0", Base: "debian:12", BaseFrom: "flag"}, true, ""},
-		"an image that tells none":  {Wanted{Image: "hashed"}, Former{}, true, problem.Usage},
-		"an image of ours":          {Wanted{Image: "ours"}, Former{}, true, problem.NotMigrated},
-		"an image that is missing":  {Wanted{Image: "none"}, Former{}, false, "none"},
+		"nothing is chosen":         {wanted{}, formerImage{Ref: versioned("0.59.0", traditional.DefaultBase), Version: "0.59.0", Base: traditional.DefaultBase, BaseFrom: "default of OpenHands"}, true, ""},
+		"the newest over a base":    {wanted{Base: "alpine:3.20", BaseFrom: "flag"}, formerImage{Ref: versioned("0.61.0", "alpine:3.20"), Version: "0.61.0", Base: "alpine:3.20", BaseFrom: "flag"}, true, ""},
+		"a version":                 {wanted{Base: "alpine:3.20", Version: "0.60.0"}, formerImage{Ref: versioned("0.60.0", "alpine:3.20"), Version: "0.60.0", Base: "alpine:3.20"}, true, ""},
+		"a version that is missing": {wanted{Base: "alpine:3.20", Version: "0.62.0"}, formerImage{Base: "alpine:3.20"}, false, ""},
+		"a base without an image":   {wanted{Base: "busybox", BaseFrom: "flag"}, formerImage{Base: "busybox", BaseFrom: "flag"}, false, ""},
+		"an image":                  {wanted{Image: "named"}, formerImage{Ref: "named", Version: "0.60.0", Base: "debian:12", BaseFrom: "tag of named"}, true, ""},
+		"an image and its base":     {wanted{Image: "hashed", Base: "debian:12", BaseFrom: "flag"}, formerImage{Ref: "hashed", Version: "0.61.0", Base: "debian:12", BaseFrom: "flag"}, true, ""},
+		"an image that tells none":  {wanted{Image: "hashed"}, formerImage{}, true, problem.Usage},
+		"an image of ours":          {wanted{Image: "ours"}, formerImage{}, true, problem.NotMigrated},
+		"an image that is missing":  {wanted{Image: "none"}, formerImage{}, false, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.wanted.Repository, test.wanted.Known = "repo", known
-			got, err := FindFormer(t.Context(), images, test.wanted)
+			got, err := findFormer(t.Context(), images, test.wanted)
 			if test.code != "" {
 				var p *problem.Error
 				if err == nil || errors.As(err, &p) && p.Code != test.code {
@@ -78,17 +78,17 @@ func TestFindFormer(t *testing.T) {
 }
 
 func TestMeasure(t *testing.T) {
-	trial := Trial{
+	trial := trial{
 		Ref: "new", New: &image.Image{Size: 1000}, Payload: &image.Image{Size: 700}, NewStartSeconds: 2,
-		NewBuilt: Built{Seconds: 1}, PayloadBuilt: Built{Seconds: 60},
+		NewBuilt: making{Seconds: 1}, PayloadBuilt: making{Seconds: 60},
 	}
-	old, now := trial.Measure()
+	old, now := trial.measure()
 	if want := (Measured{"new", 1000, 300, 2, 61, "60.0 s of it for the payload, which all bases share"}); old != nil || *now != want {
 		t.Errorf("without an old image: %+v and %+v, want %+v", old, now, want)
 	}
 	trial.PayloadBuilt.Reused = true
-	trial.Old, trial.OldStartSeconds = Former{Image: &image.Image{Size: 2000}, Ref: "old"}, 9
-	old, now = trial.Measure()
+	trial.Old, trial.OldStartSeconds = formerImage{Image: &image.Image{Size: 2000}, Ref: "old"}, 9
+	old, now = trial.measure()
 	if want := (Measured{"old", 2000, 2000, 9, 0, "its layers do not tell"}); *old != want {
 		t.Errorf("old: %+v, want %+v", old, want)
 	}
@@ -96,7 +96,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("with a payload: %+v, want %+v", now, want)
 	}
 	trial.NewBuilt.Reused, trial.Base, trial.OldBuildSeconds = true, &image.Image{Size: 100}, 300
-	old, now = trial.Measure()
+	old, now = trial.measure()
 	if want := (Measured{"old", 2000, 1900, 9, 300, "at least: from its first layer to its last"}); *old != want {
 		t.Errorf("old over a base: %+v, want %+v", old, want)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func base(name string, programs ...string) Base {
-	return Base{Name: name, Has: func(program string) bool { return slices.Contains(programs, program) }}
+func base(name string, programs ...string) target {
+	return target{Name: name, Has: func(program string) bool { return slices.Contains(programs, program) }}
 }
 
 var (
@@ -22,7 +22,7 @@ var (
 func TestJudge(t *testing.T) {
 	for _, test := range []struct {
 		command string
-		base    Base
+		base    target
 		want    []Effect
 		why     string // in the last row
 	}{
@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 		{"# nothing\n", debian, nil, ""},
 		{"cargo install x", debian, []Effect{Unknown}, "an earlier command may bring it"},
 	} {
-		rows := Judge(test.command, test.base)
+		rows := judgeAll(test.command, test.base)
 		var got []Effect
 		for _, row := range rows {
 			got = append(got, row.Effect)
@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestPrograms(t *testing.T) {
-	got := Programs("sudo apt-get install -y x && /usr/bin/foo | bar")
+	got := programsOf("sudo apt-get install -y x && /usr/bin/foo | bar")
 	for _, name := range []string{"apt-get", "foo", "bar", "apk"} {
 		if !slices.Contains(got, name) {
 			t.Errorf("%q lack %s", got, name)
@@ -84,7 +84,7 @@ func TestCompare(t *testing.T) {
 		}
 		return all
 	}
-	same := Compare(Old{Base: "debian:12", Version: "0.62.0", Browser: true}, New{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"browser", "vscode"}})
+	same := compare(oldSide{Base: "debian:12", Version: "0.62.0", Browser: true}, newSide{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"browser", "vscode"}})
 	got := effects(same)
 	for subject, want := range map[string]Effect{
 		"base image": Same, "start command": Same, "browser": Same, "VS Code": Same, "version of OpenHands": Same, "image": Different, "/openhands": Different,
@@ -96,9 +96,9 @@ func TestCompare(t *testing.T) {
 	if same[0].Effect != Different || same[len(same)-1].Effect != Same {
 		t.Error("what differs does not stand first")
 	}
-	got = effects(Compare(
-		Old{Version: "0.60.0", Browser: true, Platform: "linux/arm64", ForceRebuild: true, ExtraBuildArgs: []string{"--no-cache"}},
-		New{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"core"}}))
+	got = effects(compare(
+		oldSide{Version: "0.60.0", Browser: true, Platform: "linux/arm64", ForceRebuild: true, ExtraBuildArgs: []string{"--no-cache"}},
+		newSide{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"core"}}))
 	for subject, want := range map[string]Effect{
 		"platform": Fails, "browser": Different, "VS Code": Different, "version of OpenHands": Different,
 		"force_rebuild_runtime": Different, "runtime_extra_build_args": Different,

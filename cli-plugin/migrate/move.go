@@ -19,12 +19,12 @@ type Move struct {
 	Builder   *builder.Builder
 	Request   request.Request // of the new image; Compare adds the base and the version where it has none
 	BaseFrom  string          // who chose its base
-	Image     string          // the traditional one; empty: FindFormer looks for it
+	Image     string          // the traditional one; empty: findFormer looks for it
 	BuildArgs []string        // that the traditional build was given
 	Platform  string          // that was asked for; empty: any
 	Forced    bool            // each traditional build was made anew
 
-	former Former
+	former formerImage
 }
 
 // Compare finds the traditional image, if there is one, and reports what differs
@@ -39,7 +39,7 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 		return r, err
 	}
 	known, _ := templates.Releases(components, options.Server)
-	m.former, err = FindFormer(ctx, m.Builder, Wanted{
+	m.former, err = findFormer(ctx, m.Builder, wanted{
 		Image: m.Image, Base: cmp.Or(options.Bases...), BaseFrom: m.BaseFrom,
 		Version: options.Version, Known: known, Repository: options.Repository,
 	})
@@ -55,7 +55,7 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Rows = Compare(Old{
+	r.Rows = compare(oldSide{
 		Base: r.Base, Image: m.former.Ref, Version: m.former.Version, ExtraDeps: options.ExtraDeps, ExtraBuildArgs: m.BuildArgs,
 		Platform: m.Platform, ForceRebuild: m.Forced, Browser: !slices.Contains(options.Without, "browser"),
 	}, now)
@@ -63,22 +63,22 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 	if options.ExtraDeps == "" {
 		return r, nil
 	}
-	found, err := m.Builder.Programs(ctx, r.Base, Programs(options.ExtraDeps))
+	found, err := m.Builder.Programs(ctx, r.Base, programsOf(options.ExtraDeps))
 	if err != nil {
 		return r, err
 	}
-	r.ExtraDeps = Judge(options.ExtraDeps, Base{Name: r.Base, Has: func(program string) bool { return found[program] }})
+	r.ExtraDeps = judgeAll(options.ExtraDeps, target{Name: r.Base, Has: func(program string) bool { return found[program] }})
 	return r, nil
 }
 
 // planned is what the new image will be.
-func (m *Move) planned(ctx context.Context) (New, error) {
+func (m *Move) planned(ctx context.Context) (newSide, error) {
 	engine := m.Builder.Engine
 	p, err := m.Request.Sketch(ctx, engine, engine.Arch)
 	if err != nil {
-		return New{}, err
+		return newSide{}, err
 	}
-	n := New{Image: cmp.Or(slices.Concat(m.Request.Options.Tags, []string{p.Runtimes[0].Image})...), Version: p.Deps.Version, Platform: "linux/" + engine.Arch, Components: p.Deps.Components}
+	n := newSide{Image: cmp.Or(slices.Concat(m.Request.Options.Tags, []string{p.Runtimes[0].Image})...), Version: p.Deps.Version, Platform: "linux/" + engine.Arch, Components: p.Deps.Components}
 	if p.Deps.Given {
 		deps, err := m.Builder.Find(ctx, p.Deps.Image)
 		if err != nil {
@@ -103,9 +103,9 @@ func (m *Move) Try(ctx context.Context, r *Report) ([]builder.Result, error) {
 // measure verifies and starts the image made, and starts the traditional one.
 func (m *Move) measure(ctx context.Context, r *Report, payloadMade, made builder.Result) (err error) {
 	b, former := m.Builder, m.former
-	t := Trial{
+	t := trial{
 		Ref: made.References[len(made.References)-1], Old: former,
-		NewBuilt: Built{Seconds: made.Seconds, Reused: made.Reused}, PayloadBuilt: Built{Seconds: payloadMade.Seconds, Reused: payloadMade.Reused},
+		NewBuilt: making{Seconds: made.Seconds, Reused: made.Reused}, PayloadBuilt: making{Seconds: payloadMade.Seconds, Reused: payloadMade.Reused},
 	}
 	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
 	if t.New, err = b.Find(ctx, t.Ref); err != nil {
@@ -134,6 +134,6 @@ func (m *Move) measure(ctx context.Context, r *Report, payloadMade, made builder
 		}
 		r.OldHealth, t.OldStartSeconds = &health, seconds
 	}
-	r.Old, r.New = t.Measure()
+	r.Old, r.New = t.measure()
 	return nil
 }

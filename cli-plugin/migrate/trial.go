@@ -16,29 +16,29 @@ type Measured struct {
 	BuildNote    string  `json:"buildNote,omitempty"`
 }
 
-// Built is what making an image took.
-type Built struct {
+// making is what making an image took.
+type making struct {
 	Seconds float64
 	Reused  bool // it was there already
 }
 
-// Trial is what came of building the new image and starting both.
-type Trial struct {
+// trial is what came of building the new image and starting both.
+type trial struct {
 	Ref             string // of New
 	New, Payload    *image.Image
-	NewBuilt        Built
-	PayloadBuilt    Built
+	NewBuilt        making
+	PayloadBuilt    making
 	NewStartSeconds float64 // 0: it was not alive
 
-	Old             Former
+	Old             formerImage
 	Base            *image.Image // nil: the engine lacks it
 	OldBuildSeconds float64      // as its layers tell; 0: they do not
 	OldStartSeconds float64      // 0: it was not alive
 }
 
-// Measure returns the figures of both images; those of the old one are nil where
+// measure returns the figures of both images; those of the old one are nil where
 // there is none.
-func (t Trial) Measure() (old, now *Measured) {
+func (t trial) measure() (old, now *Measured) {
 	now = &Measured{Image: t.Ref, Bytes: t.New.Size, OwnBytes: t.New.Size - t.Payload.Size, StartSeconds: t.NewStartSeconds}
 	switch {
 	case t.NewBuilt.Reused:

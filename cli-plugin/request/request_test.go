@@ -54,7 +54,7 @@ func TestSketchRefuses(t *testing.T) {
 func TestOpenSourceRefuses(t *testing.T) {
 	for version, folder := range map[string]string{"": t.TempDir(), "../x": ""} {
 		var log bytes.Buffer
-		if _, _, err := OpenSource(t.Context(), folder, version, &log); err == nil || log.Len() > 0 {
+		if _, _, err := openSource(t.Context(), folder, version, &log); err == nil || log.Len() > 0 {
 			t.Errorf("the version %q and the folder %q are opened, with the note %q", version, folder, &log)
 		}
 	}

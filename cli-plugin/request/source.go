@@ -28,10 +28,10 @@ func payloadSource(folder string) (_ *plan.Source, err error) {
 	return &plan.Source{Version: source.PayloadVersion(), Files: files}, err
 }
 
-// OpenSource opens the sources that the traditional mode works from: those in the
+// openSource opens the sources that the traditional mode works from: those in the
 // user's folder, or those of a release, the newest where no version is given.
 // They are there until closeSource. Log gets a note where nothing vouches for them.
-func OpenSource(ctx context.Context, folder, version string, log io.Writer) (_ *traditional.Source, closeSource func() error, err error) {
+func openSource(ctx context.Context, folder, version string, log io.Writer) (_ *traditional.Source, closeSource func() error, err error) {
 	if folder != "" {
 		source, err := traditional.Open(folder)
 		if err != nil {

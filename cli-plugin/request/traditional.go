@@ -23,7 +23,7 @@ type Traditional struct {
 }
 
 // Images are all of them with their names; it refuses what no engine takes. They
-// are usable until closeSource; log gets what OpenSource notes.
+// are usable until closeSource; log gets what openSource notes.
 func (t Traditional) Images(ctx context.Context, log io.Writer) (images []builder.Traditional, closeSource func() error, err error) {
 	if n := len(t.Bases); n > 1 && len(t.Image.Tags) > 0 {
 		return nil, nil, problem.Usagef("--tag names one image, but there are %d bases", n)
@@ -47,7 +47,7 @@ func (t Traditional) Named(ctx context.Context, log io.Writer) (images []builder
 	if len(bases) == 0 {
 		bases = []string{traditional.DefaultBase}
 	}
-	source, closeSource, err := OpenSource(ctx, t.Source, t.Version, log)
+	source, closeSource, err := openSource(ctx, t.Source, t.Version, log)
 	if err != nil {
 		return nil, nil, err
 	}

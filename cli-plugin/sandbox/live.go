@@ -15,10 +15,10 @@ import (
 // live starts the image's server twice, as the image's own user and as one that
 // it does not know, and has the components proven there.
 func (c Client) live(ctx context.Context, found *image.Image, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
-	user := ImageUser(found.Labels())
+	user := accountName(found.Labels())
 	for _, l := range []liveStart{
 		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, 0) }, user, "'docker openhands run IMAGE' shows its log"},
-		{"user ID " + AnyUser, func(ctx context.Context) (*Server, error) { return c.StartAnyUser(ctx, found) }, AnyUser, "run the image as root or as " + user + " until then"},
+		{"user ID " + anyUser, func(ctx context.Context) (*Server, error) { return c.startAnyUser(ctx, found) }, anyUser, "run the image as root or as " + user + " until then"},
 	} {
 		more, alive, err := l.prove(ctx, components)
 		if err != nil {
@@ -94,7 +94,7 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component) (f
 	}
 	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
 	files := verify.Proof{Argv: []string{payload.Wrappers, payload.StartUpFiles}}
-	files.Status, files.Output, files.Err = server.Exec(ctx, l.user, files.Argv, proofLimit)
+	files.Status, files.Output, files.Err = server.exec(ctx, l.user, files.Argv, proofLimit)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -104,7 +104,7 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component) (f
 			continue
 		}
 		proof := verify.Proof{Component: c.Name, Argv: c.Proof}
-		proof.Status, proof.Output, proof.Err = server.Exec(ctx, l.user, c.Proof, proofLimit)
+		proof.Status, proof.Output, proof.Err = server.exec(ctx, l.user, c.Proof, proofLimit)
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}

@@ -84,13 +84,13 @@ func (c Client) StartTraditional(ctx context.Context, found *image.Image, port u
 	return c.launch(ctx, found, serverOf(found), asOpenHands(found), port)
 }
 
-// AnyUser is an account that no image knows, with group 0, as clusters give it.
-const AnyUser = "12345:0"
+// anyUser is an account that no image knows, with group 0, as clusters give it.
+const anyUser = "12345:0"
 
-// StartAnyUser starts the image's own command as AnyUser, at a free port.
-func (c Client) StartAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
+// startAnyUser starts the image's own command as anyUser, at a free port.
+func (c Client) startAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
 	server := serverOf(found)
-	return c.launch(ctx, found, server, engine.Process{Image: found.ID, User: AnyUser, Cmd: listen(server)}, 0)
+	return c.launch(ctx, found, server, engine.Process{Image: found.ID, User: anyUser, Cmd: listen(server)}, 0)
 }
 
 // serverOf is the profile of an image.
@@ -112,9 +112,8 @@ func imageUser(labels map[string]string) string {
 	return cmp.Or(labels[payload.LabelUser], payload.User)
 }
 
-// ImageUser returns the name of the account that an image of these labels was
-// made for.
-func ImageUser(labels map[string]string) string {
+// accountName is the name of that account.
+func accountName(labels map[string]string) string {
 	name, _, _ := strings.Cut(imageUser(labels), ":")
 	return name
 }
@@ -330,10 +329,10 @@ func (s *Server) Stop(ctx context.Context) error {
 // Leave lets the container outlive this process.
 func (s *Server) Leave() error { return s.container.Lease.End() }
 
-// Exec runs argv in the server's container as user, empty for the server's
+// exec runs argv in the server's container as user, empty for the server's
 // own, and returns its exit status and the end of what it printed. It is given
 // up, not ended, after limit.
-func (s *Server) Exec(ctx context.Context, user string, argv []string, limit time.Duration) (status int, output string, err error) {
+func (s *Server) exec(ctx context.Context, user string, argv []string, limit time.Duration) (status int, output string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no end after %s", limit))
 	defer cancel()
 	fail := func(err error) (int, string, error) {

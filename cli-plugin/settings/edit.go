@@ -22,11 +22,11 @@ func (t *TOML) Bytes() []byte {
 	return slices.Clone(t.text)
 }
 
-// Set returns the file with value, a string or a boolean, at path, which ends
+// set returns the file with value, a string or a boolean, at path, which ends
 // with a key and begins with its section. Nothing else changes: comments, the
 // order and the spelling of all other values stay. Where the file cannot be
 // changed in this way, the error says what to write into it by hand.
-func (t *TOML) Set(value any, path ...string) (*TOML, error) {
+func (t *TOML) set(value any, path ...string) (*TOML, error) {
 	literal := encode(value)
 	if e, ok := t.find(path...); ok && e.kind != unstable.InlineTable {
 		if e.text == fmt.Sprint(value) && e.kind == kindOf(value) {

@@ -38,14 +38,14 @@ func TestSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := mustParse(t, test.before)
-			after, err := file.Set(test.value, test.path...)
+			after, err := file.set(test.value, test.path...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, string(after.Bytes())); diff != "" {
 				t.Error(diff)
 			}
-			if again, err := after.Set(test.value, test.path...); err != nil || !bytes.Equal(again.Bytes(), after.Bytes()) {
+			if again, err := after.set(test.value, test.path...); err != nil || !bytes.Equal(again.Bytes(), after.Bytes()) {
 				t.Errorf("set twice: %v\n%s", err, again.Bytes())
 			}
 		})
@@ -59,7 +59,7 @@ func TestSetRefuses(t *testing.T) {
 		"[a]\n[[sandbox]]",
 		"sandbox = { runtime_container_image = { x = 1 } }",
 	} {
-		if after, err := mustParse(t, text).Set("x", "sandbox", "runtime_container_image"); err == nil {
+		if after, err := mustParse(t, text).set("x", "sandbox", "runtime_container_image"); err == nil {
 			t.Errorf("%s became\n%s", text, after.Bytes())
 		} else if want := `OH-025: config.toml cannot be changed: `; !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
@@ -102,7 +102,7 @@ func FuzzSet(f *testing.F) {
 		if err != nil {
 			return
 		}
-		after, err := file.Set("new", "sandbox", "runtime_container_image")
+		after, err := file.set("new", "sandbox", "runtime_container_image")
 		if err != nil {
 			return
 		}

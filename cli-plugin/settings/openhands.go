@@ -146,7 +146,7 @@ func (v Values) ModeByRule(file *TOML, existing string) {
 	if mode.Origin.Level != Default || file == nil {
 		return
 	}
-	if line, err := file.Section(sandbox); err == nil && line > 0 { // Resolve has told the error
+	if line, err := file.sectionLine(sandbox); err == nil && line > 0 { // Resolve has told the error
 		mode.Texts = []string{existing}
 		mode.Origin = Origin{Level: Default, Name: sandbox, File: file.Name, Line: line}
 		v["mode"] = mode
@@ -156,14 +156,14 @@ func (v Values) ModeByRule(file *TOML, existing string) {
 // useImage returns the file with what OpenHands needs to start an image that
 // is built already, and whether its browser is to be used.
 func (t *TOML) useImage(image string, browser bool) (*TOML, error) {
-	changed, err := t.Set(image, imageKey...)
+	changed, err := t.set(image, imageKey...)
 	if err != nil {
 		return nil, err
 	}
 	for _, key := range [][]string{{sandbox, "enable_browser"}, browserKey} {
 		// True is the default, and goes without saying.
 		if _, said := t.find(key...); said || !browser && key[0] == browserKey[0] {
-			if changed, err = changed.Set(browser, key...); err != nil {
+			if changed, err = changed.set(browser, key...); err != nil {
 				return nil, err
 			}
 		}

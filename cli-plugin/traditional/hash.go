@@ -30,9 +30,9 @@ func truncate(sum []byte) string {
 	return text.String()
 }
 
-// LockHash is over the base reference as it was written, the choice against a
+// lockHash is over the base reference as it was written, the choice against a
 // browser, and the two files that fix the dependencies.
-func (s *Source) LockHash(base string, browser bool) (string, error) {
+func (s *Source) lockHash(base string, browser bool) (string, error) {
 	sum := md5.New()
 	io.WriteString(sum, base)
 	if !browser {
@@ -50,10 +50,10 @@ func (s *Source) LockHash(base string, browser bool) (string, error) {
 	return truncate(sum.Sum(nil)), nil
 }
 
-// SourceHash is over every file of the package openhands but byte code and
+// sourceHash is over every file of the package openhands but byte code and
 // hidden folders: the Dirhash Standard v0.1.0 with MD5 and the entry
 // properties name and data, links followed and empty folders left out.
-func (s *Source) SourceHash(ctx context.Context) (string, error) {
+func (s *Source) sourceHash(ctx context.Context) (string, error) {
 	root, err := s.scan(packageName, func(name string, dir bool) bool {
 		return strings.HasSuffix(name, ".pyc") || dir && (strings.HasPrefix(name, ".") || name == "__pycache__")
 	})

@@ -36,11 +36,11 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 	if n.Repository, n.Older, err = olderName(repository, s.version, base); err != nil {
 		return Names{}, err
 	}
-	lock, err := s.LockHash(base, browser)
+	lock, err := s.lockHash(base, browser)
 	if err != nil {
 		return Names{}, err
 	}
-	source, err := s.SourceHash(ctx)
+	source, err := s.sourceHash(ctx)
 	if err != nil {
 		return Names{}, err
 	}

@@ -38,7 +38,7 @@ func tree(t *testing.T, files map[string]string) string {
 
 func sourceHash(t *testing.T, files map[string]string) string {
 	t.Helper()
-	hash, err := open(t, tree(t, files)).SourceHash(t.Context())
+	hash, err := open(t, tree(t, files)).sourceHash(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestLinkLoops(t *testing.T) {
 		"to itself":            {"openhands/a": "-> a"},
 	} {
 		s := open(t, tree(t, files))
-		if _, err := s.SourceHash(t.Context()); !hasCode(err, problem.BadSource) {
+		if _, err := s.sourceHash(t.Context()); !hasCode(err, problem.BadSource) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := s.WriteContext(t.TempDir(), ""); !hasCode(err, problem.BadSource) {
@@ -113,8 +113,8 @@ func TestLinksOut(t *testing.T) {
 		}
 		defer s.Close()
 		_, err = s.PayloadFiles()
-		_, hashErr := s.SourceHash(t.Context())
-		_, lockErr := s.LockHash("debian", true)
+		_, hashErr := s.sourceHash(t.Context())
+		_, lockErr := s.lockHash("debian", true)
 		_, textErr := s.Dockerfile(Parameters{From: "x", Start: FromScratch})
 		to := t.TempDir()
 		contextErr := s.WriteContext(to, "FROM x\nCOPY ./code/skills /code/skills")
@@ -159,7 +159,7 @@ func TestLinksOut(t *testing.T) {
 	}
 	maps.Copy(ignored, honest)
 	s := open(t, tree(t, ignored))
-	_, err := s.SourceHash(t.Context())
+	_, err := s.sourceHash(t.Context())
 	_, payloadErr := s.PayloadFiles()
 	if err := errors.Join(err, payloadErr); err != nil {
 		t.Error(err)

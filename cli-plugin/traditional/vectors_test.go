@@ -63,7 +63,7 @@ func checkLock(t *testing.T, s *Source, rows []row) {
 		var base, want string
 		var browser bool
 		row.scan(t, &base, &browser, &want)
-		if got, err := s.LockHash(base, browser); err != nil || got != want {
+		if got, err := s.lockHash(base, browser); err != nil || got != want {
 			t.Errorf("%s, browser %t: %s, %v, want %s", base, browser, got, err, want)
 		}
 	}
@@ -71,7 +71,7 @@ func checkLock(t *testing.T, s *Source, rows []row) {
 
 func checkSource(t *testing.T, s *Source, want string) {
 	t.Helper()
-	if got, err := s.SourceHash(t.Context()); err != nil || got != want {
+	if got, err := s.sourceHash(t.Context()); err != nil || got != want {
 		t.Errorf("source hash %s, %v, want %s", got, err, want)
 	}
 }

@@ -24,14 +24,14 @@ type base struct {
 	uroot   bool   // of u-root's commands; such an image exists nowhere else either
 }
 
-// BuilderBase is the image in which the payload is built.
-const BuilderBase = "debian:trixie-slim"
+// builderBase is the image in which the payload is built.
+const builderBase = "debian:trixie-slim"
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 func bases() []base {
 	return []base{
-		{ref: BuilderBase, cmd: "bash", suite: "trixie"},
+		{ref: builderBase, cmd: "bash", suite: "trixie"},
 		{ref: "debian:11", cmd: "bash", suite: "bullseye"},
 		{ref: "debian:12", cmd: "bash", suite: "bookworm"},
 		{ref: "debian:13", cmd: "bash", suite: "trixie"},

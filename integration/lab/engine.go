@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// EngineLog is where the output of an engine goes that EnsureEngine started.
-const EngineLog = "/var/log/oh-lab-dockerd.log"
+// engineLog is where the output of an engine goes that EnsureEngine started.
+const engineLog = "/var/log/oh-lab-dockerd.log"
 
 // EnsureEngine makes sure that the default engine answers and that
 // `docker buildx` exists. On Debian and its relatives it installs what is
@@ -60,8 +60,8 @@ func startEngine(ctx context.Context, log io.Writer) error {
 			return WaitFor(ctx, time.Minute, "the engine", Engine{}.Up)
 		}
 	}
-	fmt.Fprintf(log, "engine: starting dockerd, log in %s\n", EngineLog)
-	daemon, err := startDaemon(EngineLog, "dockerd")
+	fmt.Fprintf(log, "engine: starting dockerd, log in %s\n", engineLog)
+	daemon, err := startDaemon(engineLog, "dockerd")
 	if err != nil {
 		return err
 	}

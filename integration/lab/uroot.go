@@ -23,11 +23,11 @@ var urootCommands = []string{
 	"touch", "true", "uname", "wc", "which",
 }
 
-// URootRoot returns the directory of a root file system of u-root's commands,
+// urootRoot returns the directory of a root file system of u-root's commands,
 // for this machine's architecture and for reading only: static programs written
 // in Go, without a C library, BusyBox, accounts or a shell of POSIX. It is built
 // from the Go module proxy once and kept in the user's cache folder.
-func URootRoot(ctx context.Context, log io.Writer) (string, error) {
+func urootRoot(ctx context.Context, log io.Writer) (string, error) {
 	version, err := output(exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", urootModule))
 	if err != nil {
 		return "", fmt.Errorf("finding the version of u-root: %w", err)
@@ -52,7 +52,7 @@ func URootRoot(ctx context.Context, log io.Writer) (string, error) {
 
 // uroot makes an image of u-root's commands.
 func (m *maker) uroot(ctx context.Context, b base) error {
-	root, err := URootRoot(ctx, m.log)
+	root, err := urootRoot(ctx, m.log)
 	if err != nil {
 		return err
 	}

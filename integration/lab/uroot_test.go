@@ -13,7 +13,7 @@ import (
 // The base of u-root's commands has no loader, no library and no other shell,
 // and works by itself.
 func TestURootRoot(t *testing.T) {
-	root, err := URootRoot(t.Context(), t.Output())
+	root, err := urootRoot(t.Context(), t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ const (
 	Rescue         = Bin + "/oh-rescue"                  // tools that need no loader, for a payload that is broken
 	Code           = Prefix + "/code"                    // OpenHands' sources, working directory of the server
 	Poetry         = Prefix + "/poetry"                  // POETRY_VIRTUALENVS_PATH
-	Venv           = Poetry + "/" + VenvName             // the server's virtual environment
+	Venv           = Poetry + "/" + venvName             // the server's virtual environment
 	Python         = Prefix + "/python"                  // the Python installation that the venv is made from
 	Interpreter    = Python + "/bin/python3.13"          // the Python program outside of any virtual environment
 	MicromambaRoot = Prefix + "/micromamba"              // MAMBA_ROOT_PREFIX
@@ -39,9 +39,9 @@ const (
 	AllowFile      = Prefix + "/share/allow.txt"         // exceptions from the seal that components ask for; missing where there are none
 )
 
-// VenvName is the folder that Poetry itself would choose for a project
+// venvName is the folder that Poetry itself would choose for a project
 // "openhands-ai" at Code on Python 3.13 (name, hash of the path, version).
-const VenvName = "openhands-ai-5O4_aCHf-py3.13"
+const venvName = "openhands-ai-5O4_aCHf-py3.13"
 
 // Workspace is the working directory of a runtime image.
 const Workspace = "/workspace"
