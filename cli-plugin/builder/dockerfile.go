@@ -82,10 +82,10 @@ func (b *Builder) extraDeps(ctx context.Context, r plan.Runtime, id string) (str
 	if err != nil {
 		return "", err
 	}
-	made, err := b.Engine.WithName(ctx, id, func(name string) (string, error) {
-		return b.bakeRuntime(ctx, r, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets)
+	return b.Engine.WithName(ctx, id, func(name string) (string, error) {
+		made, err := b.bakeRuntime(ctx, r, "FROM "+name+"\n"+r.ExtraDepsStep()+plan.LastStep+"\n", secrets)
+		return made, b.orNoShell(ctx, r, err, located{id, shell}) // the image goes with its name
 	})
-	return made, b.orNoShell(ctx, r, err, located{id, shell})
 }
 
 // shell is what runs extra dependencies.
@@ -109,7 +109,8 @@ func (b *Builder) orNoShell(ctx context.Context, r plan.Runtime, failure error, 
 			return err
 		})
 		if err != nil {
-			return errors.Join(failure, fmt.Errorf("looking for a shell that runs extra dependencies: %w", err))
+			b.Logf("whether there is a shell that runs extra dependencies is not known: %v", err)
+			return failure
 		}
 		if found {
 			return failure
