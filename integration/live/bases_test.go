@@ -6,12 +6,16 @@ import (
 )
 
 // bases are the images that everything must work on.
-var bases = []string{"debian:11", "debian:12", "debian:13", "alpine:3.20", "busybox:glibc", "busybox:musl", "el-like:9", "ubuntu-like:24.04", "u-root:core", "scratch"}
+var bases = []string{"debian:11", "debian:12", "debian:13", "alpine:3.20", "busybox:glibc", "busybox:musl", "el-like:9", "ubuntu-like:24.04", "scratch"}
 
 type (
 	sandboxCheck = check[*sandbox]
 	sandboxMode  = mode[*sandbox]
 )
+
+// uroot is a base whose programs have the names that POSIX gives, and not the
+// behaviour. As those of every base they come before the payload's.
+const uroot = "u-root:core"
 
 // TestBases starts the action execution server on each base, in each of the
 // ways in which it is usually started.
@@ -63,6 +67,37 @@ func TestBases(t *testing.T) {
 			{name: "default command", start: asImage("openhands"), checks: slices.Concat(basic, []sandboxCheck{
 				{"ends on SIGTERM", checkStop}, // last
 			})},
+		},
+	}.run(t)
+}
+
+// TestForeignPrograms starts the server on a base where find knows no -path,
+// uname no -rs and the shell no parameters of its own. What asks them fails: pip,
+// uvx, the file viewer's find, editors that git starts. Everything else works.
+func TestForeignPrograms(t *testing.T) {
+	suite[*sandbox]{
+		title: "A base of u-root's programs",
+		about: "It has no C library, and its `sh`, `find` and `uname` are not those of POSIX. A base's own programs come first, so what needs these fails there: " +
+			"pip, uvx and npx, agent skills that ask a model, uploads of folders, editors that git starts. The rest works:",
+		bases: []string{uroot},
+		modes: []sandboxMode{
+			{name: "openhands", start: asUser("openhands", "1000"), checks: []sandboxCheck{
+				{"id", checkID},
+				{"notebook", checkNotebook},
+				{"files", checkFiles},
+				{"session key", checkKey},
+				{"pipe, exit status", checkPipe},
+				{"background job", checkBackground},
+				{"non-ASCII", checkUnicode},
+				{"silent command", checkSilent},
+				{"browser", checkBrowser},
+				{"file from the browser", checkFetch},
+				{"pictures, file viewer", checkViewer},
+				{"sudo", checkSudo},
+				{"no leaked variables", checkEnvironment},
+				{"the base's own programs", checkBasePrograms},
+			}},
+			{name: "root", start: asUser("root", "0"), checks: []sandboxCheck{{"id", checkID}, {"notebook", checkNotebook}, {"files", checkFiles}}},
 		},
 	}.run(t)
 }

@@ -78,7 +78,7 @@ func checkBasePrograms(t *testing.T, s *sandbox) {
 		"debian":  {"command -v ls", "ls --version | head -n 1", "apt-get --version | head -n 1", "dpkg --version | head -n 1", `perl -e "print 6*7"`, "ls -ld /etc/apt"},
 		"alpine":  {"command -v ls", "apk --version", "apk info 2>/dev/null | sort | head -n 3", "busybox | head -n 1", "ls -ld /etc/apk"},
 		"busybox": {"command -v ls", "busybox | head -n 1", "ls -ld /bin/busybox"},
-		"u-root":  {"which ls", "ls /bin | wc -l", "readlink /bin/sh", "uname"},
+		"u-root":  {"which ls", "readlink /bin/sh", "uname"},
 	}
 	programs["ubuntu-like"] = programs["debian"]
 	programs["el-like"] = []string{"command -v ls", "ls --version | head -n 1", "sudo --version | head -n 1", `perl -e "print 6*7"`, "ls -ld /etc/sysconfig"}
