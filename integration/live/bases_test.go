@@ -71,14 +71,13 @@ func TestBases(t *testing.T) {
 	}.run(t)
 }
 
-// TestForeignPrograms starts the server on a base where find knows no -path,
-// uname no -rs and the shell no parameters of its own. What asks them fails: pip,
-// uvx, the file viewer's find, editors that git starts. Everything else works.
+// TestForeignPrograms starts the server on a base whose programs do not know what
+// POSIX has them know. What calls them so fails, everything else works.
 func TestForeignPrograms(t *testing.T) {
 	suite[*sandbox]{
 		title: "A base of u-root's programs",
-		about: "It has no C library, and its `sh`, `find` and `uname` are not those of POSIX. A base's own programs come first, so what needs these fails there: " +
-			"pip, uvx and npx, agent skills that ask a model, uploads of folders, editors that git starts. The rest works:",
+		about: "It has no C library, and its programs lack options of POSIX. A base's own programs come first, so what calls these fails there: " +
+			"pip, uvx and agent skills that ask a model (`uname -rs`), folders in the file viewer (`find -path`), editors that git starts (`sh -c` with arguments). The rest works.",
 		bases: []string{uroot},
 		modes: []sandboxMode{
 			{name: "openhands", start: asUser("openhands", "1000"), checks: []sandboxCheck{
