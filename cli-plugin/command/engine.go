@@ -2,7 +2,9 @@ package command
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -32,6 +34,9 @@ func engineAPI(dockerCLI command.Cli) (client.APIClient, error) {
 // checkEndpoint goes the way of dockerCLI from the context to a client.
 func checkEndpoint(dockerCLI command.Cli) error {
 	metadata, err := dockerCLI.ContextStore().GetMetadata(dockerCLI.CurrentContext())
+	if errdefs.IsNotFound(err) {
+		return fmt.Errorf("there is no context %q", dockerCLI.CurrentContext())
+	}
 	if err != nil {
 		return err
 	}

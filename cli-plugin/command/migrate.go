@@ -112,7 +112,7 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 			continue
 		}
 		if err := assign(flags.Lookup(setting.Name).Value, v.Texts); err != nil {
-			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
+			return badValue(v, flags.Lookup(setting.Name).Value, err)
 		}
 	}
 	m.baseFrom = values["base"].Origin

@@ -52,7 +52,7 @@ func Main(ctx context.Context, own Release) int {
 		err = problem.WithHelp("docker openhands", problem.Usagef("%v", err))
 	}
 	err = problem.Final(ctx, err)
-	fmt.Fprintln(dockerCLI.Err(), terminal.Text(err.Error()))
+	writeFailure(dockerCLI.Err(), err, forPrograms(os.Args[1:]))
 	return problem.ExitStatus(err)
 }
 
@@ -100,6 +100,7 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, own Release) *cobra.Com
 		newComponents(dockerCLI),
 		newConfig(dockerCLI),
 		newDeps(dockerCLI),
+		newExplain(dockerCLI),
 		newHelp(),
 		newInspect(dockerCLI),
 		newLs(dockerCLI),

@@ -138,10 +138,16 @@ func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string
 			continue
 		}
 		if err := assign(flags.Lookup(setting.Name).Value, v.Texts); err != nil {
-			return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q", v.Origin, v), err, "Correct it")
+			return badValue(v, flags.Lookup(setting.Name).Value, err)
 		}
 	}
 	return nil
+}
+
+// badValue is the error for a value that a flag does not take.
+func badValue(v settings.Value, flag pflag.Value, cause error) error {
+	return problem.New(problem.BadSetting, fmt.Sprintf("%s is %q, not %s", v.Origin, v, wanted(flag, cause)), nil,
+		"Correct it; 'docker openhands config' lists every setting and where it comes from")
 }
 
 // given are the settings that the command line says.

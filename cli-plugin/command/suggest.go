@@ -24,11 +24,27 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 // badFlag is the error for flags of cmd that pflag does not take.
 func badFlag(cmd *cobra.Command, err error) error {
 	next := see(cmd)
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		return problem.New(problem.Usage, fmt.Sprintf("--%s is %q, not %s", wrong.GetFlag().Name, wrong.GetValue(), wanted(wrong.GetFlag().Value, wrong.Unwrap())), nil, next)
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		next = meant(similarFlags(cmd.Flags(), unknown.GetSpecifiedName()), "--%s") + next
 	}
 	return problem.New(problem.Usage, err.Error(), nil, next)
+}
+
+// wanted is what a value is to be, as far as its type tells; else why it is not
+// taken.
+func wanted(value pflag.Value, cause error) string {
+	switch value.Type() {
+	case "bool":
+		return "true or false"
+	case "uint16":
+		return "a number from 1 to 65535"
+	}
+	return fmt.Sprintf("understood (%v)", cause)
 }
 
 // similarFlags are the flags that a name may have been meant for. Cobra knows

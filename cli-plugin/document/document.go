@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
@@ -40,6 +41,8 @@ func Write(w io.Writer, document any) error {
 func All() map[string]any {
 	return map[string]any{
 		"components":       Components{},
+		"error":            Failure{},
+		"explain":          Explanations{},
 		"images":           Images{},
 		"inspect":          Inspect{},
 		"ls":               List{},
@@ -55,6 +58,34 @@ func All() map[string]any {
 		"verify":           Verification{},
 		"version":          Program{},
 	}
+}
+
+// WriteLine prints a document on one line.
+func WriteLine(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
+
+// Failure is why a command failed.
+type Failure struct {
+	SchemaVersion Version        `json:"schemaVersion"`
+	Error         *problem.Error `json:"error"`
+}
+
+// Explanations say what codes of errors mean.
+type Explanations struct {
+	SchemaVersion Version       `json:"schemaVersion"`
+	Codes         []Explanation `json:"codes"`
+}
+
+// Explanation says what a code means.
+type Explanation struct {
+	Code    problem.Code `json:"code"`
+	Title   string       `json:"title"`
+	Meaning string       `json:"meaning"` // Markdown
+	Next    string       `json:"next"`    // Markdown
+	Status  int          `json:"exitStatus"`
 }
 
 // Images is what a build came to; --metadata-file holds the same.

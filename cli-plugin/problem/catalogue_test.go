@@ -85,15 +85,22 @@ func document() string {
 
 An error is one paragraph on the standard error: a code, what could not be done,
 why, and what to do next. A code never changes its meaning, so scripts can look
-for it. The exit status is 2 for bad usage, 130 after an interruption, and 1 for
-everything else.
+for it. ` + "`docker openhands explain OH-003`" + ` prints what this page says of a code.
+With ` + "`--json`" + `, and with ` + "`--format json`" + `, the last line of the standard error is the
+error as a [document](json.md#errors).
 
-| Code | Status | |
-|---|---|---|
+The exit status says what kind of end it is:
+
+| Status | |
+|---|---|
 `)
+	for _, status := range Statuses() {
+		fmt.Fprintf(&b, "| %d | %s |\n", status.Number, status.Meaning)
+	}
+	b.WriteString("\n| Code | Status | |\n|---|---|---|\n")
 	for _, entry := range Catalogue() {
 		anchor := strings.ToLower(strings.NewReplacer(" ", "-", "'", "").Replace(string(entry.Code) + " " + entry.Title))
-		fmt.Fprintf(&b, "| [%s](#%s) | %d | %s |\n", entry.Code, anchor, ExitStatus(&Error{Code: entry.Code}), entry.Title)
+		fmt.Fprintf(&b, "| [%s](#%s) | %d | %s |\n", entry.Code, anchor, entry.Code.Status(), entry.Title)
 	}
 	for _, entry := range Catalogue() {
 		fmt.Fprintf(&b, "\n## %s %s\n\n%s\n\n%s\n", entry.Code, entry.Title, entry.Meaning, entry.Next)

@@ -78,23 +78,22 @@ type Object struct {
 func (e *Error) MarshalJSON() ([]byte, error) {
 	object := Object{Code: e.Code, Message: e.Summary, Next: e.Next}
 	if e.Cause != nil {
-		object.Cause = e.Cause.Error()
+		object.Cause = plain(e.Cause)
 	}
 	return json.Marshal(object)
 }
 
 // Error is the whole paragraph on one line.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(string(e.Code) + ": " + e.Summary)
+	text := string(e.Code) + ": " + e.Summary
 	if e.Cause != nil {
-		b.WriteString(": " + strings.TrimRight(e.Cause.Error(), ". \n"))
+		text += ": " + strings.TrimRight(plain(e.Cause), ". \n")
 	}
-	b.WriteString(".")
+	text = stop(text)
 	if e.Next != "" {
-		b.WriteString(" " + e.Next + ".")
+		text += " " + stop(e.Next)
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap returns the cause.
@@ -119,24 +118,6 @@ func WithHelp(command string, err error) error {
 		p.Next = "See '" + command + " --help'"
 	}
 	return err
-}
-
-// ExitStatus is the status a command ends with: 0 without an error, 2 for bad
-// usage, 130 when the user interrupted it, 1 for everything else.
-func ExitStatus(err error) int {
-	if err == nil {
-		return 0
-	}
-	var p *Error
-	if errors.As(err, &p) {
-		switch p.Code {
-		case Usage, Reference:
-			return 2
-		case Interrupted:
-			return 130
-		}
-	}
-	return 1
 }
 
 // Classify turns err into an *Error where its kind can be told from any place

@@ -187,6 +187,7 @@ func checkParagraph(t *testing.T, err error, stderr string, code problem.Code) s
 		t.Fatalf("no single code:\n%s", stderr)
 	}
 	said := strings.TrimSuffix(stderr[starts[0][0]:], "\n")
+	said = strings.TrimSuffix(said, "\nMore: docker openhands explain "+string(code))
 	if !strings.HasPrefix(said, string(code)) {
 		t.Errorf("want %s: %s", code, said)
 	}
