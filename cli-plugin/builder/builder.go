@@ -74,9 +74,15 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 	if err := to.names(ctx, p); err != nil {
 		return nil, err
 	}
+	var deps *image.Image
 	defer func() {
 		for i := range results {
 			results[i].describe(p)
+			if results[i].Kind == KindDeps && deps != nil {
+				results[i].remember(deps.Size)
+			} else {
+				results[i].remember(0)
+			}
 		}
 	}()
 	var failed failures
@@ -93,8 +99,8 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 		}
 		b.Logf("going on without the base %s: %v", r.Base, unusable[i])
 	}
-	deps, result, err := to.payload(ctx, p)
-	if err != nil {
+	var result Result
+	if deps, result, err = to.payload(ctx, p); err != nil {
 		return nil, err
 	}
 	results = append(results, result)

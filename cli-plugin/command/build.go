@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -18,7 +17,7 @@ func newBuild(dockerCLI command.Cli) *cobra.Command {
 	var mode modeOptions
 	var old traditionalOptions
 	var to destinationOptions
-	var dry bool
+	var dry dryRun
 	cmd := &cobra.Command{
 		Use:   "build BASE [BASE...]",
 		Short: "Build runtime images over one or more bases",
@@ -32,6 +31,7 @@ base has; {base.name} and {base.tag} are its two parts; {repo} is --repository;
 of somebody else's is refused before anything is done.`,
 		Example: `  docker openhands build alpine:3.20
   docker openhands build --server agent-server alpine:3.20
+  docker openhands build --dry-run alpine:3.20
   docker openhands build --base debian:12 --base scratch --without browser
   docker openhands build --bases bases.txt --tag team/eval:{base}
   docker openhands build --base alpine:3.20 --push --tag registry.example/app:1
@@ -43,7 +43,10 @@ of somebody else's is refused before anything is done.`,
 				return err
 			}
 			if mode.mode == modeTraditional {
-				return buildTraditional(cmd.Context(), dockerCLI, traditionalBuild{&runtimes, &how, &mode, &old, dry})
+				if dry.dockerfile {
+					return problem.New(problem.Usage, "--print-dockerfile is not for the traditional mode", nil, "'docker openhands tags --print-dockerfile' prints it")
+				}
+				return buildTraditional(cmd.Context(), dockerCLI, traditionalBuild{&runtimes, &how, &mode, &old, dry.plan})
 			}
 			if len(runtimes.bases) == 0 {
 				return problem.New(problem.Usage, "no base is given", nil, "Name one: 'docker openhands build alpine:3.20', or scratch for none")
@@ -52,8 +55,8 @@ of somebody else's is refused before anything is done.`,
 			if how.output, err = to.destination(cmd, dockerCLI, how.json, len(runtimes.bases)); err != nil {
 				return err
 			}
-			if dry {
-				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
+			if dry.wanted() {
+				return dry.run(cmd.Context(), dockerCLI, &runtimes, &how)
 			}
 			return build(cmd.Context(), dockerCLI, &runtimes, &how)
 		},
@@ -62,8 +65,7 @@ of somebody else's is refused before anything is done.`,
 	how.flags(cmd.Flags())
 	mode.flags(cmd.Flags())
 	old.flags(cmd.Flags())
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
-	annotate(cmd.Flags(), map[string]facts{"dry-run": {call: true}})
+	dry.flags(cmd.Flags())
 	to.flags(cmd.Flags())
 	severalBases(cmd, dockerCLI)
 	configurable(cmd, dockerCLI)
@@ -92,15 +94,4 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 		return err
 	}
 	return how.showNext(dockerCLI.Err(), how.outcomeOf(ctx, b, runtimes, results, time.Since(start)))
-}
-
-func dryRun(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, asJSON bool) error {
-	p, err := runtimes.sketch(ctx, dockerCLI)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return document.Write(dockerCLI.Out(), document.Plan{Plan: p})
-	}
-	return writePlan(dockerCLI.Out(), p)
 }

@@ -20,7 +20,7 @@ func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 	runtimes := runtimeOptions{layerOrder: "auto", assemble: "auto"}
 	var how buildOptions
 	var to destinationOptions
-	var dry bool
+	var dry dryRun
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the deps image alone",
@@ -33,8 +33,8 @@ same payload finds it.`,
 			if how.output, err = to.destination(cmd, dockerCLI, how.json, 1); err != nil {
 				return err
 			}
-			if dry {
-				return dryRun(cmd.Context(), dockerCLI, &runtimes, how.json)
+			if dry.wanted() {
+				return dry.run(cmd.Context(), dockerCLI, &runtimes, &how)
 			}
 			return build(cmd.Context(), dockerCLI, &runtimes, &how)
 		},
@@ -42,8 +42,7 @@ same payload finds it.`,
 	runtimes.payloadOptions.flags(cmd.Flags())
 	how.flags(cmd.Flags())
 	to.flags(cmd.Flags())
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print what would be built, and build nothing")
-	annotate(cmd.Flags(), map[string]facts{"dry-run": {call: true}})
+	dry.flags(cmd.Flags())
 	configurable(cmd, dockerCLI)
 	return cmd
 }

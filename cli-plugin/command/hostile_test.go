@@ -78,9 +78,17 @@ func shows(text string) map[string]func(io.Writer) error {
 			made.server = payload.ActionExecutionServer
 			return writeNext(w, made)
 		},
-		"passed":  func(w io.Writer) error { return writePassed(w, filled[verify.Report](text), text, 0) },
-		"dry run": func(w io.Writer) error { return writePlan(w, filled[plan.Plan](text)) },
-		"ls":      func(w io.Writer) error { return (&listOptions{}).writeInventory(w, &inventory) },
+		"passed": func(w io.Writer) error { return writePassed(w, filled[verify.Report](text), text, 0) },
+		"dry run": func(w io.Writer) error {
+			p := filled[plan.Plan](text)
+			return writeExpected(w, p, filled[[]builder.Expected](text), nil)
+		},
+		"Dockerfile": func(w io.Writer) error {
+			p := filled[plan.Plan](text)
+			p.Runtimes = p.Runtimes[:1]
+			return writeDockerfile(w, p)
+		},
+		"ls": func(w io.Writer) error { return (&listOptions{}).writeInventory(w, &inventory) },
 		"ls --format": func(w io.Writer) error {
 			return (&listOptions{format: "table {{.Image}}\t{{.Base}}\t{{json .}}"}).writeInventory(w, &inventory)
 		},
@@ -134,7 +142,7 @@ func TestNothingIsObeyedByTerminals(t *testing.T) {
 func TestNothingPassesForARow(t *testing.T) {
 	for name, show := range shows("x\nFORGED\ty") {
 		switch name {
-		case "dry run", "traditional", "run", "switch", "inspect --format": // lists, and templates and Dockerfiles of several lines
+		case "dry run", "Dockerfile", "traditional", "run", "switch", "inspect --format": // lists, and templates and Dockerfiles of several lines
 			continue
 		}
 		var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
@@ -157,24 +158,28 @@ func (o *runtimeOptions) request() request.Request {
 }
 
 // sketch makes a plan without needing an engine: where none answers, it is for
-// --platform, or this machine's architecture.
-func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, error) {
-	e, err := connect(ctx, dockerCLI)
+// --platform, or this machine's architecture. The engine is then one that is
+// absent.
+func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, *engine.Engine, error) {
+	e, absent := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
-		return plan.Plan{}, ctx.Err()
+		return plan.Plan{}, nil, ctx.Err()
 	}
 	arch := runtime.GOARCH
-	if err != nil {
-		e = nil
-	} else {
+	if absent == nil {
 		arch = e.Arch
 	}
 	if o.platform != "" {
+		var err error
 		if arch, err = platformArch(o.platform); err != nil {
-			return plan.Plan{}, err
+			return plan.Plan{}, nil, err
 		}
 	}
-	return o.request().Sketch(ctx, e, arch)
+	p, err := o.request().Sketch(ctx, e, arch)
+	if absent != nil {
+		e = engine.NoEngine(arch, absent)
+	}
+	return p, e, err
 }
 
 func platformArch(platform string) (string, error) {
@@ -185,8 +190,9 @@ func platformArch(platform string) (string, error) {
 	return arch, nil
 }
 
-// session is an engine and what builds into it.
-func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
+// settled refuses options that make no sense, and returns what builds by the
+// others, without an engine yet.
+func (o *buildOptions) settled() (*builder.Builder, error) {
 	mode := progressui.DisplayMode(o.progress)
 	switch mode {
 	case progressui.AutoMode, progressui.PlainMode, progressui.TtyMode, progressui.QuietMode, progressui.RawJSONMode:
@@ -219,9 +225,19 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	if err := checkWritable("--metadata-file", o.metadataFile); err != nil {
 		return nil, err
 	}
+	return &builder.Builder{
+		Progress: mode, NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig, Output: o.output,
+	}, nil
+}
+
+// session is an engine and what builds into it.
+func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
+	b, err := o.settled()
+	if err != nil {
+		return nil, err
+	}
 	wanted := ""
 	if platform != "" {
-		var err error
 		if wanted, err = platformArch(platform); err != nil {
 			return nil, err
 		}
@@ -239,10 +255,8 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	if err := e.Sweep(ctx); err != nil {
 		fmt.Fprintln(log, terminal.Line("note: "+err.Error()))
 	}
-	return &builder.Builder{
-		Engine: e, CLI: dockerCLI, Log: log, Progress: mode,
-		NoCache: o.noCache, ForceRebuild: o.forceRebuild, Pull: pull, Offline: o.offline, PackageConfig: packageConfig, Output: o.output,
-	}, nil
+	b.Engine, b.CLI, b.Log = e, dockerCLI, log
+	return b, nil
 }
 
 // build makes all images that the options name, and writes down what came of it.

@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/go-units"
 )
 
@@ -73,35 +70,4 @@ func writeResults(w io.Writer, results []builder.Result) error {
 // traffic is what a push came to, for a person.
 func traffic(t *registry.Traffic) string {
 	return fmt.Sprintf("%s uploaded, %d layers new, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
-}
-
-// writePlan prints a plan for a person.
-func writePlan(w io.Writer, p plan.Plan) error {
-	var b strings.Builder
-	how := "built, unless it exists"
-	if p.Deps.Given {
-		how = "given"
-	}
-	fmt.Fprintf(&b, "deps image  %s (%s)\n", p.Deps.Image, how)
-	fmt.Fprintf(&b, "  OpenHands %s, %s, linux/%s\n", p.Deps.Version, p.Deps.Server, p.Deps.Arch)
-	if len(p.Deps.Components) > 0 {
-		fmt.Fprintf(&b, "  components %s\n", strings.Join(p.Deps.Components, ", "))
-	}
-	for _, line := range p.Deps.LeftOut {
-		fmt.Fprintf(&b, "  without %s\n", line)
-	}
-	for _, r := range p.Runtimes {
-		fmt.Fprintf(&b, "image       %s\n  over %s, layers %s\n", r.Image, r.Base, r.LayerOrder)
-		for _, tag := range r.Tags {
-			fmt.Fprintf(&b, "  also %s\n", tag)
-		}
-	}
-	if p.Deps.Dockerfile != "" {
-		fmt.Fprintf(&b, "\n# ---- Dockerfile of the deps image\n%s", p.Deps.Dockerfile)
-	}
-	for _, r := range p.Runtimes {
-		fmt.Fprintf(&b, "\n# ---- Dockerfile form of %s\n%s", r.Image, r.Dockerfile)
-	}
-	_, err := io.WriteString(w, terminal.Text(b.String()))
-	return err
 }

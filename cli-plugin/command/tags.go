@@ -66,7 +66,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 	if o.mode == modeTraditional {
 		return o.traditionalTags(ctx, runtimes, dockerfile)
 	}
-	p, err := runtimes.sketch(ctx, dockerCLI)
+	p, _, err := runtimes.sketch(ctx, dockerCLI)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,8 @@ type Image struct {
 
 // Plan is what a build would do.
 type Plan struct {
-	SchemaVersion Version `json:"schemaVersion"`
+	SchemaVersion Version            `json:"schemaVersion"`
+	Images        []builder.Expected `json:"images"` // the payload first
 	plan.Plan
 }
 
