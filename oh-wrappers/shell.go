@@ -24,6 +24,7 @@ type sessionShell struct {
 	argv   []string // argv[0] and the options that come before arguments
 	env    environ
 	remark string // what it does without, for the log; empty: nothing
+	talks  bool   // its start-up files print something, of a login without a terminal
 }
 
 // shellUse says which of its start-up files a bash reads.
@@ -46,7 +47,8 @@ func (c *call) bash(env environ, use shellUse, shells ...string) sessionShell {
 			continue
 		}
 		for s := range use.ways(path, env) {
-			if use.works(c.path(path), s) {
+			works, talks := use.works(c.path(path), s)
+			if s.talks = talks; works {
 				return s
 			}
 		}
@@ -59,7 +61,7 @@ func (u shellUse) way(path string, env environ, remark string, options ...string
 	if u.login {
 		name = "-" + name
 	}
-	return sessionShell{path, append([]string{name}, options...), env, remark}
+	return sessionShell{path: path, argv: append([]string{name}, options...), env: env, remark: remark}
 }
 
 // setBack is what a shell runs behind its start-up files, before its first
@@ -102,8 +104,9 @@ func (u shellUse) ways(path string, env environ) iter.Seq[sessionShell] {
 // shellLimit is how long a shell may take to show that it works.
 const shellLimit = 10 * time.Second
 
-// works reports whether a shell does what it is told in this use.
-func (u shellUse) works(path string, s sessionShell) bool {
+// works reports whether a shell does what it is told in this use, and whether
+// it prints anything else where there is no terminal.
+func (u shellUse) works(path string, s sessionShell) (works, talks bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
 	defer cancel()
 	probe := exec.CommandContext(ctx, path)
@@ -111,7 +114,7 @@ func (u shellUse) works(path string, s sessionShell) bool {
 	if u.interactive {
 		if terminal, err := newPty(); err == nil {
 			defer terminal.close()
-			return terminal.answers(ctx, probe)
+			return terminal.answers(ctx, probe), false
 		}
 	}
 	if !u.login { // BASH_ENV is for scripts, not for what a session runs in them
@@ -120,12 +123,52 @@ func (u shellUse) works(path string, s sessionShell) bool {
 		probe.Env = environ
 	}
 	probe.Stdin = strings.NewReader(`printf '\n%s\n' "$BASH_VERSION"` + "\n")
-	answer, err := probe.Output()
-	return err == nil && version.Match(answer)
+	var answer, errors lastBytes
+	probe.Stdout, probe.Stderr = &answer, &errors
+	err := probe.Run()
+	found := version.FindIndex(answer.last)
+	return err == nil && found != nil, found == nil || answer.n > int64(found[1]-found[0]) || errors.n > 0
+}
+
+// lastBytes keeps the end of what is written, however much that is.
+type lastBytes struct {
+	n    int64 // of all bytes
+	last []byte
+}
+
+func (b *lastBytes) Write(p []byte) (int, error) {
+	const kept = 4 << 10
+	b.n += int64(len(p))
+	b.last = append(b.last, p...)
+	b.last = b.last[max(0, len(b.last)-kept):]
+	return len(p), nil
 }
 
 // version is the last line of what a bash answers.
 var version = regexp.MustCompile(`\n[0-9]+\.[^\n]*\n$`)
+
+// hushed has the start-up files of a login print to nowhere. The shell reads its
+// commands when they are done, and has the output of this process then.
+func (s sessionShell) hushed() (sessionShell, error) {
+	const above = 100 // descriptors that the files hardly use themselves
+	var kept [2]int
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return s, err
+	}
+	defer null.Close()
+	for i, descriptor := range []int{unix.Stdout, unix.Stderr} {
+		if kept[i], err = unix.FcntlInt(uintptr(descriptor), unix.F_DUPFD, above); err != nil {
+			return s, fmt.Errorf("keeping the output: %w", err)
+		}
+		if err := unix.Dup3(int(null.Fd()), descriptor, 0); err != nil {
+			return s, fmt.Errorf("silencing the output: %w", err)
+		}
+	}
+	s.argv = append(slices.Clone(s.argv), "-c",
+		fmt.Sprintf(`exec >&%[1]d 2>&%[2]d %[1]d>&- %[2]d>&-; IFS= read -r -d '' OH_COMMANDS || :; eval "unset OH_COMMANDS; $OH_COMMANDS"`, kept[0], kept[1]))
+	return s, nil
+}
 
 // What the server types into a new shell, in short: a command that has the
 // prompt set, Ctrl-L, commands. The keyboard's end of a line is a return.

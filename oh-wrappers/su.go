@@ -97,8 +97,15 @@ func (c *call) su() error {
 	use := shellUse{login: login, interactive: !hasCommand && isTerminal(), keepSHELL: preserve && !login}
 	s := c.bash(env, use, shell, user.Shell, "/bin/bash")
 	c.report(log, s)
-	if hasCommand {
+	switch {
+	case hasCommand:
 		s.argv = append(s.argv, "-c", command)
+	case s.talks && c.env.isServer():
+		// The server reads what the gateway of notebooks prints: a line at a
+		// time, each with a second's rest, as UTF-8.
+		if s, err = s.hushed(); err != nil {
+			return err
+		}
 	}
 	return c.start(s.path, slices.Concat(s.argv, operands), s.env)
 }

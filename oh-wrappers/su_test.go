@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -159,6 +163,32 @@ func TestSuWithBrokenBash(t *testing.T) {
 	}
 }
 
+// The server takes what a login prints for the gateway's: it gets that alone,
+// with what the start-up files have set. Anybody else sees all of it.
+func TestSuHushesLoginOfServer(t *testing.T) {
+	const commands = "cat <<'EOF'\nthe gateway: it's ready\nEOF\necho of $OWN; exec echo \"$GREETING\"\n"
+	const profile = "OWN=profile; export GREETING=hello\nprintf 'caf\\351\\n'; \351\necho at once >&2\nyes | head -c 200000\nfor i in 1 2 3; do echo line; done\nset -u\n"
+	for _, test := range []struct {
+		name   string
+		env    environ
+		prints string
+	}{
+		{"the server", serverEnviron(), ""},
+		{"somebody", environ{"PATH=/usr/bin:/bin"}, "at once"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			home := t.TempDir()
+			must(t, os.WriteFile(home+"/.bash_profile", []byte(profile), 0o644))
+			out, err := suOutside(t, home, test.env, commands)
+			must(t, err)
+			const want = "the gateway: it's ready\nof profile\nhello\n"
+			if !strings.HasSuffix(out, want) || (test.prints == "") != (out == want) || !strings.Contains(out, test.prints) {
+				t.Errorf("it prints %q", out)
+			}
+		})
+	}
+}
+
 // BASH_ENV is for scripts: what it says does not decide about the session.
 func TestSuKeepsBashWithBadBashEnv(t *testing.T) {
 	root := newRoot(t, nil)
@@ -170,4 +200,26 @@ func TestSuKeepsBashWithBadBashEnv(t *testing.T) {
 	if s.path != "/bin/bash" || s.env.get("BASH_ENV") == "" {
 		t.Errorf("starts %s with %q", s.path, s.env)
 	}
+}
+
+// suOutside has a process of its own call su for a user without an account, on
+// this machine and with its bash.
+func suOutside(t *testing.T, home string, env environ, commands string) (string, error) {
+	t.Helper()
+	env = slices.Clone(env)
+	env.set("HOME", home)
+	var out bytes.Buffer
+	command := &exec.Cmd{Path: probe, Args: []string{"su-outside"}, Env: env, Dir: "/", Stdin: strings.NewReader(commands), Stdout: &out, Stderr: &out}
+	err := command.Run()
+	return out.String(), err
+}
+
+// callSu is the process that suOutside starts.
+func callSu() {
+	c := &call{
+		args: []string{"su", "-", "7777", "-s", "/bin/bash"}, env: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
+		ids: ids{7777, 7777, 7777, 7777}, exec: syscall.Exec,
+	}
+	fmt.Fprintln(os.Stderr, c.dispatch())
+	os.Exit(1)
 }

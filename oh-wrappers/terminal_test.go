@@ -19,7 +19,7 @@ import (
 // roles are the programs of the tests of terminals, each by the name that the
 // test binary has there.
 func roles() map[string]func() {
-	return map[string]func(){"shell": shell, "typist": typist, "reader": reader}
+	return map[string]func(){"shell": shell, "typist": typist, "reader": reader, "su-outside": callSu}
 }
 
 // shell leads a session: it runs its arguments as a child, as user 1000 unless
