@@ -29,7 +29,7 @@ type Builder struct {
 	Progress progressui.DisplayMode
 
 	NoCache       bool              // stage 1 does not use BuildKit's cache
-	ForceRebuild  bool              // images that exist are not reused
+	ForceRebuild  bool              // runtime images that exist are not reused; a payload that is built alone is not, either
 	Pull          PullPolicy        // of images that exist somewhere; empty: PullMissing
 	Offline       bool              // with PullNever: nothing is built that needs a network
 	PackageConfig map[string]string // files for package managers, see HostSecrets

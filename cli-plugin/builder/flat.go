@@ -164,7 +164,7 @@ func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *image.
 		return have.Labels()[payload.LabelKind] == payload.KindDeps && have.Platform() == deps.Platform() && len(have.DiffIDs()) == 1 &&
 			have.Labels()[payload.LabelDepsTag] != "" && have.Labels()[payload.LabelDepsTag] == deps.Labels()[payload.LabelDepsTag]
 	}
-	if !p.ForceRebuild && p.Pull != PullNever {
+	if p.Pull != PullNever {
 		found, err := p.askFor(ctx, flattened, p.Output.Compression, same)
 		if found != nil || err != nil {
 			return found, err

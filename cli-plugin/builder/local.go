@@ -20,7 +20,7 @@ func (local) end() error { return nil }
 
 // payload implements target.
 func (l local) payload(ctx context.Context, p plan.Plan) (*image.Image, Result, error) {
-	return l.deps(ctx, p.Deps)
+	return l.deps(ctx, p.Deps, l.payloadAnew(p))
 }
 
 // base returns the base image from the engine or a registry; nil for scratch.
@@ -35,8 +35,13 @@ func (l local) base(ctx context.Context, ref string) (*image.Image, error) {
 	return found, l.checkBase(ref, found)
 }
 
-// deps sees to the deps image.
-func (l local) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, error) {
+// payloadAnew reports whether the payload of a plan is made although it is
+// there: it is the plan's only image then. Over a payload, what is forced is the
+// image over it.
+func (b *Builder) payloadAnew(p plan.Plan) bool { return b.ForceRebuild && len(p.Runtimes) == 0 }
+
+// deps sees to the deps image. With anew, one that is there is not reused.
+func (l local) deps(ctx context.Context, d plan.Deps, anew bool) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{d.Image}}
 	var found *image.Image
@@ -51,11 +56,8 @@ func (l local) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, err
 			return nil, result, lockErr
 		}
 		defer unlock()
-		if found, err = l.reuse(ctx, "deps image", d.Image, depsDiffer(d)); found == nil && err == nil && l.Engine.Containerd {
-			// Other engines may not be able to pull it.
-			if found, err = l.reuse(ctx, "deps image", image.Zstd.PayloadTag(d.Image), depsDiffer(d)); found != nil {
-				err = l.Engine.Tag(ctx, found.ID, []string{d.Image})
-			}
+		if !anew {
+			found, err = l.depsThere(ctx, d)
 		}
 	}
 	if err != nil {
@@ -74,6 +76,20 @@ func (l local) deps(ctx context.Context, d plan.Deps) (*image.Image, Result, err
 	return found, result, nil
 }
 
+// depsThere returns the payload of the engine or of its registry, nil where it
+// is to be made.
+func (l local) depsThere(ctx context.Context, d plan.Deps) (*image.Image, error) {
+	found, err := l.reuse(ctx, "deps image", d.Image, depsDiffer(d))
+	if found != nil || err != nil || !l.Engine.Containerd {
+		return found, err
+	}
+	// Other engines may not be able to pull it.
+	if found, err = l.reuse(ctx, "deps image", image.Zstd.PayloadTag(d.Image), depsDiffer(d)); found != nil {
+		err = l.Engine.Tag(ctx, found.ID, []string{d.Image})
+	}
+	return found, err
+}
+
 // runtime sees to one runtime image; base is nil for scratch.
 func (l local) runtime(ctx context.Context, _ plan.Deps, deps, base *image.Image, r plan.Runtime) (Result, error) {
 	start := time.Now()
@@ -87,7 +103,10 @@ func (l local) runtime(ctx context.Context, _ plan.Deps, deps, base *image.Image
 		return result, err
 	}
 	defer unlock()
-	existing, err := l.reuse(ctx, "image", r.Image, inputs{r, deps, base}.differs)
+	var existing *image.Image
+	if !l.ForceRebuild {
+		existing, err = l.reuse(ctx, "image", r.Image, inputs{r, deps, base}.differs)
+	}
 	if err != nil {
 		return result, err
 	}

@@ -50,9 +50,6 @@ const (
 // reuse returns the image ref of the engine, or else the one of its registry,
 // where differs finds nothing against it, and nil where it is to be made.
 func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.Image, error) {
-	if b.ForceRebuild {
-		return nil, nil
-	}
 	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err

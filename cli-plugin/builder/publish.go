@@ -142,7 +142,7 @@ func (p *publisher) know(layers []image.Layer, fits func(image.Layer) bool) {
 func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
-	deps, made, err := p.findDeps(ctx, whole.Deps)
+	deps, made, err := p.findDeps(ctx, whole.Deps, p.payloadAnew(whole))
 	if err != nil {
 		return nil, result, err
 	}
@@ -207,7 +207,8 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 
 // findDeps finds the payload, or has it made: for a push in the registries
 // that it goes to, else in the engine, else where it is compressed otherwise.
-func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Image, made bool, err error) {
+// With anew, it is made.
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew bool) (found *image.Image, made bool, err error) {
 	if d.Given {
 		if found, err = p.obtain(ctx, "deps image", d.Image); err == nil {
 			err = p.checkDeps(ctx, found)
@@ -219,7 +220,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Ima
 		return nil, false, err
 	}
 	fits := here != nil && len(depsDiffer(d)(here.Labels(), here.Platform())) == 0
-	if !p.ForceRebuild && p.Pull != PullNever {
+	if !anew && p.Pull != PullNever {
 		for _, form := range p.Output.Compression.Preferred() {
 			if fits && (form != p.Output.Compression || !p.Output.Push) {
 				continue // the engine's is nearer
@@ -229,7 +230,7 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps) (found *image.Ima
 			}
 		}
 	}
-	info, result, err := p.here.deps(ctx, d)
+	info, result, err := p.here.deps(ctx, d, anew)
 	return info, !result.Reused, err
 }
 
@@ -363,7 +364,7 @@ func (p *publisher) depsHere(ctx context.Context, d plan.Deps, found *image.Imag
 			return nil, err
 		}
 	}
-	here, _, err = p.here.deps(ctx, d)
+	here, _, err = p.here.deps(ctx, d, false)
 	return here, err
 }
 

@@ -293,8 +293,8 @@ func TestPushOfWhatTheEngineMakes(t *testing.T) {
 	})
 }
 
-// However many images stage 1 is built for, it is built once, and what was
-// built is not said to have been there.
+// What is forced is the image: the payload below it is built anew only where it
+// is built alone, and once.
 func TestForcedPush(t *testing.T) {
 	for name, out := range map[string]Output{
 		"push": {Push: true, Compression: image.Gzip}, "archive": {Format: image.FormatOCI, File: filepath.Join(t.TempDir(), "app.tar"), Compression: image.Gzip},
@@ -317,11 +317,18 @@ func TestForcedPush(t *testing.T) {
 			builds := filepath.Join(t.TempDir(), "builds")
 			b.CLI = buildxtest.NewStandIn(t, `case "$*" in *--builder*) ;; *) echo stage 1 >>`+builds+` ;; esac`)
 			results, err := b.Build(t.Context(), whole)
-			if err != nil || results[0].Reused {
+			if err != nil || len(results) != 3 || results[1].Reused || results[2].Reused {
 				t.Errorf("%v: %+v", err, results)
 			}
-			if text, err := os.ReadFile(builds); err != nil || string(text) != "stage 1\n" {
+			if text, err := os.ReadFile(builds); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%q was built: %v", text, err)
+			}
+			whole.Runtimes = nil
+			if results, err = b.Build(t.Context(), whole); err != nil || results[0].Reused {
+				t.Errorf("the payload alone: %v: %+v", err, results)
+			}
+			if text, err := os.ReadFile(builds); err != nil || string(text) != "stage 1\n" {
+				t.Errorf("for the payload alone, %q was built: %v", text, err)
 			}
 		})
 	}

@@ -61,6 +61,7 @@ func (o *modeOptions) check(cmd *cobra.Command, runtimes *runtimeOptions) error 
 			return problem.Usagef("--%s has no meaning in the %s mode", flag, o.mode)
 		}
 	}
+	runtimes.serverChosen = cmd.Flags().Changed("server")
 	if runtimes.source != "" && cmd.Flags().Changed("openhands-version") {
 		return problem.New(problem.Usage, "--source and --openhands-version exclude each other", nil, "The sources say which version they are")
 	}

@@ -68,6 +68,7 @@ type runtimeOptions struct {
 	payloadOptions
 	bases             []string
 	depsImage         string
+	serverChosen      bool // by the user: a payload of another one is a mistake
 	tags              []string
 	extraDeps         string
 	user              string
@@ -118,7 +119,7 @@ type buildOptions struct {
 }
 
 func (o *buildOptions) flags(f *pflag.FlagSet) {
-	f.BoolVar(&o.forceRebuild, "force-rebuild", false, "Do not reuse images that exist")
+	f.BoolVar(&o.forceRebuild, "force-rebuild", false, "Do not reuse a runtime image that exists; 'deps build' takes it for the payload")
 	f.BoolVar(&o.noCache, "no-cache", false, "Do not use the build cache")
 	f.StringVar(&o.pull, "pull", string(builder.PullMissing), "When to ask registries for images: always, missing, never")
 	f.BoolVar(&o.offline, "offline", false, "Work from the images that the engine has")
@@ -153,7 +154,7 @@ func (o *runtimeOptions) request() request.Request {
 			Tags: o.tags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
 			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 		},
-		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage,
+		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage, ServerChosen: o.serverChosen || o.server != plan.DefaultServer,
 	}
 }
 

@@ -5,8 +5,10 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -48,6 +50,7 @@ type oldSide struct {
 type newSide struct {
 	Image      string
 	Version    string
+	Server     string // profile
 	Platform   string
 	Components []string
 }
@@ -68,11 +71,19 @@ func compare(o oldSide, n newSide) []Row {
 		{"shell of agents", Different, "conda environment openhands active", "environment of the base", "'python' is the base's where it has one, else the payload's"},
 		{"/openhands", Different, "belongs to openhands, writable", "belongs to root, read-only", "steps that write there fail for users; root's changes are found by 'docker openhands verify'"},
 		{"base image", Same, o.Base, o.Base, "its files, programs and package manager are untouched"},
-		{"start command", Same, "", "", "OpenHands' own argument list, environment and port work unchanged"},
-		{"account", Same, payload.User, payload.User, "user ID 1000 unless the base has it, sudo without a password"},
-		{"working directory, mounts", Same, payload.Workspace, payload.Workspace, ""},
 	}
-	if o.Version != "" && o.Version != n.Version {
+	other := n.Server != payload.ActionExecutionServer
+	if other {
+		rows = append(rows, ofServer(payload.ServerNamed(n.Server))...)
+	} else {
+		rows = append(rows,
+			Row{"start command", Same, "", "", "OpenHands' own argument list, environment and port work unchanged"},
+			Row{"account", Same, payload.User, payload.User, "user ID 1000 unless the base has it, sudo without a password"},
+			Row{"working directory, mounts", Same, payload.Workspace, payload.Workspace, ""})
+	}
+	if other {
+		rows = append(rows, Row{"version", Different, o.Version, n.Version, "it is the other server's own, which OpenHands' does not tell"})
+	} else if o.Version != "" && o.Version != n.Version {
 		rows = append(rows, Row{"version of OpenHands", Different, o.Version, n.Version, "client and server should be of one version: --openhands-version " + o.Version})
 	} else {
 		rows = append(rows, Row{"version of OpenHands", Same, n.Version, n.Version, "the server comes from the same release and lock file"})
@@ -85,7 +96,9 @@ func compare(o oldSide, n newSide) []Row {
 	default:
 		rows = append(rows, Row{"browser", Same, "no", "no", "left out as before"})
 	}
-	if has("vscode") {
+	if has("vscode") && other {
+		rows = append(rows, Row{"VS Code", Different, "yes", "yes", "the server tells its address when it is asked"})
+	} else if has("vscode") {
 		rows = append(rows, Row{"VS Code", Same, "yes", "yes", "at the same path and port"})
 	} else {
 		rows = append(rows, Row{"VS Code", Different, "yes", "no", "the payload has none: leave vscode out of the plugins, or stay for now"})
@@ -105,6 +118,17 @@ func compare(o oldSide, n newSide) []Row {
 		rows = append(rows, row)
 	}
 	return sorted(rows)
+}
+
+// ofServer are the rows about another server than that of traditional images.
+// No OpenHands that reads the configuration which is migrated can start it.
+func ofServer(s payload.Server) []Row {
+	return []Row{
+		{"server", Fails, payload.ActionExecutionServer, s.Name, "OpenHands with a config.toml starts no other server, so there is nothing to switch; 'docker openhands build --server " + s.Name + "' makes the image for what takes it"},
+		{"start command", Different, "OpenHands' own argument list", "options of " + s.Name, ""},
+		{"account", Different, payload.User + ", user ID " + strconv.Itoa(payload.DefaultID), payload.User + ", user ID " + strconv.Itoa(s.UID), "unless the base has it; the server itself runs as it"},
+		{"working directory, mounts", Different, payload.Workspace, cmp.Or(s.Project, s.WorkingDir), ""},
+	}
 }
 
 // sorted puts what needs attention first, and keeps the order otherwise.

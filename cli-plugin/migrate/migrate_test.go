@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -84,7 +85,7 @@ func TestCompare(t *testing.T) {
 		}
 		return all
 	}
-	same := compare(oldSide{Base: "debian:12", Version: "0.62.0", Browser: true}, newSide{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"browser", "vscode"}})
+	same := compare(oldSide{Base: "debian:12", Version: "0.62.0", Browser: true}, newSide{Version: "0.62.0", Server: payload.ActionExecutionServer, Platform: "linux/amd64", Components: []string{"browser", "vscode"}})
 	got := effects(same)
 	for subject, want := range map[string]Effect{
 		"base image": Same, "start command": Same, "browser": Same, "VS Code": Same, "version of OpenHands": Same, "image": Different, "/openhands": Different,
@@ -98,13 +99,34 @@ func TestCompare(t *testing.T) {
 	}
 	got = effects(compare(
 		oldSide{Version: "0.60.0", Browser: true, Platform: "linux/arm64", ForceRebuild: true, ExtraBuildArgs: []string{"--no-cache"}},
-		newSide{Version: "0.62.0", Platform: "linux/amd64", Components: []string{"core"}}))
+		newSide{Version: "0.62.0", Server: payload.ActionExecutionServer, Platform: "linux/amd64", Components: []string{"core"}}))
 	for subject, want := range map[string]Effect{
 		"platform": Fails, "browser": Different, "VS Code": Different, "version of OpenHands": Different,
 		"force_rebuild_runtime": Different, "runtime_extra_build_args": Different,
 	} {
 		if got[subject] != want {
 			t.Errorf("%s: %q, want %q", subject, got[subject], want)
+		}
+	}
+}
+
+// Another server is another thing to OpenHands: nothing that depends on it is
+// said to be the same, and there is nothing to switch.
+func TestCompareWithAnotherServer(t *testing.T) {
+	for _, version := range []string{"", "1.6.0", "1.58.2"} {
+		rows := compare(oldSide{Base: "debian:12", Version: version, Browser: true},
+			newSide{Version: "1.58.2", Server: payload.AgentServer, Platform: "linux/amd64", Components: []string{"browser", "vscode"}})
+		var same []string
+		for _, row := range rows {
+			if row.Effect == Same {
+				same = append(same, row.Subject)
+			}
+		}
+		if want := []string{"base image", "browser"}; !slices.Equal(same, want) {
+			t.Errorf("version %q: %q are the same, want %q", version, same, want)
+		}
+		if err := (Report{Rows: rows}).Obstacle(); err == nil || !strings.Contains(err.Error(), "build --server agent-server") {
+			t.Errorf("version %q: %v", version, err)
 		}
 	}
 }

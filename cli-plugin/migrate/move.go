@@ -48,7 +48,7 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 	}
 	r.Base, r.BaseFrom, options.Bases = m.former.Base, m.former.BaseFrom, []string{m.former.Base}
 	// Client and server have to be of one version.
-	if options.Version == "" && m.Request.Source == "" && slices.Contains(known, m.former.Version) {
+	if options.Version == "" && m.Request.Source == "" && m.Request.DepsImage == "" && slices.Contains(known, m.former.Version) {
 		options.Version = m.former.Version
 	}
 	now, err := m.planned(ctx)
@@ -78,7 +78,7 @@ func (m *Move) planned(ctx context.Context) (newSide, error) {
 	if err != nil {
 		return newSide{}, err
 	}
-	n := newSide{Image: cmp.Or(slices.Concat(m.Request.Options.Tags, []string{p.Runtimes[0].Image})...), Version: p.Deps.Version, Platform: "linux/" + engine.Arch, Components: p.Deps.Components}
+	n := newSide{Image: cmp.Or(slices.Concat(m.Request.Options.Tags, []string{p.Runtimes[0].Image})...), Version: p.Deps.Version, Server: p.Deps.Server, Platform: "linux/" + engine.Arch, Components: p.Deps.Components}
 	if p.Deps.Given {
 		deps, err := m.Builder.Find(ctx, p.Deps.Image)
 		if err != nil {

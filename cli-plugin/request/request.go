@@ -5,6 +5,7 @@ package request
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
@@ -20,6 +21,7 @@ type Request struct {
 	Source        string       // folder with OpenHands' sources; empty: a release
 	ComponentDirs []string     // the user's own components
 	DepsImage     string       // that the payload comes from; empty: it is made
+	ServerChosen  bool         // Options.Server is more than a default
 }
 
 // Components are the built-in components and those in dirs.
@@ -41,6 +43,30 @@ func (r Request) named() *plan.DepsImage {
 		return nil
 	}
 	return &plan.DepsImage{Ref: r.DepsImage}
+}
+
+// agrees refuses a payload that is another one than what the user has chosen.
+func (r Request) agrees(deps *plan.DepsImage) error {
+	if deps == nil {
+		return nil
+	}
+	for _, fact := range []struct{ flag, wanted, is string }{
+		{"server", r.wantedServer(), deps.Server}, {"openhands-version", r.Options.Version, deps.Version},
+	} {
+		if fact.wanted != "" && fact.is != "" && fact.wanted != fact.is {
+			return problem.New(problem.Usage, fmt.Sprintf("the payload %s is of %s, but --%s says %s", r.DepsImage, fact.is, fact.flag, fact.wanted), nil,
+				fmt.Sprintf("Leave --%s out, or name another payload with --deps-image; 'docker openhands config' shows where the values come from", fact.flag))
+		}
+	}
+	return nil
+}
+
+// wantedServer is the server that the user has chosen; empty: any will do.
+func (r Request) wantedServer() string {
+	if r.ServerChosen {
+		return r.Options.Server
+	}
+	return ""
 }
 
 // plan makes the plan for an architecture, with a deps image if there is one.
@@ -74,6 +100,9 @@ func (r Request) Sketch(ctx context.Context, e *engine.Engine, arch string) (pla
 		}
 		deps = cmp.Or(found, deps)
 	}
+	if err := r.agrees(deps); err != nil {
+		return plan.Plan{}, err
+	}
 	return r.plan(arch, deps)
 }
 
@@ -89,6 +118,12 @@ func (r Request) Build(ctx context.Context, b *builder.Builder) ([]builder.Resul
 	if deps != nil {
 		if deps, err = b.FindDeps(ctx, r.DepsImage); err != nil {
 			return nil, err
+		}
+		if err := r.agrees(deps); err != nil {
+			return nil, err
+		}
+		if deps.Server != "" && deps.Server != r.Options.Server {
+			b.Logf("the payload %s is one of the server %s, and so the images are", r.DepsImage, deps.Server)
 		}
 		if p, err = r.plan(b.Engine.Arch, deps); err != nil {
 			return nil, err

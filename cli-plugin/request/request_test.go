@@ -3,6 +3,7 @@ package request
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -56,6 +57,30 @@ func TestOpenSourceRefuses(t *testing.T) {
 		var log bytes.Buffer
 		if _, _, err := openSource(t.Context(), folder, version, &log); err == nil || log.Len() > 0 {
 			t.Errorf("the version %q and the folder %q are opened, with the note %q", version, folder, &log)
+		}
+	}
+}
+
+// A payload decides which server the images have, unless the user has.
+func TestAgrees(t *testing.T) {
+	for name, test := range map[string]struct {
+		change  func(*Request)
+		is      *plan.DepsImage
+		refused string
+	}{
+		"no payload is named": {func(r *Request) { r.ServerChosen = true }, nil, ""},
+		"nothing is known":    {func(r *Request) { r.ServerChosen = true }, &plan.DepsImage{}, ""},
+		"the same":            {func(r *Request) { r.ServerChosen = true }, &plan.DepsImage{Server: plan.DefaultServer}, ""},
+		"a default":           {func(*Request) {}, &plan.DepsImage{Server: "agent-server", Version: "1"}, ""},
+		"a choice":            {func(r *Request) { r.ServerChosen = true }, &plan.DepsImage{Server: "agent-server"}, "the payload deps:1 is of agent-server, but --server says action-execution-server"},
+		"another version":     {func(r *Request) { r.Options.Version = "1.6.0" }, &plan.DepsImage{Version: "1.5.0"}, "is of 1.5.0, but --openhands-version says 1.6.0"},
+		"that version":        {func(r *Request) { r.Options.Version = "1.6.0" }, &plan.DepsImage{Version: "1.6.0"}, ""},
+	} {
+		r := deps()
+		test.change(&r)
+		err := r.agrees(test.is)
+		if (err != nil) != (test.refused != "") || err != nil && !strings.Contains(err.Error(), test.refused) {
+			t.Errorf("%s: %v, want %q", name, err, test.refused)
 		}
 	}
 }
