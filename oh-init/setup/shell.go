@@ -18,9 +18,9 @@ const (
 // loginPathScript does in a shell what Path does in Go, without any command of
 // the base.
 func loginPathScript(tools payload.Tools) string {
-	where, path := "both ends", payload.Bin+`:${oh_path:+$oh_path:}`+payload.FallbackBin
+	where, all := "both ends", payload.Bin+`:${oh_path:+$oh_path:}`+payload.FallbackBin
 	if tools == payload.PayloadFirst {
-		where, path = "the start", payload.Bin+`:`+payload.FallbackBin+`${oh_path:+:$oh_path}`
+		where, all = "the start", payload.Bin+`:`+payload.FallbackBin+`${oh_path:+:$oh_path}`
 	}
 	return `# Keeps the payload at ` + where + ` of PATH after a login shell has set it anew.
 oh_path=:${PATH:-` + payload.SystemPath + `}:
@@ -34,7 +34,7 @@ for oh_dir in ` + payload.Bin + ` ` + payload.FallbackBin + ` ` + payload.Compat
 done
 oh_path=${oh_path#:}
 oh_path=${oh_path%:}
-PATH=` + path + `
+PATH=` + all + `
 export PATH
 unset oh_path oh_dir
 `
