@@ -88,6 +88,11 @@ func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions,
 	if err != nil {
 		return err
 	}
+	if runtimes.extraDeps != "" && how.progress != "quiet" {
+		if err := judgeBefore(ctx, dockerCLI, b, runtimes); err != nil {
+			return err
+		}
+	}
 	start := time.Now()
 	results, err := how.build(ctx, b, runtimes)
 	if err := errors.Join(err, how.show(ctx, b, dockerCLI.Out(), results)); err != nil {

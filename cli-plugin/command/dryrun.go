@@ -46,10 +46,15 @@ func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runti
 		return writeDockerfile(dockerCLI.Out(), p)
 	}
 	b.Engine = e
+	b.CLI, b.Log = dockerCLI, dockerCLI.Err()
 	expected, err := b.Expect(ctx, p)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if err := judgeExtraDeps(ctx, b, runtimes.extraDeps, expected, notes(dockerCLI)); err != nil {
+		return err
+	}
+	switch {
 	case how.json:
 		return document.Write(dockerCLI.Out(), document.Plan{Images: expected, Plan: p})
 	}

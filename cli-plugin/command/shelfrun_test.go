@@ -29,6 +29,10 @@ func (s *shelf) serveContainer(w http.ResponseWriter, r *http.Request, what stri
 		w.WriteHeader(http.StatusCreated)
 		answer(w, container.CreateResponse{ID: theContainer})
 	case "archive":
+		if of := r.URL.Query().Get("path"); r.Method == http.MethodHead && path.Dir(of) != "/" && of != "/usr/bin" && path.Base(of) != "apk" {
+			w.WriteHeader(http.StatusNotFound) // of programs there is apk alone
+			return
+		}
 		s.serveArchive(w, r.URL.Query().Get("path"))
 	case "json":
 		at := network.PortBinding{HostPort: s.port}
