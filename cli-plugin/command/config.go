@@ -59,6 +59,9 @@ it is now; --trust=false takes that back.`,
 			if image != "" {
 				return problem.Usagef("--image is for --write-openhands only")
 			}
+			if err := checkVariables(dockerCLI, notes(dockerCLI)); err != nil {
+				return err
+			}
 			values, err := resolved(dockerCLI, file)
 			if err != nil {
 				return err
@@ -175,7 +178,7 @@ func settingNamed(dockerCLI command.Cli, name string) (settings.Setting, error) 
 		}
 		names = append(names, setting.Name)
 	}
-	return settings.Setting{}, problem.New(problem.Usage, fmt.Sprintf("%q is no setting", name), nil, "There are "+strings.Join(names, ", "))
+	return settings.Setting{}, problem.New(problem.Usage, fmt.Sprintf("%q is no setting", name), nil, meant(similarNames(names, name), "%s")+"There are "+strings.Join(names, ", "))
 }
 
 func completeSettings(dockerCLI command.Cli) cobra.CompletionFunc {

@@ -34,6 +34,13 @@ func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 		if err != nil {
 			return err
 		}
+		note := notes(dockerCLI)
+		if progress := cmd.Flags().Lookup("progress"); progress != nil && progress.Value.String() == "quiet" {
+			note = func(string, ...any) {}
+		}
+		if err := checkVariables(dockerCLI, note); err != nil {
+			return err
+		}
 		return configure(cmd.Flags(), sources, notes(dockerCLI))
 	}
 }

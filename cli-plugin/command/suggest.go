@@ -50,13 +50,22 @@ func wanted(value pflag.Value, cause error) string {
 // similarFlags are the flags that a name may have been meant for. Cobra knows
 // that of commands alone. Half of a short name has to be right.
 func similarFlags(flags *pflag.FlagSet, name string) []string {
-	names := &cobra.Command{SuggestionsMinimumDistance: min(distance, len(name)/2)}
+	var names []string
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+			names = append(names, f.Name)
 		}
 	})
-	return names.SuggestionsFor(name)
+	return similarNames(names, name)
+}
+
+// similarNames are those that a name may have been meant for.
+func similarNames(names []string, name string) []string {
+	all := &cobra.Command{SuggestionsMinimumDistance: min(distance, len(name)/2)}
+	for _, one := range names {
+		all.AddCommand(&cobra.Command{Use: one, Run: func(*cobra.Command, []string) {}})
+	}
+	return all.SuggestionsFor(name)
 }
 
 // meant asks whether one of the names was, each as the format shows it; without
