@@ -65,8 +65,8 @@ func describeProgram(ctx context.Context, dockerCLI command.Cli, own Release) (d
 	}
 	asked := make(chan error, 1)
 	go func() {
-		engine, err := findEngine(ctx, dockerCLI)
-		program.Engine = engine
+		found, err := findEngine(ctx, dockerCLI)
+		program.Engine = found
 		asked <- err
 	}()
 	builder, err := findBuildx(dockerCLI)
