@@ -19,11 +19,11 @@ func judgeExtraDeps(ctx context.Context, b *builder.Builder, commands string, ex
 		if e.Base == "" || e.Exists || !e.BaseExists {
 			continue
 		}
-		found, err := b.Programs(ctx, e.Base, migrate.Programs(commands))
+		rows, err := migrate.Judge(ctx, b, e.Base, commands)
 		if err != nil {
 			return err
 		}
-		for _, row := range migrate.Judge(commands, migrate.Base{Name: e.Base, Has: func(program string) bool { return found[program] }}) {
+		for _, row := range rows {
 			if row.Effect == migrate.Fails {
 				note("%q fails over %s: %s", row.Subject, e.Base, row.Why)
 			}

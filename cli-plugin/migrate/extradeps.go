@@ -1,11 +1,13 @@
 package migrate
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/google/shlex"
 )
 
@@ -64,10 +66,20 @@ func programsOf(command string) []string {
 	return slices.Compact(names)
 }
 
+// Judge tells for each command of extra dependencies whether it will work over
+// a base, which is pulled if need be.
+func Judge(ctx context.Context, b *builder.Builder, base, command string) ([]Row, error) {
+	found, err := b.Programs(ctx, base, programsOf(command))
+	if err != nil {
+		return nil, err
+	}
+	return judgeAll(command, target{Name: base, Has: func(program string) bool { return found[program] }}), nil
+}
+
 // judgeAll tells for each command of extra dependencies whether it will work in
 // the two-stage image.
 func judgeAll(command string, base target) []Row {
-	var rows []Row
+	rows := []Row{} // none is no null in JSON
 	installed := map[string]bool{}
 	for _, c := range split(command) {
 		words := call(c)

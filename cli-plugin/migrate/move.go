@@ -63,12 +63,8 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 	if options.ExtraDeps == "" {
 		return r, nil
 	}
-	found, err := m.Builder.Programs(ctx, r.Base, programsOf(options.ExtraDeps))
-	if err != nil {
-		return r, err
-	}
-	r.ExtraDeps = judgeAll(options.ExtraDeps, target{Name: r.Base, Has: func(program string) bool { return found[program] }})
-	return r, nil
+	r.ExtraDeps, err = Judge(ctx, m.Builder, r.Base, options.ExtraDeps)
+	return r, err
 }
 
 // planned is what the new image will be.
