@@ -1,19 +1,14 @@
 package command
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
-	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -209,69 +204,4 @@ func editDocker(file, name, value string) error {
 		return problem.New(problem.BadSetting, file+" is not what docker writes", err, "Correct it by hand")
 	}
 	return settings.WriteFile(file, edited, 0o600)
-}
-
-// writeOpenHands tells OpenHands to use an image.
-func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, image string) error {
-	call := struct {
-		runtimes runtimeOptions
-		mode     modeOptions
-	}{}
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	call.runtimes.flags(flags)
-	call.mode.flags(flags)
-	sources, err := otherSources(dockerCLI, config)
-	if err != nil {
-		return err
-	}
-	if err := configure(flags, sources, notes(dockerCLI)); err != nil {
-		return err
-	}
-	if image == "" {
-		if image, err = call.mode.imageName(ctx, dockerCLI, &call.runtimes); err != nil {
-			return err
-		}
-	}
-	if err := problem.CheckReference("image", image); err != nil {
-		return err
-	}
-	browser := !call.mode.leaveOutBrowser() && !slices.Contains(call.runtimes.without, "browser")
-	if known, ok := hasBrowser(ctx, dockerCLI, image); ok {
-		browser = known
-	}
-
-	if err := settings.WriteImage(file, image, browser); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", image, file)
-	return err
-}
-
-// imageName is the first name of what build would make.
-func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions) (string, error) {
-	if len(runtimes.bases) > 1 || len(runtimes.bases) == 0 && o.mode == modeTwoStage {
-		return "", problem.New(problem.Usage, fmt.Sprintf("there are %d bases to tell the image from", len(runtimes.bases)), nil,
-			"Name the image with --image, or one base with the variable OH_BUILD_BASE")
-	}
-	reports, err := o.tags(ctx, dockerCLI, runtimes, false)
-	if err != nil {
-		return "", err
-	}
-	report := reports[0]
-	return report.Repository + ":" + cmp.Or(report.RuntimeTag, report.SourceTag), nil
-}
-
-// hasBrowser reports whether the payload of an image has a browser, where the
-// engine has the image and it says so.
-func hasBrowser(ctx context.Context, dockerCLI command.Cli, image string) (has, ok bool) {
-	api, err := engineAPI(dockerCLI)
-	if err != nil {
-		return false, false
-	}
-	found, err := api.ImageInspect(ctx, image)
-	if err != nil || found.Config == nil {
-		return false, false
-	}
-	_, ok = found.Config.Labels[payload.LabelComponents]
-	return slices.Contains(payload.ReadLabels(found.Config.Labels).ComponentNames(), "browser"), ok
 }

@@ -30,6 +30,7 @@ type migration struct {
 	dry, apply, undo bool
 	forced           bool // force-rebuild is set, by whatever source
 	baseFrom         settings.Origin
+	configured       bool // something says that there is an installation to move
 }
 
 func newMigrate(dockerCLI command.Cli) *cobra.Command {
@@ -42,7 +43,8 @@ func newMigrate(dockerCLI command.Cli) *cobra.Command {
 looks at a traditional image, says what will be the same and what will not, and
 whether the extra dependencies will work. Then it builds the two-stage image
 beside the old one, verifies both and compares them. Nothing is switched unless
---apply says so; --undo switches back.`,
+--apply says so; --undo switches back. Where nothing of OpenHands V0 is found, it
+builds nothing and says what it looked for.`,
 		Example: `  docker openhands migrate --dry-run
   docker openhands migrate --config ~/OpenHands/config.toml --apply
   docker openhands migrate --config ~/OpenHands/config.toml --undo`,
@@ -116,6 +118,14 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 		}
 	}
 	m.baseFrom = values["base"].Origin
+	m.configured = len(m.runtimes.bases) > 0 || m.image != "" || m.runtimes.extraDeps != ""
+	if sources.TOML != nil {
+		line, err := sources.TOML.Section("sandbox")
+		if err != nil {
+			return err
+		}
+		m.configured = m.configured || line > 0
+	}
 	// What forced each traditional build is not meant for this one.
 	m.forced = m.how.forceRebuild
 	m.how.forceRebuild = flags.Changed("force-rebuild") && m.forced
@@ -132,6 +142,7 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	move := migrate.Move{
 		Builder: b, Request: m.runtimes.request(), BaseFrom: m.baseFrom.String(), Image: m.image, BuildArgs: m.buildArgs, Platform: m.runtimes.platform, Forced: m.forced,
+		Configured: m.configured, File: m.file(),
 	}
 	r, err := move.Compare(ctx)
 	if err != nil {
@@ -159,8 +170,14 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	}
 	if stop == nil && m.apply {
 		browser := !slices.Contains(m.runtimes.without, "browser")
-		if known, ok := hasBrowser(ctx, dockerCLI, r.New.Image); ok {
-			browser = known
+		made, err := b.Local(ctx, r.New.Image)
+		if err != nil {
+			return err
+		}
+		if made != nil {
+			if known, ok := componentsHave(made, "browser"); ok {
+				browser = known
+			}
 		}
 		if r.Backup, err = settings.SwitchTo(m.file(), r.New.Image, browser); err != nil {
 			return err

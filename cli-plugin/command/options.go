@@ -40,7 +40,7 @@ type payloadOptions struct {
 
 func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.server, "server", plan.DefaultServer, "Server profile of the payload")
-	f.StringVar(&o.version, "openhands-version", "", "Version of OpenHands, or of its agent server (default: the newest with the server)")
+	f.Var((*release)(&o.version), "openhands-version", "Version of OpenHands, or of its agent server, or latest (default: the newest with the server)")
 	f.StringVar(&o.source, "source", "", "Folder with OpenHands' sources, instead of a release")
 	f.StringVar(&o.builderBase, "builder-base", plan.DefaultBuilderBase, "Debian image that the payload is built in")
 	f.StringSliceVar(&o.with, "with", nil, "Optional components to put in")

@@ -72,6 +72,16 @@ func stocked() *shelf {
 	return s
 }
 
+// putForV0 adds images that OpenHands V0 may be told to use: one of its server
+// without a browser, and one that no build of ours made.
+func (s *shelf) putForV0() {
+	s.put("0a", "team/v0:1", "debian:12", "oh_deps_v1.6.0_0000000000000000", 2, "p3", "debian", "s5")
+	labels := s.images[len(s.images)-1].Config.Labels
+	labels[payload.LabelServer], labels[payload.LabelComponents] = payload.ActionExecutionServer, "python,tmux"
+	s.put("0b", "team/own:1", "debian:12", "", 2, "debian")
+	s.images[len(s.images)-1].Config.Labels = nil
+}
+
 // find returns where the image of a name or an ID is, else -1.
 func (s *shelf) find(ref string) int {
 	return slices.IndexFunc(s.images, func(img apiimage.InspectResponse) bool { return img.ID == ref || slices.Contains(img.RepoTags, ref) })
@@ -151,16 +161,19 @@ func (s *shelf) last(at int) string {
 }
 
 // startShelf is the script command "shelf": it starts a stocked engine and
-// points DOCKER_HOST at it.
-func startShelf(ts *testscript.TestScript, _ bool, _ []string) {
+// points DOCKER_HOST at it. "shelf v0" is one with images for OpenHands V0, too.
+func startShelf(ts *testscript.TestScript, _ bool, args []string) {
+	stock := stocked()
+	if slices.Contains(args, "v0") {
+		stock.putForV0()
+	}
 	socket := ts.MkAbs("shelf.sock")
 	listener, err := net.Listen("unix", socket)
 	ts.Check(err)
-	images := stocked()
-	alive, err := images.listen()
+	alive, err := stock.listen()
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(alive.Close()) })
-	server := &http.Server{Handler: images}
+	server := &http.Server{Handler: stock}
 	go func() { _ = server.Serve(listener) }() // until it is closed
 	ts.Defer(func() { ts.Check(server.Close()) })
 	ts.Setenv("DOCKER_HOST", "unix://"+socket)

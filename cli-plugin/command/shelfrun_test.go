@@ -53,6 +53,10 @@ func (s *shelf) serveContainer(w http.ResponseWriter, r *http.Request, what stri
 
 // serveArchive answers with the manifest, alone or in its folder.
 func (s *shelf) serveArchive(w http.ResponseWriter, of string) {
+	if of == payload.Micromamba { // of a server of OpenHands V0, which no image has
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	manifest := payload.Manifest{
 		SchemaVersion: payload.SchemaVersion, OpenHandsVersion: "1.58.2", Server: payload.AgentServer, Architecture: "amd64", Libc: "glibc 2.41",
 		Components: []payload.Component{{Name: "core", Packages: []payload.Package{{Type: "deb", Name: "bash", Version: "5.2"}}}},

@@ -24,6 +24,9 @@ type Move struct {
 	Platform  string          // that was asked for; empty: any
 	Forced    bool            // each traditional build was made anew
 
+	Configured bool   // something says that there is an installation to move, be there an image or not
+	File       string // that would have said so, for messages
+
 	former formerImage
 }
 
@@ -45,6 +48,11 @@ func (m *Move) Compare(ctx context.Context) (r Report, err error) {
 	})
 	if err != nil {
 		return r, err
+	}
+	if m.former.Image == nil && !m.Configured {
+		return r, problem.New(problem.Usage, fmt.Sprintf(
+			"there is nothing to move: %s has no section [sandbox] here, no variable SANDBOX_* is set, and the engine has no image of OpenHands' own builder over %s", m.File, m.former.Base), nil,
+			"Name what is to move with --config, --image or --base, and look at it first with --dry-run")
 	}
 	r.Base, r.BaseFrom, options.Bases = m.former.Base, m.former.BaseFrom, []string{m.former.Base}
 	// Client and server have to be of one version.

@@ -36,7 +36,7 @@ func (o *Options) chooseVersion(components []templates.Component) error {
 	if len(known) == 0 || slices.Contains(known, o.Version) {
 		return nil
 	}
-	choose := "Choose one of " + strings.Join(known, ", ")
+	choose := choice(o.Version, known)
 	others := slices.DeleteFunc(templates.Servers(components), func(server string) bool { return server == o.Server })
 	if !final || len(others) == 0 || !newer(o.Version, newest) {
 		return problem.New(problem.Usage, fmt.Sprintf("no release %s for the server %s is known", o.Version, o.Server), nil, choose)
@@ -44,6 +44,32 @@ func (o *Options) chooseVersion(components []templates.Component) error {
 	return problem.New(problem.Usage,
 		fmt.Sprintf("OpenHands %s has no %s any more: %s was the last release with it", o.Version, o.Server, newest), nil,
 		fmt.Sprintf("Choose its successor with --server %s and without --openhands-version. Or c%s", strings.Join(others, " or "), choose[1:]))
+}
+
+// manyReleases is how many are told where a release is not known.
+const manyReleases = 4
+
+// choice says which releases there are in place of an unknown one: those of the
+// same minor version if there are any, else the newest.
+func choice(unknown string, known []string) string {
+	minor := func(version string) string {
+		parts := strings.SplitN(version, ".", 3)
+		return strings.Join(parts[:min(2, len(parts))], ".")
+	}
+	var near []string
+	for _, version := range known {
+		if minor(version) == minor(unknown) {
+			near = append(near, version)
+		}
+	}
+	switch few := known[max(0, len(known)-manyReleases):]; {
+	case len(near) > 0:
+		return "Choose " + strings.Join(near, " or ") + ", or the newest, " + known[len(known)-1] + ", with latest"
+	case len(few) == len(known):
+		return "Choose one of " + strings.Join(known, ", ")
+	default:
+		return fmt.Sprintf("Choose one of the newest, %s, or an older one from %s on", strings.Join(few, ", "), known[0])
+	}
 }
 
 // newer reports whether the version a is newer than b. Parts that are no

@@ -138,11 +138,17 @@ func (sp spelling) convert(setting Setting, texts []string) []string {
 	return texts
 }
 
-// ModeByRule completes the value of the setting mode where nobody chose one:
-// a config.toml with a section [sandbox] belongs to an existing user, who
-// keeps the mode existing until told otherwise.
+// ModeByRule completes the value of the setting mode where no source as strong
+// chose one. A server that somebody chose is one of the default mode's, so it is
+// that mode that they want. Else a config.toml with a section [sandbox] belongs
+// to an existing user, who keeps the mode existing until told otherwise.
 func (v Values) ModeByRule(file *TOML, existing string) {
 	mode := v["mode"]
+	if server, ok := v["server"]; ok && server.Origin.Level < mode.Origin.Level {
+		mode.Texts, mode.Origin = mode.Default, server.Origin
+		v["mode"] = mode
+		return
+	}
 	if mode.Origin.Level != Default || file == nil {
 		return
 	}

@@ -36,6 +36,7 @@ var known = []Setting{
 	{Name: "platform", Kind: Text},
 	{Name: "port", Kind: Number, Default: []string{"0"}},
 	{Name: "repository", Kind: Text, Default: []string{"default/rt"}},
+	{Name: "server", Kind: Text, Default: []string{"action-execution-server"}},
 	{Name: "user", Kind: Text},
 	{Name: "without", Kind: List},
 }
@@ -239,6 +240,11 @@ func TestModeByRule(t *testing.T) {
 		"chosen in the file":    {"[sandbox]\n[extended.docker-openhands]\nmode='two-stage'", nil, nil, "two-stage from config.toml:3 (extended.docker-openhands.mode)"},
 		"chosen for docker":     {"[sandbox]", nil, map[string]string{"mode": "two-stage"}, "two-stage from docker.json (plugins.openhands.mode)"},
 		"chosen without a file": {"", nil, map[string]string{"mode": "traditional"}, "traditional from docker.json (plugins.openhands.mode)"},
+		"server by variable":    {"[sandbox]", map[string]string{"OH_BUILD_SERVER": "agent-server"}, nil, "two-stage from variable OH_BUILD_SERVER"},
+		"server for docker":     {"[sandbox]", nil, map[string]string{"server": "agent-server"}, "two-stage from docker.json (plugins.openhands.server)"},
+		"server over a mode":    {"", map[string]string{"OH_BUILD_SERVER": "agent-server"}, map[string]string{"mode": "traditional"}, "two-stage from variable OH_BUILD_SERVER"},
+		"mode over a server":    {"", map[string]string{"OH_BUILD_MODE": "traditional"}, map[string]string{"server": "agent-server"}, "traditional from variable OH_BUILD_MODE"},
+		"both for docker":       {"", nil, map[string]string{"mode": "traditional", "server": "agent-server"}, "traditional from docker.json (plugins.openhands.mode)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := Sources{Getenv: environment(test.variables), TOML: mustParse(t, test.toml), Docker: test.docker, DockerFile: "docker.json"}

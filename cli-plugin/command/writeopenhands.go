@@ -1,0 +1,120 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
+	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/pflag"
+)
+
+// writeOpenHands tells OpenHands V0 to use an image, if it can.
+func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, image string) error {
+	call := struct {
+		runtimes runtimeOptions
+		mode     modeOptions
+	}{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	call.runtimes.flags(flags)
+	call.mode.flags(flags)
+	sources, err := otherSources(dockerCLI, config)
+	if err != nil {
+		return err
+	}
+	if err := configure(flags, sources, notes(dockerCLI)); err != nil {
+		return err
+	}
+	named := image != ""
+	if !named {
+		if image, err = call.mode.imageName(ctx, dockerCLI, &call.runtimes); err != nil {
+			return err
+		}
+	}
+	if err := problem.CheckReference("image", image); err != nil {
+		return err
+	}
+	found, err := describe(ctx, dockerCLI, image)
+	var missing *problem.Error
+	if errors.As(err, &missing) && missing.Code != problem.NotMigrated && !named {
+		missing.Next = "Build it first with 'docker openhands build', or name another one with --image"
+	}
+	if err != nil {
+		return err
+	}
+	browser := !call.mode.leaveOutBrowser() && !slices.Contains(call.runtimes.without, "browser")
+	if known, ok := componentsHave(found, "browser"); ok {
+		browser = known
+	}
+	if err := settings.WriteImage(file, image, browser); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", image, file)
+	return err
+}
+
+// describe returns an image of the engine or, where there is none or it lacks
+// the image, of its registry. One that OpenHands V0 cannot start is an error.
+func describe(ctx context.Context, dockerCLI command.Cli, ref string) (*image.Image, error) {
+	e, err := engineFor(ctx, dockerCLI, &builder.Output{}, "")
+	if err != nil {
+		return nil, err
+	}
+	b := &builder.Builder{Engine: e, CLI: dockerCLI, Log: os.Stderr}
+	found, err := b.Describe(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	all := payload.ReadLabels(found.Labels())
+	switch {
+	case all.Kind == payload.KindRuntime && all.Server == payload.AgentServer:
+		return nil, problem.New(problem.NotMigrated, fmt.Sprintf("%s has the server %s, which OpenHands V0 cannot use and config.toml is not for", ref, all.Server), nil,
+			"See what today's application wants with 'docker openhands use app "+ref+"', or build an image of the other server with --server "+payload.ActionExecutionServer)
+	case all.Kind == payload.KindRuntime:
+		return found, nil
+	case all.Kind != "":
+		return nil, problem.New(problem.NotMigrated, ref+" is a payload and no runtime image", nil,
+			"Build an image of it, and name that: 'docker openhands build --deps-image "+ref+" BASE'")
+	case found.Repository != nil: // an image of the traditional mode has no label that tells
+		notes(dockerCLI)("no label tells whether %s has a server: the engine does not have the image, so nothing looked into it", ref)
+		return found, nil
+	}
+	return found, e.Paths(ctx, found.ID, func(exists func(string) (bool, error)) error {
+		there, err := exists(payload.Micromamba)
+		if err == nil && !there {
+			err = problem.New(problem.NotMigrated, ref+" has no server of OpenHands", nil,
+				"Build an image over it, and name that: 'docker openhands build "+ref+"'")
+		}
+		return err
+	})
+}
+
+// imageName is the first name of what build would make.
+func (o *modeOptions) imageName(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions) (string, error) {
+	if len(runtimes.bases) > 1 || len(runtimes.bases) == 0 && o.mode == modeTwoStage {
+		return "", problem.New(problem.Usage, fmt.Sprintf("there are %d bases to tell the image from", len(runtimes.bases)), nil,
+			"Name the image with --image, or one base with the variable OH_BUILD_BASE")
+	}
+	reports, err := o.tags(ctx, dockerCLI, runtimes, false)
+	if err != nil {
+		return "", err
+	}
+	report := reports[0]
+	return report.Repository + ":" + cmp.Or(report.RuntimeTag, report.SourceTag), nil
+}
+
+// componentsHave reports whether an image has a component, where it says what it
+// has.
+func componentsHave(found *image.Image, name string) (has, known bool) {
+	_, known = found.Labels()[payload.LabelComponents]
+	return slices.Contains(payload.ReadLabels(found.Labels()).ComponentNames(), name), known
+}
