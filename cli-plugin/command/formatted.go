@@ -30,9 +30,18 @@ func writeFormatted(w io.Writer, format string, trunc bool, images []engine.Supe
 		"Components": "COMPONENTS", "Payload": "PAYLOAD", "Tagged": "TAGGED", "TaggedAt": "TAGGED AT", "Size": "SIZE", "Own": "OWN",
 		"Containers": "CONTAINERS", "Why": "WHY",
 	}
+	rows := make([]formatter.SubContext, len(images))
+	for i, img := range images {
+		rows[i] = &imageContext{img: img, trunc: trunc}
+	}
+	return writeRows(context, head, rows)
+}
+
+// writeRows prints rows by a format; head has their headings.
+func writeRows(context formatter.Context, head formatter.SubContext, rows []formatter.SubContext) error {
 	err := context.Write(head, func(format func(formatter.SubContext) error) error {
-		for _, img := range images {
-			if err := format(&imageContext{img: img, trunc: trunc}); err != nil {
+		for _, row := range rows {
+			if err := format(row); err != nil {
 				return err
 			}
 		}

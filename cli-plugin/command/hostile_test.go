@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/migrate"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -90,10 +91,10 @@ func shows(text string) map[string]func(io.Writer) error {
 		},
 		"ls": func(w io.Writer) error { return (&listOptions{}).writeInventory(w, &inventory) },
 		"ls --format": func(w io.Writer) error {
-			return (&listOptions{format: "table {{.Image}}\t{{.Base}}\t{{json .}}"}).writeInventory(w, &inventory)
+			return (&listOptions{viewOptions: viewOptions{format: "table {{.Image}}\t{{.Base}}\t{{json .}}"}}).writeInventory(w, &inventory)
 		},
 		"ls --quiet": func(w io.Writer) error {
-			return (&listOptions{quiet: true, noTrunc: true}).writeInventory(w, &inventory)
+			return (&listOptions{viewOptions: viewOptions{quiet: true, noTrunc: true}}).writeInventory(w, &inventory)
 		},
 		"inspect": func(w io.Writer) error { d := filled[engine.Details](text); return writeDetails(w, &d, false) },
 		"inspect --format": func(w io.Writer) error {
@@ -105,6 +106,15 @@ func shows(text string) map[string]func(io.Writer) error {
 			p := filled[document.Program](text)
 			return writeProgram(w, p)
 		},
+		"ps": func(w io.Writer) error { return writeServers(w, filled[[]sandbox.Listed](text), viewOptions{}) },
+		"ps --format": func(w io.Writer) error {
+			return writeServers(w, filled[[]sandbox.Listed](text), viewOptions{format: "table {{.Name}}\t{{json .}}"})
+		},
+		"ps --quiet": func(w io.Writer) error {
+			return writeServers(w, filled[[]sandbox.Listed](text), viewOptions{quiet: true, noTrunc: true})
+		},
+		"finding":    func(w io.Writer) error { writeFinding(w, filled[payload.Finding](text)); return nil },
+		"logs":       func(w io.Writer) error { _, err := (&logWriter{to: w}).Write([]byte(text + "\n")); return err },
 		"verify":     func(w io.Writer) error { return writeReport(w, filled[verify.Report](text)) },
 		"components": func(w io.Writer) error { return writeComponents(w, filled[[]componentReport](text)) },
 		"config":     func(w io.Writer) error { return writeSettings(w, filled[[]settings.Value](text)) },
@@ -142,7 +152,7 @@ func TestNothingIsObeyedByTerminals(t *testing.T) {
 func TestNothingPassesForARow(t *testing.T) {
 	for name, show := range shows("x\nFORGED\ty") {
 		switch name {
-		case "dry run", "Dockerfile", "traditional", "run", "switch", "inspect --format": // lists, and templates and Dockerfiles of several lines
+		case "dry run", "Dockerfile", "traditional", "run", "switch", "inspect --format", "logs": // lists, and templates and Dockerfiles of several lines
 			continue
 		}
 		var b bytes.Buffer

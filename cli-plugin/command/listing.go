@@ -18,36 +18,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// listOptions choose images of an engine and how they are shown, as docker's
-// own lists do.
-type listOptions struct {
+// viewOptions say how a list is shown, as docker's own lists do.
+type viewOptions struct {
 	json    bool
 	quiet   bool
 	noTrunc bool
 	format  string
-	filter  opts.FilterOpt
 }
 
-// flags defines the flags; filter is the short form of --filter, if it has one.
-func (o *listOptions) flags(cmd *cobra.Command, filter string) {
-	o.filter = opts.NewFilterOpt()
+// flags defines the flags for a list of things that are called what.
+func (o *viewOptions) flags(cmd *cobra.Command, what string) {
 	f := cmd.Flags()
 	f.BoolVar(&o.json, "json", false, "Print JSON")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print IDs only")
 	f.BoolVar(&o.noTrunc, "no-trunc", false, "Shorten nothing to make it fit the terminal")
-	f.StringVar(&o.format, "format", "", "Go template for each image, 'table TEMPLATE' for columns with headings, or json")
-	f.VarP(&o.filter, "filter", filter, "Only images with NAME=VALUE; NAME is "+strings.Join(slices.Sorted(maps.Keys(filters(nil))), ", "))
-	_ = cmd.RegisterFlagCompletionFunc("filter", cobra.FixedCompletions(filterCompletions(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	f.StringVar(&o.format, "format", "", "Go template for each "+what+", 'table TEMPLATE' for columns with headings, or json")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // forPrograms reports whether what is printed is not the table for people.
-func (o *listOptions) forPrograms() bool { return o.json || o.quiet || !o.isDefault() }
+func (o *viewOptions) forPrograms() bool { return o.json || o.quiet || !o.isDefault() }
 
-func (o *listOptions) isDefault() bool { return o.format == "" || o.format == formatter.TableFormatKey }
+func (o *viewOptions) isDefault() bool { return o.format == "" || o.format == formatter.TableFormatKey }
 
 // check refuses options that make no sense.
-func (o *listOptions) check() error {
+func (o *viewOptions) check() error {
 	forms := 0
 	for _, form := range []bool{o.json, o.quiet, o.format != ""} {
 		if form {
@@ -56,6 +51,28 @@ func (o *listOptions) check() error {
 	}
 	if forms > 1 {
 		return problem.New(problem.Usage, "--json, --quiet and --format exclude each other", nil, "Leave all but one out")
+	}
+	return nil
+}
+
+// listOptions choose images of an engine and how they are shown.
+type listOptions struct {
+	viewOptions
+	filter opts.FilterOpt
+}
+
+// flags defines the flags; filter is the short form of --filter, if it has one.
+func (o *listOptions) flags(cmd *cobra.Command, filter string) {
+	o.viewOptions.flags(cmd, "image")
+	o.filter = opts.NewFilterOpt()
+	cmd.Flags().VarP(&o.filter, "filter", filter, "Only images with NAME=VALUE; NAME is "+strings.Join(slices.Sorted(maps.Keys(filters(nil))), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("filter", cobra.FixedCompletions(filterCompletions(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+}
+
+// check refuses options that make no sense.
+func (o *listOptions) check() error {
+	if err := o.viewOptions.check(); err != nil {
+		return err
 	}
 	known := filters(nil)
 	for name, values := range o.filter.Value() {

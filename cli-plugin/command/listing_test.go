@@ -100,7 +100,7 @@ func TestListsFitTheTerminal(t *testing.T) {
 				continue
 			}
 			whole := &screen{columns: columns}
-			if err := show(whole, &listOptions{noTrunc: true}); err != nil {
+			if err := show(whole, &listOptions{viewOptions: viewOptions{noTrunc: true}}); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if !strings.Contains(whole.String(), imageOf(2)) || strings.Contains(whole.String(), "…") {
@@ -136,9 +136,9 @@ func TestListFormats(t *testing.T) {
 		options listOptions
 		want    string
 	}{
-		"quiet":    {listOptions{quiet: true}, "010101010101\n020202020202\n030303030303\n040404040404\n050505050505\n"},
-		"template": {listOptions{format: `{{.Image}}\t{{.Version}} {{.Containers}}`}, "ghcr.io/openhands/runtime:oh_deps_v1.6.0_31qxd72a9cbixlee\t1.6.0 0\n" + "ghcr.io/openhands/runtime:oh_v1.6.0_alpine_t_3.20_31qxd72a9cbixlee\t1.6.0 0\n" + "<none>\t1.6.0 0\ngröße/語:1\t1.6.0 0\nregistry.example/team/agent:1\t1.58.2 1\n"},
-		"table":    {listOptions{format: `table {{.ID}}\t{{.Server}}`}, "IMAGE ID       SERVER\n010101010101   action-execution-server\n020202020202   action-execution-server\n030303030303   action-execution-server\n040404040404   action-execution-server\n050505050505   agent-server\n"},
+		"quiet":    {listOptions{viewOptions: viewOptions{quiet: true}}, "010101010101\n020202020202\n030303030303\n040404040404\n050505050505\n"},
+		"template": {listOptions{viewOptions: viewOptions{format: `{{.Image}}\t{{.Version}} {{.Containers}}`}}, "ghcr.io/openhands/runtime:oh_deps_v1.6.0_31qxd72a9cbixlee\t1.6.0 0\n" + "ghcr.io/openhands/runtime:oh_v1.6.0_alpine_t_3.20_31qxd72a9cbixlee\t1.6.0 0\n" + "<none>\t1.6.0 0\ngröße/語:1\t1.6.0 0\nregistry.example/team/agent:1\t1.58.2 1\n"},
+		"table":    {listOptions{viewOptions: viewOptions{format: `table {{.ID}}\t{{.Server}}`}}, "IMAGE ID       SERVER\n010101010101   action-execution-server\n020202020202   action-execution-server\n030303030303   action-execution-server\n040404040404   action-execution-server\n050505050505   agent-server\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -151,14 +151,14 @@ func TestListFormats(t *testing.T) {
 		})
 	}
 	var b bytes.Buffer
-	if err := (&listOptions{format: "json"}).writeInventory(&b, stock()); err != nil {
+	if err := (&listOptions{viewOptions: viewOptions{format: "json"}}).writeInventory(&b, stock()); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Split(b.String(), "\n"); len(lines) != 6 || !strings.Contains(lines[1], `"Base":"alpine:3.20"`) {
 		t.Errorf("json is\n%s", b.String())
 	}
 	for _, format := range []string{"{{.Nothing}}", "{{"} {
-		if err := (&listOptions{format: format}).writeInventory(&b, stock()); err == nil || !strings.HasPrefix(err.Error(), "OH-001: --format cannot be carried out") {
+		if err := (&listOptions{viewOptions: viewOptions{format: format}}).writeInventory(&b, stock()); err == nil || !strings.HasPrefix(err.Error(), "OH-001: --format cannot be carried out") {
 			t.Errorf("%s: %v", format, err)
 		}
 	}

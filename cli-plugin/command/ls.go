@@ -19,7 +19,7 @@ func newLs(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "ls",
 		Aliases:    []string{"list"},
-		SuggestFor: []string{"images", "ps"},
+		SuggestFor: []string{"images"},
 		Short:      "List payloads and runtime images",
 		Long: `Lists the payloads and the runtime images that the engine has, each runtime image
 below the payload whose layers it has on disk in common. OWN is what no other

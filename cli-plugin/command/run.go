@@ -2,17 +2,10 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -20,14 +13,31 @@ import (
 func newRun(dockerCLI command.Cli) *cobra.Command {
 	var call runCall
 	cmd := &cobra.Command{
-		Use:   "run --base REF | IMAGE",
+		Use:   "run --base REF | IMAGE [-- ARGUMENT...]",
 		Short: "Start a server, building its image if needed",
 		Long: `Starts the server in a container, as OpenHands itself does, waits until it is
-alive and prints its address. Ctrl-C stops and removes the container.`,
+alive and prints its address. Ctrl-C stops it and removes the container; with
+--detach it goes on, see "ps", "logs" and "stop".
+
+The agent server gets a new session key, which is printed once: callers send it
+in the header X-Session-API-Key. Both servers are published on 127.0.0.1 alone,
+unless --publish names another address.
+
+Options of "docker run" mean what they mean there. What stands after -- are
+options of the server.`,
 		Example: `  docker openhands run --base alpine:3.20
-  docker openhands run --detach --port 8000 ghcr.io/openhands/runtime:TAG`,
-		Args: arguments(0, 1),
+  docker openhands run --detach --port 8000 ghcr.io/openhands/runtime:TAG
+  docker openhands run --server agent-server --base debian:12 --name agent -e LOG_LEVEL=debug -v "$PWD":/workspace/project -p 3000:3000`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				args = args[:dash]
+			}
+			return arguments(0, 1)(cmd, args)
+		},
 		PreRunE: func(cmd *cobra.Command, args []string) error {
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				args, call.arguments = args[:dash], args[dash:]
+			}
 			if len(args) == 0 {
 				return nil
 			}
@@ -40,7 +50,7 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 			if err := call.mode.check(cmd, &call.runtimes); err != nil {
 				return err
 			}
-			return call.run(cmd.Context(), dockerCLI)
+			return call.run(cmd, dockerCLI)
 		},
 	}
 	flags := cmd.Flags()
@@ -48,12 +58,12 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 	call.how.flags(flags)
 	call.mode.flags(flags)
 	call.old.buildFlags(flags)
+	call.container.flags(flags)
+	flags.Lookup("user").Usage = "Account of the agent in an image that is built, NAME[:UID]; with IMAGE the user of the container"
 	flags.StringVar(&call.image, "image", "", "Image to start, the same as the argument IMAGE")
-	flags.Uint16VarP(&call.port, "port", "p", 0, "Port on 127.0.0.1 (default: a free one)")
 	flags.BoolVarP(&call.detach, "detach", "d", false, "Leave the server running")
 	annotate(flags, map[string]facts{
 		"image":  {modes: bothModes()},
-		"port":   {modes: bothModes()},
 		"detach": {modes: bothModes()},
 	})
 	configurable(cmd, dockerCLI)
@@ -63,26 +73,36 @@ alive and prints its address. Ctrl-C stops and removes the container.`,
 
 // runCall is a call of "run".
 type runCall struct {
-	runtimes runtimeOptions
-	how      buildOptions
-	mode     modeOptions
-	old      traditionalOptions
-	image    string
-	port     uint16
-	detach   bool
+	runtimes  runtimeOptions
+	how       buildOptions
+	mode      modeOptions
+	old       traditionalOptions
+	container containerOptions
+	image     string
+	arguments []string // of the server
+	detach    bool
 }
 
 func oneImage() error {
 	return problem.Usagef("'docker openhands run' takes one image or one --base")
 }
 
-func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
+func (c *runCall) run(cmd *cobra.Command, dockerCLI command.Cli) error {
+	ctx := cmd.Context()
 	given := len(c.runtimes.bases)
 	if c.image != "" {
 		given++
 	}
 	if given != 1 {
 		return oneImage()
+	}
+	options, err := c.container.options(cmd.Flags(), c.detach)
+	if err != nil {
+		return err
+	}
+	options.Arguments = c.arguments
+	if c.image != "" && cmd.Flags().Changed("user") {
+		options.User = c.runtimes.user
 	}
 	b, ref, err := c.obtain(ctx, dockerCLI)
 	if err != nil {
@@ -92,16 +112,20 @@ func (c *runCall) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
+	client := c.how.servers(dockerCLI, b)
 	start := client.Start
 	if c.mode.mode == modeTraditional {
 		start = client.StartTraditional
 	}
-	server, err := start(ctx, found, c.port)
+	begin := time.Now()
+	server, err := start(ctx, found, options)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, dockerCLI, server, c.detach, c.how.json)
+	return serving{
+		out: dockerCLI.Out(), messages: dockerCLI.Err(), server: server, begin: begin,
+		detach: c.detach, keep: c.container.keep(cmd.Flags()), json: c.how.json,
+	}.serve(ctx)
 }
 
 // obtain returns the name of the image, which is built if need be.
@@ -124,62 +148,4 @@ func (c *runCall) obtain(ctx context.Context, dockerCLI command.Cli) (b *builder
 		return nil, "", err
 	}
 	return b, results[len(results)-1].References[0], nil
-}
-
-func writeStarted(w io.Writer, s document.Started, asJSON bool) error {
-	if asJSON {
-		return document.Write(w, s)
-	}
-	w = terminal.Writer(w)
-	_, err := fmt.Fprintf(w, "OpenHands' server is alive at %s\n", s.Address)
-	if err == nil && s.Editor != "" {
-		_, err = fmt.Fprintf(w, "VS Code is at %s\n", s.Editor)
-	}
-	return err
-}
-
-// serve waits until the server is alive and, unless it is detached, ends with it.
-func serve(ctx context.Context, dockerCLI command.Cli, server *sandbox.Server, detach, asJSON bool) (err error) {
-	left := false
-	defer func() {
-		if left {
-			return
-		}
-		err = errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
-		if err == nil && !asJSON {
-			fmt.Fprintln(dockerCLI.Err(), "The server was stopped and its container removed")
-		}
-	}()
-	start := time.Now()
-	if err := server.WaitAlive(ctx); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	if err := writeStarted(dockerCLI.Out(), document.Started{
-		Container: server.ID, Name: server.Name, Image: server.Image, ImageID: server.ImageID, Server: server.Profile,
-		Address: server.Address, Port: server.Port, Editor: server.Editor(ctx),
-	}, asJSON); err != nil {
-		return err
-	}
-	if detach {
-		if err := server.Leave(); err != nil {
-			return err
-		}
-		left = true
-		if !asJSON {
-			_, err = fmt.Fprintf(dockerCLI.Out(), "See its log with: docker logs --follow %[1]s\nStop it with: docker rm --force %[1]s\n", server.ID[:12])
-		}
-		return err
-	}
-	if !asJSON {
-		fmt.Fprintf(dockerCLI.Err(), "It answered after %.1f s. Ctrl-C stops it and removes its container\n", took.Seconds())
-	}
-	status, err := server.Wait(ctx)
-	if ctx.Err() != nil {
-		return nil // Ctrl-C is how it is meant to end
-	}
-	if err == nil && status != 0 {
-		err = problem.New(problem.ServerDied, "the server ended with status "+strconv.FormatInt(status, 10), nil, "")
-	}
-	return err
 }

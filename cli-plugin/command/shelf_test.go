@@ -1,17 +1,21 @@
 package command
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/system"
@@ -22,9 +26,10 @@ import (
 // shelf is an engine behind Docker's HTTP interface that has images, which hold
 // next to nothing, and removes them by their names.
 type shelf struct {
-	mu     sync.Mutex
-	images []apiimage.InspectResponse
-	port   string // of the servers in its containers
+	mu         sync.Mutex
+	images     []apiimage.InspectResponse
+	containers []container.Summary // that are listed
+	port       string              // of the servers in its containers
 }
 
 // put adds an image of ours that got its name so many hours ago. Its layers
@@ -82,6 +87,59 @@ func (s *shelf) putForV0() {
 	s.images[len(s.images)-1].Config.Labels = nil
 }
 
+// putServers adds containers: two that run has started, one of which has ended, and
+// one of somebody else that was made of such an image.
+func (s *shelf) putServers() {
+	for _, c := range []struct {
+		id, name, server string
+		state            container.ContainerState
+	}{
+		{"aa", "openhands-alpine-3.20", payload.AgentServer, container.StateRunning},
+		{"bb", "openhands-debian-12", payload.ActionExecutionServer, container.StateExited},
+		{"cc", "mine", "", container.StateRunning},
+	} {
+		s.containers = append(s.containers, container.Summary{
+			ID: strings.Repeat(c.id, 32), Names: []string{"/" + c.name}, Image: "team/" + c.id + ":1", Created: time.Now().Add(-time.Hour).Unix(),
+			State: c.state, Status: "is " + string(c.state), Labels: map[string]string{engine.ServerLabel: c.server},
+			Ports: []container.PortSummary{{IP: netip.MustParseAddr("127.0.0.1"), PrivatePort: 8000, PublicPort: 5000, Type: "tcp"}},
+		})
+	}
+}
+
+// serveContainers answers requests about containers, and reports whether the
+// path is one of those.
+func (s *shelf) serveContainers(w http.ResponseWriter, r *http.Request, path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, what, _ := strings.Cut(strings.TrimPrefix(path, "containers/"), "/")
+	at := slices.IndexFunc(s.containers, func(c container.Summary) bool { return c.ID == id })
+	switch {
+	case path == "containers/json":
+		all := []container.Summary{}
+		for _, c := range s.containers {
+			if c.State == container.StateRunning || r.URL.Query().Get("all") == "1" {
+				all = append(all, c)
+			}
+		}
+		answer(w, all)
+	case at < 0:
+		return false
+	case what == "logs":
+		for stream, line := range []string{stdcopy.Stdout: "started\n", stdcopy.Stderr: "\x1b[2Jwarned\n"} {
+			if line != "" {
+				_, _ = w.Write(append(binary.BigEndian.AppendUint32([]byte{byte(stream), 0, 0, 0}, uint32(len(line))), line...))
+			}
+		}
+	case what == "stop":
+		s.containers[at].State = container.StateExited
+		w.WriteHeader(http.StatusNoContent)
+	case r.Method == http.MethodDelete:
+		s.containers = slices.Delete(s.containers, at, at+1)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return true
+}
+
 // find returns where the image of a name or an ID is, else -1.
 func (s *shelf) find(ref string) int {
 	return slices.IndexFunc(s.images, func(img apiimage.InspectResponse) bool { return img.ID == ref || slices.Contains(img.RepoTags, ref) })
@@ -93,7 +151,10 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.44")
 		return
 	}
-	if rest, ok := strings.CutPrefix(path, "containers/"); ok && rest != "json" {
+	if s.serveContainers(w, r, path) {
+		return
+	}
+	if rest, ok := strings.CutPrefix(path, "containers/"); ok {
 		s.serveContainer(w, r, strings.TrimPrefix(strings.TrimPrefix(rest, theContainer), "/"))
 		return
 	}
@@ -106,9 +167,6 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "info":
 		answer(system.Info{ID: "shelf", Architecture: "x86_64", OSType: "linux"})
-		return
-	case "containers/json":
-		answer([]container.Summary{})
 		return
 	case "images/json":
 		var all []apiimage.Summary
@@ -161,11 +219,15 @@ func (s *shelf) last(at int) string {
 }
 
 // startShelf is the script command "shelf": it starts a stocked engine and
-// points DOCKER_HOST at it. "shelf v0" is one with images for OpenHands V0, too.
+// points DOCKER_HOST at it. "shelf v0" is one with images for OpenHands V0, too, "shelf servers" one with
+// containers.
 func startShelf(ts *testscript.TestScript, _ bool, args []string) {
 	stock := stocked()
 	if slices.Contains(args, "v0") {
 		stock.putForV0()
+	}
+	if slices.Contains(args, "servers") {
+		stock.putServers()
 	}
 	socket := ts.MkAbs("shelf.sock")
 	listener, err := net.Listen("unix", socket)

@@ -47,8 +47,7 @@ func wanted(value pflag.Value, cause error) string {
 	return fmt.Sprintf("understood (%v)", cause)
 }
 
-// similarFlags are the flags that a name may have been meant for. Cobra knows
-// that of commands alone. Half of a short name has to be right.
+// similarFlags are the flags that a name may have been meant for.
 func similarFlags(flags *pflag.FlagSet, name string) []string {
 	var names []string
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -56,16 +55,17 @@ func similarFlags(flags *pflag.FlagSet, name string) []string {
 			names = append(names, f.Name)
 		}
 	})
-	return similarNames(names, name)
+	return similar(names, name)
 }
 
-// similarNames are those that a name may have been meant for.
-func similarNames(names []string, name string) []string {
-	all := &cobra.Command{SuggestionsMinimumDistance: min(distance, len(name)/2)}
-	for _, one := range names {
-		all.AddCommand(&cobra.Command{Use: one, Run: func(*cobra.Command, []string) {}})
+// similar are the names that a word may have been meant for, by cobra's rules for
+// commands. Half of a short word has to be right.
+func similar(names []string, word string) []string {
+	all := &cobra.Command{SuggestionsMinimumDistance: min(distance, len(word)/2)}
+	for _, name := range names {
+		all.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
 	}
-	return all.SuggestionsFor(name)
+	return all.SuggestionsFor(word)
 }
 
 // meant asks whether one of the names was, each as the format shows it; without

@@ -38,11 +38,11 @@ func checkVariables(dockerCLI command.Cli, note func(format string, args ...any)
 			continue
 		}
 		meantFor := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, settings.VariableName("")), "_", "-"))
-		var similar []string
-		for _, setting := range similarNames(names, meantFor) {
-			similar = append(similar, settings.VariableName(setting))
+		var variables []string
+		for _, setting := range similar(names, meantFor) {
+			variables = append(variables, settings.VariableName(setting))
 		}
-		note("the variable %s is no setting. %s'docker openhands config' lists all", name, meant(similar, "%s"))
+		note("the variable %s is no setting. %s'docker openhands config' lists all", name, meant(variables, "%s"))
 	}
 	return nil
 }

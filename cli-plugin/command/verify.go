@@ -8,7 +8,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -40,13 +39,21 @@ not know; each component then has to show that it works.`,
 			if err != nil {
 				return err
 			}
-			report, err := sandbox.Client{Engine: b.Engine, Logf: b.Logf}.Verify(cmd.Context(), args[0], found, live)
+			servers := how.servers(dockerCLI, b)
+			if live && !asJSON {
+				fmt.Fprintf(dockerCLI.Out(), findingForm, "CHECK", "RESULT", "WHAT WAS FOUND")
+				servers.Found = func(f payload.Finding) { writeFinding(dockerCLI.Out(), f) }
+			}
+			report, err := servers.Verify(cmd.Context(), args[0], found, live)
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			switch {
+			case asJSON:
 				err = document.Write(dockerCLI.Out(), document.Verification{Report: report})
-			} else {
+			case live: // the rest is there already
+				err = writeCures(dockerCLI.Out(), report)
+			default:
 				err = writeReport(dockerCLI.Out(), report)
 			}
 			if err != nil {
@@ -88,6 +95,18 @@ func writeReport(w io.Writer, r verify.Report) error {
 	if err := table.flush(); err != nil {
 		return err
 	}
+	return writeCures(w, r)
+}
+
+// findingForm is that of a row which is written before the others are known.
+const findingForm = "%-38s  %-7s  %s\n"
+
+func writeFinding(w io.Writer, f payload.Finding) {
+	fmt.Fprintf(w, findingForm, terminal.Line(f.Check), terminal.Line(string(f.Status)), terminal.Line(f.Detail))
+}
+
+// writeCures prints the cure of each finding that needs one.
+func writeCures(w io.Writer, r verify.Report) error {
 	told := map[string]bool{}
 	for _, f := range r.Findings {
 		if line := fmt.Sprintf("%s: %s", f.Check, f.Cure); f.Cure != "" && !told[line] {

@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/pins"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
@@ -50,6 +51,7 @@ func All() map[string]any {
 		"pins":             Pins{},
 		"plan":             Plan{},
 		"prune":            Prune{},
+		"ps":               Servers{},
 		"run":              Started{},
 		"settings":         Settings{},
 		"tags":             Tags{},
@@ -201,10 +203,17 @@ type Started struct {
 	Name          string  `json:"name"`      // of the container
 	Image         string  `json:"image"`     // as it was named, or as its build named it
 	ImageID       string  `json:"imageID"`
-	Server        string  `json:"server"`           // profile, for example agent-server
-	Address       string  `json:"address"`          // URL without a path
-	Port          int     `json:"port"`             // on 127.0.0.1
-	Editor        string  `json:"editor,omitempty"` // URL of VS Code with its key, where the server has started one
+	Server        string  `json:"server"`               // profile, for example agent-server
+	Address       string  `json:"address"`              // URL without a path
+	Port          int     `json:"port"`                 // of the address
+	SessionKey    string  `json:"sessionKey,omitempty"` // that callers have to send; without it the server answers everybody
+	Editor        string  `json:"editor,omitempty"`     // URL of VS Code with its key, where the server has started one
+}
+
+// Servers are those that "run" has started.
+type Servers struct {
+	SchemaVersion Version          `json:"schemaVersion"`
+	Servers       []sandbox.Listed `json:"servers"` // the newest first
 }
 
 // Components are what a payload can be made of.

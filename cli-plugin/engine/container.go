@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -27,12 +28,15 @@ type Container struct {
 // Process is what runs in a container of an image, and what of the image's
 // settings goes with it.
 type Process struct {
-	Image      string          // ID
-	User       string          // empty: the image's
-	Entrypoint []string        // nil: the image's
-	Cmd        []string        // nil: the image's, where the entry point is the image's, too
-	WorkingDir string          // empty: the image's
-	Ports      network.PortSet // that are exposed
+	Image      string              // ID, or a name for people to see
+	User       string              // empty: the image's
+	Entrypoint []string            // nil: the image's
+	Cmd        []string            // nil: the image's, where the entry point is the image's, too
+	WorkingDir string              // empty: the image's
+	Env        []string            // NAME=VALUE, beside the image's
+	Ports      network.PortSet     // that are exposed
+	Volumes    map[string]struct{} // paths, beside the image's
+	Labels     map[string]string   // beside the image's
 }
 
 // Nothing is the process of a container that is never started: it is there for
@@ -43,14 +47,19 @@ func Nothing(id string) Process { return Process{Image: id, Entrypoint: []string
 // is empty from the image, whoever made that, so each one is decided here:
 // what would run beside the process, as a health check does, is switched off.
 // Variables, volumes and labels of the image are added to by engines, never
-// left out.
-func (p Process) config(labels map[string]string) *container.Config {
+// left out: those that say what a container is to this program are always said.
+func (p Process) config(lease string) *container.Config {
+	labels := map[string]string{ServerLabel: ""}
+	maps.Copy(labels, p.Labels)
+	labels[LeaseLabel] = lease
 	return &container.Config{
 		Image:        p.Image,
 		User:         p.User,
 		Entrypoint:   p.Entrypoint,
 		Cmd:          p.Cmd,
 		WorkingDir:   p.WorkingDir,
+		Env:          p.Env,
+		Volumes:      p.Volumes,
 		ExposedPorts: p.Ports,
 		Labels:       labels,
 		Healthcheck:  &container.HealthConfig{Test: []string{image.NoHealthcheck}},
@@ -71,7 +80,7 @@ const containerName = "docker-openhands-"
 func (e *Engine) Create(ctx context.Context, p Process, host *container.HostConfig) (Container, error) {
 	c := Container{engine: e, Lease: e.Lease()}
 	created, err := e.API.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
-		Name: containerName + c.Lease.ID, Config: p.config(map[string]string{LeaseLabel: c.Lease.ID}), HostConfig: host,
+		Name: containerName + c.Lease.ID, Config: p.config(c.Lease.ID), HostConfig: host,
 	})
 	if err != nil {
 		return Container{}, errors.Join(fmt.Errorf("making a container of %s: %w", p.Image, err), c.Lease.End())
@@ -80,13 +89,35 @@ func (e *Engine) Create(ctx context.Context, p Process, host *container.HostConf
 	return c, nil
 }
 
+// Rename gives the container, which is still under its lease, a name that people
+// can use. The error is that of cerrdefs.IsConflict where another container has
+// the name.
+func (c Container) Rename(ctx context.Context, name string) error {
+	if err := c.Lease.Container(c.ID); err != nil {
+		return err
+	}
+	if _, err := c.engine.API.ContainerRename(ctx, c.ID, client.ContainerRenameOptions{NewName: name}); err != nil {
+		return fmt.Errorf("naming the container %s: %w", name, err)
+	}
+	return nil
+}
+
 // Remove takes the container away, running or not, also when ctx is cancelled.
 func (c Container) Remove(ctx context.Context) error {
-	_, err := c.engine.API.ContainerRemove(context.WithoutCancel(ctx), c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("removing the container %s: %w", c.ID, err)
+	if err := c.engine.RemoveContainer(context.WithoutCancel(ctx), c.ID); err != nil {
+		return err
 	}
 	return c.Lease.End()
+}
+
+// RemoveContainer takes a container away, running or not. It is no error if there
+// is none.
+func (e *Engine) RemoveContainer(ctx context.Context, id string) error {
+	_, err := e.API.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("removing the container %s: %w", id, err)
+	}
+	return nil
 }
 
 // Files lets use read what is at an absolute path of the image, as a tar stream

@@ -12,25 +12,27 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/network"
 )
 
 // TestContainerConfigNamesEveryField fails when the engine's API gets a field
 // that nobody has decided about: what is left empty may come from the image.
 func TestContainerConfigNamesEveryField(t *testing.T) {
-	decided := []string{"Image", "User", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Labels", "Healthcheck", "StopSignal"}
+	decided := []string{"Image", "User", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Env", "Volumes", "Labels", "Healthcheck", "StopSignal"}
 	elsewhere := map[string]string{
 		"Hostname": "never the image's", "Domainname": "never the image's",
 		"AttachStdin": "never the image's", "AttachStdout": "never the image's", "AttachStderr": "never the image's",
 		"Tty": "never the image's", "OpenStdin": "never the image's", "StdinOnce": "never the image's",
 		"NetworkDisabled": "never the image's", "StopTimeout": "never the image's",
-		"Env":         "engines add the image's; only a server runs, whose environment that is",
-		"Volumes":     "engines add the image's; they go with the container",
 		"ArgsEscaped": "of Windows", "OnBuild": "of builds", "Shell": "of builds",
 	}
 	config := reflect.ValueOf(*Process{
 		Image: "i", User: "u", Entrypoint: []string{"e"}, Cmd: []string{"c"}, WorkingDir: "w", Ports: network.PortSet{network.MustParsePort("8000/tcp"): {}},
-	}.config(map[string]string{LeaseLabel: "l"}))
+		// Engines add the image's of these: only a server runs, whose environment
+		// that is, and volumes go with the container.
+		Env: []string{"E=e"}, Volumes: map[string]struct{}{"/v": {}},
+	}.config("l"))
 	for i := range config.NumField() {
 		name := config.Type().Field(i).Name
 		switch set := !config.Field(i).IsZero(); {
@@ -40,8 +42,22 @@ func TestContainerConfigNamesEveryField(t *testing.T) {
 			t.Errorf("nobody has decided what %s of a container is to be", name)
 		}
 	}
-	if test := Nothing("i").config(nil).Healthcheck.Test; !slices.Equal(test, []string{"NONE"}) {
+	if test := Nothing("i").config("l").Healthcheck.Test; !slices.Equal(test, []string{"NONE"}) {
 		t.Errorf("the health check is %q", test)
+	}
+}
+
+// An image has labels of its own: none makes a container pass for a server that
+// "run" has started, or for one under another lease.
+func TestLabelsOfContainers(t *testing.T) {
+	want := map[string]string{LeaseLabel: "l", ServerLabel: ""}
+	if diff := cmp.Diff(want, Nothing("i").config("l").Labels); diff != "" {
+		t.Error(diff)
+	}
+	want = map[string]string{LeaseLabel: "l", ServerLabel: "agent-server", "mine": "x"}
+	got := Process{Image: "i", Labels: map[string]string{ServerLabel: "agent-server", "mine": "x", LeaseLabel: "another"}}.config("l").Labels
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -26,9 +26,9 @@ func (e *Engine) Lease() *state.Lease { return state.NewLease(e.ID) }
 // Sweep takes away what commands of the same user left on this engine and on
 // this machine because they were killed.
 func (e *Engine) Sweep(ctx context.Context) error {
-	var take func(lease string, images []string) error
+	var take func(state.Left) error
 	if e.Absent == nil {
-		take = func(lease string, images []string) error { return e.sweepImages(ctx, lease, images) }
+		take = func(left state.Left) error { return e.sweepLeft(ctx, left) }
 	}
 	errs := []error{state.Sweep(e.ID, take)}
 	if e.Absent == nil {
@@ -46,7 +46,7 @@ const strayAge = 5 * time.Minute
 // sweepStrays removes containers that were never started: an engine may carry
 // a request out after the lease of who sent it was swept.
 func (e *Engine) sweepStrays(ctx context.Context, before time.Time) error {
-	return e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel).Add("status", "created"), func(c container.Summary) bool { return c.Created < before.Unix() })
+	return e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel).Add("status", "created"), func(c container.Summary) bool { return underLease(c) && c.Created < before.Unix() })
 }
 
 // leaseID is the form of a lease's ID.
@@ -58,33 +58,33 @@ func underLease(c container.Summary) bool {
 	return leaseID.MatchString(id) && slices.Contains(c.Names, "/"+containerName+id)
 }
 
-// removeContainers removes containers under leases, unless chosen says no.
+// removeContainers removes those containers with a lease's label that are chosen.
 func (e *Engine) removeContainers(ctx context.Context, which client.Filters, chosen func(container.Summary) bool) error {
 	containers, err := e.API.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: which})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
 	for _, c := range containers.Items {
-		if !underLease(c) || chosen != nil && !chosen(c) {
+		if !chosen(c) {
 			continue
 		}
-		_, err := e.API.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if err != nil && !cerrdefs.IsNotFound(err) {
-			return fmt.Errorf("removing the container %s: %w", c.ID, err)
+		if err := e.RemoveContainer(ctx, c.ID); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// sweepImages takes away what the engine has under a lease.
-func (e *Engine) sweepImages(ctx context.Context, lease string, images []string) error {
-	if err := e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel+"="+lease), nil); err != nil {
+// sweepLeft takes away what the engine has under a lease.
+func (e *Engine) sweepLeft(ctx context.Context, left state.Left) error {
+	ours := func(c container.Summary) bool { return underLease(c) || slices.Contains(left.Containers, c.ID) }
+	if err := e.removeContainers(ctx, client.Filters{}.Add("label", LeaseLabel+"="+left.Lease), ours); err != nil {
 		return err
 	}
-	if _, err := e.API.ImageRemove(ctx, LeaseName+lease, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
-		return fmt.Errorf("removing the name %s%s: %w", LeaseName, lease, err)
+	if _, err := e.API.ImageRemove(ctx, LeaseName+left.Lease, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("removing the name %s%s: %w", LeaseName, left.Lease, err)
 	}
-	for _, image := range images {
+	for _, image := range left.Images {
 		if err := e.RemoveNameless(ctx, image); err != nil {
 			return err
 		}

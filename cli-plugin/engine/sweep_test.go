@@ -27,6 +27,7 @@ type fakeLeftovers struct {
 	images     map[string]bool     // names and nameless IDs
 	parts      map[string]string   // files by lease
 	strays     []container.Summary // never started
+	renamed    map[string]string   // names by ID
 	removed    []string
 	fail       error
 }
@@ -38,10 +39,19 @@ func (f *fakeLeftovers) ContainerList(_ context.Context, o client.ContainerListO
 	}
 	for lease, id := range f.containers {
 		if o.Filters["label"][LeaseLabel+"="+lease] {
-			result.Items = append(result.Items, leasedContainer(id, lease, 0))
+			c := leasedContainer(id, lease, 0)
+			if name := f.renamed[id]; name != "" {
+				c.Names = []string{"/" + name}
+			}
+			result.Items = append(result.Items, c)
 		}
 	}
 	return result, f.fail
+}
+
+func (f *fakeLeftovers) ContainerRename(_ context.Context, id string, o client.ContainerRenameOptions) (client.ContainerRenameResult, error) {
+	f.renamed[id] = o.NewName
+	return client.ContainerRenameResult{}, nil
 }
 
 func (f *fakeLeftovers) ContainerRemove(_ context.Context, id string, _ client.ContainerRemoveOptions) (client.ContainerRemoveResult, error) {
@@ -139,7 +149,7 @@ func abandon(t *testing.T, l *state.Lease) {
 
 func TestSweep(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}, parts: map[string]string{}}
+	f := &fakeLeftovers{containers: map[string]string{"": "of the user"}, images: map[string]bool{"sha256:named": true}, parts: map[string]string{}, renamed: map[string]string{}}
 	e, other := &Engine{API: f, ID: "one"}, &Engine{API: f, ID: "two"}
 	if err := e.Sweep(t.Context()); err != nil {
 		t.Errorf("without a cache folder: %v", err)
@@ -201,6 +211,35 @@ func TestSweep(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("%v %v are left", err, entries)
+	}
+}
+
+// A container with a name for people is known by its ID.
+func TestSweepRenamed(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	f := &fakeLeftovers{containers: map[string]string{}, images: map[string]bool{}, parts: map[string]string{}, renamed: map[string]string{}}
+	e := &Engine{API: f, ID: "one"}
+	for _, name := range []string{"openhands-alpine", ""} {
+		l := e.Lease()
+		if _, err := l.Folder(); err != nil {
+			t.Fatal(err)
+		}
+		id := "container of " + l.ID
+		f.containers[l.ID] = id
+		if name != "" {
+			if err := (Container{ID: id, Lease: l, engine: e}).Rename(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		} else { // somebody's own, of an image that was made from the other
+			f.renamed[id] = "mine"
+		}
+		abandon(t, l)
+	}
+	if err := e.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.removed) != 1 || f.renamed[f.removed[0]] != "openhands-alpine" {
+		t.Errorf("%q are removed", f.removed)
 	}
 }
 

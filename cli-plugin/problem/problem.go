@@ -127,6 +127,10 @@ func Classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	var told *Error
+	if errors.As(err, &told) && told.Code == Interrupted {
+		return err // who says so knows what it comes to
+	}
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return New(Interrupted, "interrupted", nil, "Run the same command again: finished images stay, and finished steps are kept in the build cache")
 	}

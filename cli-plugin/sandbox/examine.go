@@ -22,6 +22,7 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live
 		return verify.Report{}, err
 	}
 	findings := verify.Static(facts)
+	c.found(findings...)
 	var servers []verify.Server
 	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
 	if live {
@@ -35,6 +36,15 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live
 	report := verify.NewReport(ref, found.ID, findings)
 	report.Live, report.Servers = live, servers
 	return report, nil
+}
+
+// found tells of findings.
+func (c Client) found(findings ...payload.Finding) {
+	for _, f := range findings {
+		if c.Found != nil {
+			c.Found(f)
+		}
+	}
 }
 
 // facts gathers what can be known about an image without running anything

@@ -17,10 +17,10 @@ import (
 func (c Client) live(ctx context.Context, found *image.Image, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
 	user := accountName(found.Labels())
 	for _, l := range []liveStart{
-		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, 0) }, user, "'docker openhands run IMAGE' shows its log"},
+		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, Options{}) }, user, "'docker openhands run IMAGE' shows its log"},
 		{"user ID " + anyUser, func(ctx context.Context) (*Server, error) { return c.startAnyUser(ctx, found) }, anyUser, "run the image as root or as " + user + " until then"},
 	} {
-		more, alive, err := l.prove(ctx, components)
+		more, alive, err := l.prove(ctx, components, c.found)
 		if err != nil {
 			return findings, servers, err
 		}
@@ -35,7 +35,7 @@ func (c Client) live(ctx context.Context, found *image.Image, components []paylo
 func (c Client) LiveTraditional(ctx context.Context, found *image.Image) (f payload.Finding, seconds float64, err error) {
 	server, f, seconds, err := liveStart{
 		account: "old image",
-		start:   func(ctx context.Context) (*Server, error) { return c.StartTraditional(ctx, found, 0) },
+		start:   func(ctx context.Context) (*Server, error) { return c.StartTraditional(ctx, found, Options{}) },
 		cure:    "'docker openhands run " + found.Ref + "' shows its log; compare with an image that works",
 	}.alive(ctx)
 	if server != nil {
@@ -86,11 +86,20 @@ func (l liveStart) alive(ctx context.Context) (_ *Server, f payload.Finding, sec
 	return nil, f, 0, nil
 }
 
-// prove has the components proven in the live server.
-func (l liveStart) prove(ctx context.Context, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
+// prove has the components proven in the live server, and tells of each finding
+// when it is there.
+func (l liveStart) prove(ctx context.Context, components []payload.Component, tell func(...payload.Finding)) (findings []payload.Finding, servers []verify.Server, err error) {
+	found := func(f payload.Finding) {
+		tell(f)
+		findings = append(findings, f)
+	}
 	server, alive, seconds, err := l.alive(ctx)
-	if server == nil || err != nil {
-		return []payload.Finding{alive}, nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	found(alive)
+	if server == nil {
+		return findings, nil, nil
 	}
 	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
 	files := verify.Proof{Argv: []string{payload.Wrappers, payload.StartUpFiles}}
@@ -98,7 +107,7 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component) (f
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
-	findings = append(findings, alive, files.StartUpFiles(l.account))
+	found(files.StartUpFiles(l.account))
 	for _, c := range components {
 		if len(c.Proof) == 0 {
 			continue
@@ -108,7 +117,7 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component) (f
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
-		findings = append(findings, proof.Finding(l.account))
+		found(proof.Finding(l.account))
 	}
 	return findings, []verify.Server{{Account: l.account, Seconds: seconds}}, nil
 }

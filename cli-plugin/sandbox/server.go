@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -32,12 +31,13 @@ import (
 // Server is a container in which the server of the payload runs.
 type Server struct {
 	ID      string // of the container
-	Name    string // of the container
+	Name    string // of the container, for people and docker
 	Image   string // reference, as the image was asked for
 	ImageID string
 	Profile string // payload.Server.Name
 	Address string // URL without a path
 	Port    int    // of Address
+	Key     string // that callers have to send; empty: the server answers everybody
 
 	container engine.Container
 	health    string // path that answers while it is alive
@@ -45,6 +45,7 @@ type Server struct {
 	published string // address of the port of VS Code
 	engine    *engine.Engine
 	logf      func(format string, args ...any)
+	watch     Watcher
 }
 
 // portTaken finds the engine's complaint about a port in use.
@@ -59,38 +60,40 @@ var (
 type Client struct {
 	Engine *engine.Engine
 	Logf   func(format string, args ...any)
+	Watch  Watcher // nil: Logf tells now and then
+
+	// Found is called with each finding of Verify, when it is there; nil: with none.
+	Found func(payload.Finding)
 }
 
-// Start starts the server in a container of a runtime image, as OpenHands does,
-// and publishes it on 127.0.0.1 at port, 0 for a free one.
-func (c Client) Start(ctx context.Context, found *image.Image, port uint16) (*Server, error) {
+// Start starts the server in a container of a runtime image, as OpenHands does.
+func (c Client) Start(ctx context.Context, found *image.Image, o Options) (*Server, error) {
 	if found.Labels()[payload.LabelKind] != payload.KindRuntime {
 		return nil, problem.New(problem.Usage, found.Ref+" is no runtime image of OpenHands", nil, "Run it over that base: --base "+found.Ref)
 	}
 	server := serverOf(found)
-	started := engine.Process{Image: found.ID, Cmd: listen(server)}
 	if server.Name == payload.ActionExecutionServer {
-		started = asOpenHands(found)
+		return c.launch(ctx, found, server, asOpenHands(found, o), o)
 	}
-	return c.launch(ctx, found, server, started, port)
+	return c.launch(ctx, found, server, engine.Process{Cmd: append(listen(server), o.Arguments...), WorkingDir: o.WorkingDir}, o)
 }
 
 // StartTraditional is Start, but takes images of the traditional mode, too: no
 // label tells what they are.
-func (c Client) StartTraditional(ctx context.Context, found *image.Image, port uint16) (*Server, error) {
+func (c Client) StartTraditional(ctx context.Context, found *image.Image, o Options) (*Server, error) {
 	if found.Labels()[payload.LabelKind] != "" {
-		return c.Start(ctx, found, port)
+		return c.Start(ctx, found, o)
 	}
-	return c.launch(ctx, found, serverOf(found), asOpenHands(found), port)
+	return c.launch(ctx, found, serverOf(found), asOpenHands(found, o), o)
 }
 
 // anyUser is an account that no image knows, with group 0, as clusters give it.
 const anyUser = "12345:0"
 
-// startAnyUser starts the image's own command as anyUser, at a free port.
+// startAnyUser starts the image's own command as anyUser.
 func (c Client) startAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
 	server := serverOf(found)
-	return c.launch(ctx, found, server, engine.Process{Image: found.ID, User: anyUser, Cmd: listen(server)}, 0)
+	return c.launch(ctx, found, server, engine.Process{Cmd: listen(server)}, Options{User: anyUser})
 }
 
 // serverOf is the profile of an image.
@@ -120,66 +123,73 @@ func accountName(labels map[string]string) string {
 
 // asOpenHands is the process that OpenHands itself starts in a container, for
 // the account that the image was made for.
-func asOpenHands(found *image.Image) engine.Process {
+func asOpenHands(found *image.Image, o Options) engine.Process {
+	workspace := cmp.Or(o.WorkingDir, payload.Workspace)
 	return engine.Process{
-		Image:      found.ID,
 		Entrypoint: []string{}, // not nil: the image's is not wanted
-		Cmd:        serverArgs(imageUser(found.Labels())),
+		Cmd:        append(serverArgs(imageUser(found.Labels()), workspace), o.Arguments...),
 		WorkingDir: payload.Code,
 	}
 }
 
-// launch starts a server in a container and publishes it on 127.0.0.1 at port,
-// 0 for a free one, and at a free one the VS Code that it starts by itself.
-func (c Client) launch(ctx context.Context, found *image.Image, server payload.Server, started engine.Process, port uint16) (_ *Server, err error) {
-	ref := found.Ref
+// launch starts a server in a container and publishes it, and the VS Code that it
+// starts by itself, as the options say. Of started, this fills in what the
+// options and the image say.
+func (c Client) launch(ctx context.Context, found *image.Image, server payload.Server, started engine.Process, o Options) (_ *Server, err error) {
 	s := &Server{
-		Image: ref, ImageID: found.ID, Profile: server.Name,
-		health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf,
+		Image: found.Ref, ImageID: found.ID, Profile: server.Name,
+		health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf, watch: c.Watch,
 	}
-	local := netip.MustParseAddr("127.0.0.1")
-	published := ""
-	if port != 0 {
-		published = strconv.Itoa(int(port))
+	if started.Image = found.ID; o.Listed {
+		started.Image = found.Ref
 	}
-	started.Ports = network.PortSet{serverPort: {}}
-	bindings := network.PortMap{serverPort: {{HostIP: local, HostPort: published}}}
-	if s.editor != "" {
-		started.Ports[editorPort] = struct{}{}
-		bindings[editorPort] = []network.PortBinding{{HostIP: local}}
+	if s.Key, err = o.key(server); err != nil {
+		return nil, err
 	}
-	s.container, err = c.Engine.Create(ctx, started, &container.HostConfig{PortBindings: bindings})
+	host, err := o.container(server, s.Key, &started)
 	if err != nil {
 		return nil, err
 	}
-	s.ID = s.container.ID
+	if s.container, err = c.Engine.Create(ctx, started, host); err != nil {
+		return nil, err
+	}
+	s.ID, s.Name = s.container.ID, engine.ShortContainerID(s.container.ID)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	c.Logf("starting the server of %s", ref)
+	if o.Listed {
+		if s.Name, err = giveName(ctx, s.container, o.Name, found); err != nil {
+			return nil, err
+		}
+	}
+	c.Logf("starting the server of %s, user %s", found.Ref, cmp.Or(o.User, accountName(found.Labels())))
 	if _, err := c.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
-		if port != 0 && portTaken.MatchString(err.Error()) {
-			return nil, problem.New(problem.PortTaken, fmt.Sprintf("the server cannot be published at port %d of this machine", port), err,
+		if o.choosesPorts() && portTaken.MatchString(err.Error()) {
+			return nil, problem.New(problem.PortTaken, "the server cannot be published at "+o.ports(), err,
 				"Choose another one with --port, or leave it out to get a free one")
 		}
-		return nil, problem.New(problem.ServerDied, "the server of "+ref+" cannot be started", err,
-			"See what 'docker openhands verify "+ref+"' finds, and build the image anew with --force-rebuild")
+		return nil, problem.New(problem.ServerDied, "the server of "+found.Ref+" cannot be started", err,
+			"See what 'docker openhands verify "+found.Ref+"' finds, and build the image anew with --force-rebuild")
 	}
 	running, err := c.Engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("inspecting the container: %w", err)
 	}
-	s.Name = strings.TrimPrefix(running.Container.Name, "/")
-	for _, binding := range running.Container.NetworkSettings.Ports[serverPort] {
-		s.Address = "http://127.0.0.1:" + binding.HostPort
-		if s.Port, err = strconv.Atoi(binding.HostPort); err != nil {
+	if o.Network == networkHost {
+		s.Address, s.published, s.Port = Address(nil, serverPort), Address(nil, editorPort), int(serverPort.Num())
+		return s, nil
+	}
+	ports := running.Container.NetworkSettings.Ports
+	if bindings := ports[serverPort]; len(bindings) > 0 {
+		s.Address = Address(bindings, serverPort)
+		if s.Port, err = strconv.Atoi(s.Address[strings.LastIndexByte(s.Address, ':')+1:]); err != nil {
 			return nil, fmt.Errorf("reading the port of the container: %w", err)
 		}
 	}
-	for _, binding := range running.Container.NetworkSettings.Ports[editorPort] {
-		s.published = "http://127.0.0.1:" + binding.HostPort
+	if bindings := ports[editorPort]; len(bindings) > 0 {
+		s.published = Address(bindings, editorPort)
 	}
 	if s.Address == "" {
 		return nil, s.died(ctx)
@@ -190,53 +200,13 @@ func (c Client) launch(ctx context.Context, found *image.Image, server payload.S
 // serverArgs is the argv with which OpenHands starts its runtime images for a
 // user, NAME[:UID]. The user ID counts only where the server has to make the
 // account.
-func serverArgs(user string) []string {
+func serverArgs(user, workspace string) []string {
 	name, id, _ := strings.Cut(user, ":")
 	return []string{
 		payload.Micromamba, "run", "-n", "openhands", "poetry", "run",
 		"python", "-u", "-m", "openhands.runtime.action_execution_server", strconv.Itoa(plan.Port),
-		"--working-dir", payload.Workspace, "--plugins", "agent_skills", "jupyter",
+		"--working-dir", workspace, "--plugins", "agent_skills", "jupyter",
 		"--username", name, "--user-id", cmp.Or(id, strconv.Itoa(payload.DefaultID)),
-	}
-}
-
-const (
-	aliveInterval = 250 * time.Millisecond
-	aliveReport   = 10 * time.Second
-)
-
-// WaitAlive returns when the server says that it is alive, or the container has
-// ended, or ctx is done.
-func (s *Server) WaitAlive(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = s.Wait(ctx) // why it ended is told by its log
-	}()
-	start, told := time.Now(), time.Now()
-	ticker := time.NewTicker(aliveInterval)
-	defer ticker.Stop()
-	for {
-		if s.alive(ctx) {
-			s.logf("alive after %.1f s", time.Since(start).Seconds())
-			return nil
-		}
-		if time.Since(told) >= aliveReport {
-			told = time.Now()
-			s.logf("waiting for the server, %d s so far", int(time.Since(start).Seconds()))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ended:
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return s.died(ctx)
-		case <-ticker.C:
-		}
 	}
 }
 
@@ -255,6 +225,9 @@ func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+path, nil)
 	if err != nil {
 		return nil, err
+	}
+	if s.Key != "" {
+		request.Header.Set(payload.KeyHeader, s.Key)
 	}
 	// Not the default client: a proxy of the environment is not for this host.
 	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -316,12 +289,20 @@ func (s *Server) Wait(ctx context.Context) (int64, error) {
 // stopTimeout is how long, in seconds, the server may take to end after SIGTERM.
 const stopTimeout = 10
 
-// Stop ends the server, SIGTERM first, and removes its container.
-func (s *Server) Stop(ctx context.Context) error {
+// Halt ends the server, SIGTERM first.
+func (s *Server) Halt(ctx context.Context) error {
 	timeout := stopTimeout
-	_, stopErr := s.engine.API.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout})
+	if _, err := s.engine.API.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout}); err != nil {
+		return fmt.Errorf("stopping the container %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// Stop ends the server and removes its container.
+func (s *Server) Stop(ctx context.Context) error {
+	halted := s.Halt(ctx)
 	if err := s.container.Remove(ctx); err != nil {
-		return errors.Join(stopErr, err)
+		return errors.Join(halted, err)
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func (v Values) ModeByRule(file *TOML, existing string) {
 	if mode.Origin.Level != Default || file == nil {
 		return
 	}
-	if line, err := file.sectionLine(sandbox); err == nil && line > 0 { // Resolve has told the error
+	if line, err := file.Section(sandbox); err == nil && line > 0 { // Resolve has told the error
 		mode.Texts = []string{existing}
 		mode.Origin = Origin{Level: Default, Name: sandbox, File: file.Name, Line: line}
 		v["mode"] = mode

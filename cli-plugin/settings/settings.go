@@ -161,7 +161,7 @@ type Values map[string]Value
 func Resolve(all []Setting, s Sources) (Values, error) {
 	values := Values{}
 	if s.TOML != nil {
-		if _, err := s.TOML.sectionLine(sandbox); err != nil {
+		if _, err := s.TOML.Section(sandbox); err != nil {
 			return nil, err
 		}
 	}

@@ -154,9 +154,9 @@ func (t *TOML) find(path ...string) (entry, bool) {
 	return entry{}, false
 }
 
-// sectionLine returns the line where the table name begins, 0 where there is none.
+// Section returns the line where the table name begins, 0 where there is none.
 // The file may spell it as a header, an inline table or with dotted keys.
-func (t *TOML) sectionLine(name string) (line int, err error) {
+func (t *TOML) Section(name string) (line int, err error) {
 	offset := -1
 	first := func(start int) {
 		if offset < 0 || start < offset {

@@ -16,8 +16,8 @@ import (
 // A Lease is over what a command makes for itself only and takes away again: a
 // folder, a file that is not whole, a name of an image, an image without a
 // name, a container. It is a file in the user's cache folder that is locked as
-// long as the process lives; its lines are IDs of images and, quoted, paths of
-// files. Sweep finds the leases of processes that were killed, and takes away
+// long as the process lives; its lines are IDs of images, IDs of containers after
+// containerNote and, quoted, paths of files. Sweep finds the leases of processes that were killed, and takes away
 // what they left.
 type Lease struct {
 	ID     string       // 26 characters of base32, in lower case
@@ -71,6 +71,12 @@ func (l *Lease) Folder() (_ string, err error) {
 // Image puts an image under the lease that has no name yet.
 func (l *Lease) Image(id string) error { return l.note(id) }
 
+// containerNote is before the ID of a container.
+const containerNote = "container "
+
+// Container puts a container under the lease whose name does not tell that.
+func (l *Lease) Container(id string) error { return l.note(containerNote + id) }
+
 // Part is a file in the folder of name, for that to be made of. Its owner
 // removes or renames it.
 func (l *Lease) Part(name string) (string, error) {
@@ -107,11 +113,17 @@ func (l *Lease) End() error {
 	return err
 }
 
+// Left is what an engine has under the lease of a command that was killed.
+type Left struct {
+	Lease      string   // its ID
+	Images     []string // IDs of those that had no name
+	Containers []string // IDs of those whose name does not tell the lease
+}
+
 // Sweep takes away what commands of the same user left because they were
-// killed: the files themselves, and by take what the engine has under a lease,
-// its images without a name by their IDs. Leases on other engines stay. Take is
-// nil where there is no engine.
-func Sweep(engine string, take func(lease string, images []string) error) error {
+// killed: the files themselves, and by take what the engine has under a lease.
+// Leases on other engines stay. Take is nil where there is no engine.
+func Sweep(engine string, take func(Left) error) error {
 	dir, err := Folder(leasesFolder)
 	if err != nil {
 		return nil // then there are no leases
@@ -132,12 +144,12 @@ func Sweep(engine string, take func(lease string, images []string) error) error 
 }
 
 // sweep takes away what is under the lease that is locked, and then the lease.
-func sweep(lock *flock.Flock, engine string, take func(lease string, images []string) error) error {
-	images, err := sweepFiles(lock.Path())
+func sweep(lock *flock.Flock, engine string, take func(Left) error) error {
+	left, err := sweepFiles(lock.Path())
 	folder := filepath.Join(leasesFolder, filepath.Base(filepath.Dir(lock.Path())))
 	own := folder == leaseFolder(engine)
 	if err == nil && own && take != nil {
-		err = take(filepath.Base(lock.Path()), images)
+		err = take(left)
 	}
 	if err != nil || !own && folder != leaseFolder("") {
 		return errors.Join(err, lock.Unlock())
@@ -146,21 +158,24 @@ func sweep(lock *flock.Flock, engine string, take func(lease string, images []st
 	return nil
 }
 
-// sweepFiles removes the files that are under a lease, and returns the images.
-func sweepFiles(lease string) (images []string, err error) {
+// sweepFiles removes the files that are under a lease, and returns the rest.
+func sweepFiles(lease string) (Left, error) {
+	left := Left{Lease: filepath.Base(lease)}
 	notes, err := os.ReadFile(lease)
 	if err != nil {
-		return nil, err
+		return left, err
 	}
 	errs := []error{os.RemoveAll(lease + folderSuffix)}
 	for line := range strings.Lines(string(notes)) {
 		line = strings.TrimSuffix(line, "\n")
 		file, err := strconv.Unquote(line)
-		if err != nil {
-			images = append(images, line)
+		if id, ok := strings.CutPrefix(line, containerNote); ok {
+			left.Containers = append(left.Containers, id)
+		} else if err != nil {
+			left.Images = append(left.Images, line)
 		} else if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	return images, errors.Join(errs...)
+	return left, errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ type Server struct {
 	Health     string // path that is answered with 200 once the server is alive
 	WorkingDir string // of a runtime image
 	UID        int    // preferred ID of the account that a runtime image is made for
+	Key        string // variable with the key that callers have to send, in KeyHeader; without a key the server answers everybody
 	Editor     string // path that answers with the address of the VS Code it has started; empty: it starts none by itself
 
 	Project string // folder that its clients work in, made beside the workspace; empty: none
@@ -21,6 +22,9 @@ type Server struct {
 	// the default command and changes to the account itself.
 	OwnArguments bool
 }
+
+// KeyHeader is the header of HTTP in which callers of a server send its key.
+const KeyHeader = "X-Session-API-Key"
 
 // Launcher is the program that starts the server.
 func (s Server) Launcher() string { return Bin + "/oh-" + s.Name }
@@ -44,10 +48,10 @@ const AgentServerModule = "openhands.agent_server"
 // Servers returns the known profiles, the default one first.
 func Servers() []Server {
 	return []Server{
-		{Name: ActionExecutionServer, Health: "/alive", WorkingDir: Workspace, UID: DefaultID},
+		{Name: ActionExecutionServer, Health: "/alive", WorkingDir: Workspace, UID: DefaultID, Key: "SESSION_API_KEY"},
 		// As in the image of its own: paths are relative to the root folder.
 		{
-			Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, Editor: "/api/vscode/url",
+			Name: AgentServer, Health: "/health", WorkingDir: "/", UID: 10001, Key: "OH_SESSION_API_KEYS_0", Editor: "/api/vscode/url",
 			Project: Project, Entrances: []string{AgentServerEntrance, PythonEntrance}, OwnArguments: true,
 		},
 	}
