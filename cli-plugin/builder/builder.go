@@ -66,7 +66,7 @@ type Result struct {
 // either. Results are those of all images that were tried, also where it ends
 // with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
-	to, err := b.target(p)
+	to, err := b.target(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -38,18 +38,24 @@ type publisher struct {
 	configs map[string][]byte // of images of the engine, by their ID
 }
 
-// publisher returns the target for what the plan makes.
-func (b *Builder) publisher(p plan.Plan) (*publisher, error) {
+// publisher returns the target for what the plan makes, once each of the
+// repositories that it goes to takes images of this user.
+func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error) {
 	if b.Engine.Absent != nil && slices.ContainsFunc(p.Runtimes, madeInEngine) {
 		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.Absent),
 			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
 	}
-	to := &publisher{Builder: b, here: local{b}, known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}}
-	if err := to.findRepositories(p); err != nil {
+	repositories, err := b.repositories(p)
+	if err != nil {
 		return nil, err
 	}
-	to.blobs = &blobStore{lease: b.Engine.Lease()}
-	return to, nil
+	if err := b.CheckDestination(ctx, p); err != nil {
+		return nil, err
+	}
+	return &publisher{
+		Builder: b, here: local{b}, blobs: &blobStore{lease: b.Engine.Lease()}, repositories: repositories,
+		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{},
+	}, nil
 }
 
 func (p *publisher) end() error { return p.blobs.lease.End() }
@@ -90,29 +96,6 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 		result.Traffic = &registry.Traffic{}
 	}
 	result.Traffic.Add(traffic)
-	return nil
-}
-
-func (p *publisher) findRepositories(whole plan.Plan) error {
-	if !p.Output.Push {
-		return nil
-	}
-	names := []string{whole.Deps.Image}
-	if len(whole.Runtimes) > 0 {
-		names = nil
-	}
-	for _, r := range whole.Runtimes {
-		names = append(names, publishedNames(r)...)
-	}
-	for _, text := range names {
-		ref, err := p.registry().Parse(text)
-		if err != nil {
-			return fmt.Errorf("reading the name %s: %w", text, err)
-		}
-		if !slices.Contains(p.repositories, ref.Context()) {
-			p.repositories = append(p.repositories, ref.Context())
-		}
-	}
 	return nil
 }
 

@@ -615,7 +615,7 @@ func TestLayersOfBaseAreLocated(t *testing.T) {
 	if err != nil || results[1].Traffic.Uploaded != 1 || strings.Contains(log.String(), "compressing") {
 		t.Errorf("%v, %+v\n%s", err, results[1].Traffic, &log)
 	}
-	to, err := b.publisher(whole)
+	to, err := b.publisher(t.Context(), whole)
 	if err != nil {
 		t.Fatal(err)
 	}

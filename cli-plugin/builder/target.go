@@ -22,9 +22,9 @@ type target interface {
 }
 
 // target is where this builder's images go.
-func (b *Builder) target(p plan.Plan) (target, error) {
+func (b *Builder) target(ctx context.Context, p plan.Plan) (target, error) {
 	if b.Output == nil {
 		return local{b}, nil
 	}
-	return b.publisher(p)
+	return b.publisher(ctx, p)
 }

@@ -24,7 +24,7 @@ type dryRun struct {
 }
 
 func (d *dryRun) flags(f *pflag.FlagSet) {
-	f.BoolVar(&d.plan, "dry-run", false, "Say what is there, what would be built, how large it is and how long it takes, and build nothing")
+	f.BoolVar(&d.plan, "dry-run", false, "Say what is there, what would be built, how large it is and how long it takes, and build nothing; where a push would go is asked")
 	f.BoolVar(&d.dockerfile, "print-dockerfile", false, "Print the Dockerfile that a build stands for, and build nothing")
 	annotate(f, map[string]facts{"dry-run": {call: true}, "print-dockerfile": {call: true}})
 }
@@ -32,7 +32,7 @@ func (d *dryRun) flags(f *pflag.FlagSet) {
 func (d *dryRun) wanted() bool { return d.plan || d.dockerfile }
 
 // run makes the checks of a build and says what it would do. It asks the
-// engine, if there is one, and no registry.
+// engine, if there is one, and of registries those that a push would go to.
 func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, how *buildOptions) error {
 	b, err := how.settled()
 	if err != nil {
@@ -47,6 +47,9 @@ func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runti
 	}
 	b.Engine = e
 	b.CLI, b.Log = dockerCLI, dockerCLI.Err()
+	if err := b.CheckDestination(ctx, p); err != nil {
+		return err
+	}
 	expected, err := b.Expect(ctx, p)
 	if err != nil {
 		return err

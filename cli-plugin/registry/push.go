@@ -101,7 +101,7 @@ func pushProblem(repository string, err error) error {
 		next = "Log in with 'docker login HOST' as somebody who may push there, and see that the repository exists where it has to be made first"
 	default:
 		why = "its registry fails"
-		next = "Try again later: what has been uploaded is there and need not be uploaded again. See whether its host can be reached from this machine"
+		next = "See whether its host can be reached from this machine, and try again later: what was uploaded by then need not be uploaded again"
 	}
 	return problem.New(code, fmt.Sprintf("nothing can be pushed to %s: %s", repository, why), err, next)
 }

@@ -1,0 +1,46 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// CheckDestination asks the repositories that a plan's images are pushed to
+// whether they take them, which minutes of work may come before. Other places
+// need not be asked. Errors are those of a push.
+func (b *Builder) CheckDestination(ctx context.Context, p plan.Plan) error {
+	repositories, err := b.repositories(p)
+	if err != nil || len(repositories) == 0 {
+		return err
+	}
+	return b.registry().CheckPush(ctx, repositories)
+}
+
+// repositories are those that the images of a plan are pushed to, in its order.
+func (b *Builder) repositories(p plan.Plan) ([]name.Repository, error) {
+	if b.Output == nil || !b.Output.Push {
+		return nil, nil
+	}
+	names := []string{p.Deps.Image}
+	if len(p.Runtimes) > 0 {
+		names = nil
+	}
+	for _, r := range p.Runtimes {
+		names = append(names, publishedNames(r)...)
+	}
+	var all []name.Repository
+	for _, text := range names {
+		ref, err := b.registry().Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading the name %s: %w", text, err)
+		}
+		if !slices.Contains(all, ref.Context()) {
+			all = append(all, ref.Context())
+		}
+	}
+	return all, nil
+}

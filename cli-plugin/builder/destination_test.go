@@ -1,0 +1,151 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/cli/cli/command"
+	"github.com/moby/moby/client"
+)
+
+// idleEngine fails a test that has it do something.
+type idleEngine struct {
+	*fakeStore
+	t *testing.T
+}
+
+func (e idleEngine) ImageSave(context.Context, []string, ...client.ImageSaveOption) (client.ImageSaveResult, error) {
+	e.t.Error("the engine is asked for layers")
+	return nil, errors.New("refused")
+}
+
+func (e idleEngine) ImagePull(context.Context, string, client.ImagePullOptions) (client.ImagePullResponse, error) {
+	e.t.Error("something is pulled")
+	return nil, errors.New("refused")
+}
+
+// Before anything is made for a push, its destination is asked.
+func TestDestinationIsAskedFirst(t *testing.T) {
+	refusing := func(status int, body string) func(store http.Handler) http.Handler {
+		return func(store http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+				if request.Method == http.MethodPost {
+					w.WriteHeader(status)
+					_, _ = w.Write([]byte(body))
+					return
+				}
+				store.ServeHTTP(w, request)
+			})
+		}
+	}
+	foreign := httptest.NewUnstartedServer(http.NotFoundHandler())
+	foreign.Config.ErrorLog = log.New(io.Discard, "", 0)
+	foreign.StartTLS() // of an authority that this machine does not know
+	t.Cleanup(foreign.Close)
+	for name, test := range map[string]struct {
+		host  string // empty: a registry that answers with store
+		store func(http.Handler) http.Handler
+		cli   command.Cli
+		want  problem.Code
+		says  string
+	}{
+		"nobody is there":      {host: "127.0.0.1:1", want: problem.RegistryFailed, says: "connection refused"},
+		"no such host":         {host: "registry.invalid", want: problem.RegistryFailed, says: "registry.invalid"},
+		"it refuses this user": {store: refusing(http.StatusForbidden, `{"errors":[{"code":"DENIED"}]}`), want: problem.RegistryDenied},
+		"no token": {store: func(store http.Handler) http.Handler {
+			return withTokens(store, func(scope string) int {
+				if strings.Contains(scope, "push") {
+					return http.StatusUnauthorized
+				}
+				return http.StatusOK
+			})
+		}, want: problem.RegistryDenied},
+		"it has no space":      {store: refusing(http.StatusInsufficientStorage, ""), want: problem.DiskFull},
+		"it limits requests":   {store: refusing(http.StatusTooManyRequests, ""), want: problem.RegistryLimit},
+		"an unknown authority": {host: strings.TrimPrefix(foreign.URL, "https://"), want: problem.BadCertificate},
+		"no credentials":       {cli: brokenCLI{}, want: problem.RegistryDenied, says: "credHelpers"},
+		"it says nothing at all": {store: func(store http.Handler) http.Handler {
+			return http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() })
+		}, want: problem.RegistryFailed, says: "nothing was heard of it for 500ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s := newTestRegistry(t), newFakeStore(t, false)
+			_, whole := r.publication(t, s)
+			if test.store != nil {
+				r.Store = test.store(r.Store)
+				t.Setenv("OH_PULL_SILENCE", "500ms")
+			}
+			host := test.host
+			if host == "" {
+				host = r.Host
+			}
+			// The payload is missing, so that stage 1 would be built, and each
+			// destination is asked, not only the first.
+			delete(s.Infos, whole.Deps.Image)
+			other := newTestRegistry(t)
+			whole.Runtimes[0].Tags = []string{other.Host + "/me/app:1", host + "/me/app:1"}
+			e := s.engine()
+			e.API = idleEngine{s, t}
+			b := publishing(e, Output{Push: true, Compression: image.Gzip})
+			b.CLI = buildxtest.NewStandIn(t, `echo "ERROR: something is built" >&2; exit 1`)
+			if test.cli != nil {
+				b.CLI = test.cli
+			}
+			var said strings.Builder
+			b.Log = &said
+			start := time.Now()
+			_, err := b.Build(t.Context(), whole)
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != test.want || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), host) {
+				t.Errorf("it ends with %v, want %s with %q about %s", err, test.want, test.says, host)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if said.Len() > 0 {
+				t.Errorf("it said %q", &said)
+			}
+		})
+	}
+}
+
+// What the check begins in a registry it takes back, and a push goes on.
+func TestCheckedDestination(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	_, whole := r.publication(t, s)
+	taken := make(chan string, 10)
+	store := r.Store
+	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.Method == http.MethodDelete {
+			taken <- request.URL.Path
+		}
+		store.ServeHTTP(w, request)
+	})
+	b := publishing(s.engine(), Output{Push: true, Compression: image.Gzip})
+	if err := b.CheckDestination(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	if path := <-taken; !strings.HasPrefix(path, "/v2/team/runtime/blobs/uploads/") {
+		t.Errorf("%s is taken back", path)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.CheckDestination(ctx, whole); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted, it ends with %v", err)
+	}
+	b.Output = nil
+	b.CLI = brokenCLI{}
+	if err := b.CheckDestination(t.Context(), whole); err != nil {
+		t.Errorf("the engine as destination: %v", err)
+	}
+}

@@ -1,0 +1,55 @@
+package registry
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+)
+
+// CheckPush reports, as a push would, why this user cannot push to one of the
+// repositories. Their registries have half a minute to answer. Each is asked to
+// begin an upload, which is taken back: a token server may grant what the
+// registry refuses.
+func (c *Client) CheckPush(ctx context.Context, repositories []name.Repository) error {
+	open, err := c.connect()
+	if err != nil {
+		return err
+	}
+	asking := limitTo(ctx, describingLimit)
+	defer asking.Stop()
+	flaky := transport.WithRetryStatusCodes(http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+	through := transport.NewRetry(boundTransport{asking, open.transport}, flaky)
+	var group errgroup.Group
+	group.SetLimit(maxAsked)
+	for _, repository := range repositories {
+		group.Go(func() error {
+			err := remote.CheckPushPermission(repository.Tag(name.DefaultTag), keychain{c.Config}, through)
+			switch {
+			case err == nil:
+				return nil
+			case ctx.Err() != nil:
+				return ctx.Err()
+			}
+			return pushProblem(repository.Name(), asking.Reason(err))
+		})
+	}
+	return group.Wait()
+}
+
+// boundTransport ends requests with a context, for a caller that takes none.
+type boundTransport struct {
+	ctx  context.Context
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t boundTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method != http.MethodDelete { // with which an upload is taken back, when nobody waits any more
+		request = request.WithContext(t.ctx)
+	}
+	return t.next.RoundTrip(request)
+}
