@@ -216,7 +216,7 @@ func LocalDeps(ctx context.Context, e *engine.Engine, ref string) (*plan.DepsIma
 // FindDeps describes the deps image ref, pulled where the engine lacks it.
 func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
 	if b.Output != nil {
-		found, err := b.obtain(ctx, "deps image", ref)
+		found, err := b.obtain(ctx, "deps image", ref, false)
 		if err != nil {
 			return nil, err
 		}

@@ -25,12 +25,15 @@ func (b *Builder) repositories(p plan.Plan) ([]name.Repository, error) {
 	if b.Output == nil || !b.Output.Push {
 		return nil, nil
 	}
-	names := []string{p.Deps.Image}
-	if len(p.Runtimes) > 0 {
-		names = nil
-	}
+	var names []string
 	for _, r := range p.Runtimes {
 		names = append(names, publishedNames(r)...)
+	}
+	switch {
+	case len(names) == 0:
+		names = []string{p.Deps.Image}
+	case p.Deps.Repository != "":
+		names = append(names, p.Deps.Repository)
 	}
 	var all []name.Repository
 	for _, text := range names {

@@ -7,11 +7,14 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/cli/cli/command"
@@ -149,3 +152,61 @@ func TestCheckedDestination(t *testing.T) {
 		t.Errorf("the engine as destination: %v", err)
 	}
 }
+
+// The payload goes to the repository of payloads, which is said before it does,
+// and the next image, of whichever machine, finds it there.
+func TestRepositoryOfPayloads(t *testing.T) {
+	r, s := newTestRegistry(t), newFakeStore(t, false)
+	base, whole := r.publication(t, s)
+	r.upload(t, s, base)
+	whole.Deps.Repository = r.Host + "/payloads"
+	s.Infos[whole.Deps.Repository+":"+testTag] = s.Infos[whole.Deps.Image]
+	whole.Deps.Image = whole.Deps.Repository + ":" + testTag
+	var log heard
+	r.Before = func(request *http.Request) {
+		if request.Method == http.MethodPatch && !log.has("the payload goes to "+whole.Deps.Image+",") {
+			t.Errorf("bytes go to %s before the place is told:\n%s", request.URL, log.all())
+		}
+	}
+	push := Output{Push: true, Compression: image.Gzip}
+	b := publishing(s.engine(), push)
+	b.Log = &log
+	results, err := b.Build(t.Context(), whole)
+	if err != nil || !slices.Equal(results[0].References, []string{whole.Deps.Image}) {
+		t.Fatalf("%v: %+v", err, results)
+	}
+	if _, err := r.Image(t, r.Host+"/team/runtime:"+testTag); err == nil {
+		t.Error("the payload is in the repository of the image as well")
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // another machine
+	whole.Runtimes[0].Image = r.Host + "/others/runtime:oh_v1"
+	none := engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
+	if results, err = publishing(none, push).Build(t.Context(), whole); err != nil || !results[0].Reused {
+		t.Errorf("the next: %v: %+v", err, results)
+	}
+	// One that was chosen by name goes there, too.
+	whole.Deps.Given, whole.Deps.Repository = true, r.Host+"/mirror"
+	if results, err = publishing(none, push).Build(t.Context(), whole); err != nil || !slices.Equal(results[0].References, []string{r.Host + "/mirror:" + testTag}) {
+		t.Errorf("chosen by name: %v: %+v", err, results)
+	}
+}
+
+// heard is a log that goes on while somebody looks at it.
+type heard struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *heard) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *heard) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *heard) has(text string) bool { return strings.Contains(l.all(), text) }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -35,7 +37,9 @@ import (
 //
 // The pull policy says which of them ask a registry: with "never" none does, with
 // "always" also where the engine has the image. The registry that a runtime image
-// is pushed to is asked for it whatever the policy is.
+// is pushed to is asked for it whatever the policy is. Nobody has named the default
+// repository, which is somebody else's: with "missing" it is not asked for images
+// that can be made, see mayAsk.
 
 // PullPolicy says when registries are asked for images.
 type PullPolicy string
@@ -46,6 +50,19 @@ const (
 	PullAlways  PullPolicy = "always"  // also for newer images of a name
 	PullNever   PullPolicy = "never"
 )
+
+// mayAsk reports whether the repository of ref may be asked for an image of ours
+// that the engine lacks.
+func (b *Builder) mayAsk(ref string) bool {
+	switch b.Pull {
+	case PullAlways:
+		return true
+	case PullNever:
+		return false
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	return err == nil && named.Name() != plan.DefaultRepository
+}
 
 // reuse returns the image ref of the engine, or else the one of its registry,
 // where differs finds nothing against it, and nil where it is to be made.
@@ -59,7 +76,7 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 		changed = differs(found.Labels(), found.Platform())
 	}
 	fits := found != nil && len(changed) == 0
-	if b.Pull == PullAlways || b.Pull != PullNever && !fits {
+	if b.Pull == PullAlways || !fits && b.mayAsk(ref) {
 		offered, err := b.registry().Ask(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -127,10 +144,10 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, erro
 	return pulled, err
 }
 
-// obtain finds the image ref, which is not ours to make. Of an image that a
-// push finds in the engine and in its registry, the registry's is the better
-// one: no layer of it has to be moved within that registry.
-func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, error) {
+// obtain finds the image ref, which is not ours to make. Where the engine has it,
+// its registry is left alone, unless images are pushed to it, which is near: no
+// layer has to be moved within a registry.
+func (b *Builder) obtain(ctx context.Context, what, ref string, near bool) (*image.Image, error) {
 	found, err := b.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -142,7 +159,7 @@ func (b *Builder) obtain(ctx context.Context, what, ref string) (*image.Image, e
 		if offered, err = b.fetch(ctx, what, ref); err != nil {
 			return nil, err
 		}
-	case b.Output.Push || b.Pull == PullAlways:
+	case near || b.Pull == PullAlways:
 		if offered, err = b.registry().Ask(ctx, ref); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/moby/buildkit/util/progress/progressui"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
@@ -81,6 +83,67 @@ func TestBaseThroughEngine(t *testing.T) {
 				}
 			case !errors.As(err, &p) || p.Code != test.want || !strings.Contains(err.Error(), test.says):
 				t.Errorf("got %v, want %s: %s", err, test.want, test.says)
+			}
+		})
+	}
+}
+
+// Nobody is asked for an image of ours but the repositories that the user named.
+// Credentials that cannot be had make each question heard.
+func TestWhoIsAsked(t *testing.T) {
+	for name, test := range map[string]struct {
+		repository string
+		pull       PullPolicy
+		asked      bool
+	}{
+		"the default repository":                {plan.DefaultRepository, PullMissing, false},
+		"the default one where nothing is said": {plan.DefaultRepository, "", false},
+		"the default one, always":               {plan.DefaultRepository, PullAlways, true},
+		"one that the user named":               {"registry.invalid/team/runtime", PullMissing, true},
+		"one that the user named, never":        {"registry.invalid/team/runtime", PullNever, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("XDG_CACHE_HOME", t.TempDir())
+			s := newFakeStore(t, false)
+			_, whole := newTestRegistry(t).publication(t, s)
+			whole.Deps.Image = test.repository + ":" + testTag
+			whole.Runtimes[0].Image = test.repository + ":oh_v1"
+			for what, out := range map[string]*Output{"": nil, "an archive ": {Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}} {
+				var log strings.Builder
+				b := &Builder{Engine: s.engine(), CLI: brokenCLI{}, Log: &log, Progress: progressui.PlainMode, Pull: test.pull, Offline: true, Output: out}
+				var p *problem.Error
+				if _, err := b.Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.NotFound {
+					t.Errorf("%swithout a payload it ends with %v", what, err)
+				}
+				if asked := strings.Contains(log.String(), "cannot be had"); asked != test.asked {
+					t.Errorf("%sa registry is asked: %v, want %v\n%s", what, asked, test.asked, &log)
+				}
+			}
+		})
+	}
+}
+
+// A push leaves the registry of a base alone that the engine has, unless it is
+// the one that images go to.
+func TestRegistryOfBase(t *testing.T) {
+	for name, same := range map[string]bool{"another": false, "the same": true} {
+		t.Run(name, func(t *testing.T) {
+			from, s := newTestRegistry(t), newFakeStore(t, false)
+			base, whole := from.publication(t, s)
+			from.upload(t, s, base)
+			to := from
+			if !same {
+				to = newTestRegistry(t)
+			}
+			whole.Runtimes[0].Image = to.Host + "/me/app:1"
+			whole.Deps.Repository = to.Host + "/me/payload"
+			asked := map[string]int{}
+			from.Before = from.Counting("/lib/base/", asked)
+			if _, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole); err != nil {
+				t.Fatal(err)
+			}
+			if (len(asked) > 0) != same {
+				t.Errorf("the base's registry is asked for %v", asked)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -80,6 +81,12 @@ func (p *publisher) registries() []name.Registry {
 	return all
 }
 
+// near reports whether images are pushed to the registry of ref.
+func (p *publisher) near(ref string) bool {
+	parsed, err := p.registry().Parse(ref)
+	return err == nil && slices.Contains(p.registries(), parsed.Context().Registry)
+}
+
 // push puts an image into registries.
 func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
 	traffic, layers, err := p.registry().Push(ctx, whole, names)
@@ -104,7 +111,7 @@ func (p *publisher) base(ctx context.Context, ref string) (*image.Image, error) 
 	if ref == plan.Scratch {
 		return nil, nil
 	}
-	found, err := p.obtain(ctx, "base image", ref)
+	found, err := p.obtain(ctx, "base image", ref, p.near(ref))
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +127,9 @@ func (p *publisher) know(layers []image.Layer, fits func(image.Layer) bool) {
 	}
 }
 
-// payload implements target. With a push, it gets its tag in the first
-// repository of each registry, so that the next image finds it there.
+// payload implements target. With a push, it gets its tag in the repository of
+// payloads, or else the first of each registry, so that the next image finds it
+// there.
 func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
 	start := time.Now()
 	result := Result{References: []string{whole.Deps.Image}}
@@ -152,8 +160,11 @@ func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image,
 
 // depsNames are the names that a push gives to the payload.
 func (p *publisher) depsNames(d plan.Deps, tag string, alone bool) []string {
-	if alone {
+	switch {
+	case alone:
 		return []string{p.Output.Compression.PayloadTag(d.Image)}
+	case d.Repository != "":
+		return []string{d.Repository + ":" + p.Output.Compression.PayloadTag(tag)}
 	}
 	var names []string
 	registries := map[name.Registry]bool{}
@@ -180,6 +191,7 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 		p.Logf("the payload %s is there already", deps.Ref)
 		return nil
 	}
+	p.Logf("the payload goes to %s, where the next image finds it; --deps-repository names another place", strings.Join(missing, " and "))
 	whole, err := p.whole(ctx, deps, true)
 	if err != nil {
 		return err
@@ -193,7 +205,7 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 // With anew, it is made.
 func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew bool) (found *image.Image, made bool, err error) {
 	if d.Given {
-		if found, err = p.obtain(ctx, "deps image", d.Image); err == nil {
+		if found, err = p.obtain(ctx, "deps image", d.Image, p.near(d.Image)); err == nil {
 			err = p.checkDeps(ctx, found)
 		}
 		return found, false, err
@@ -217,7 +229,8 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew bool) (found
 	return info, !result.Reused, err
 }
 
-// askDeps looks for the payload where images go, and in its own repository.
+// askDeps looks for the payload where images go, and in its own repository if
+// the user named that.
 func (p *publisher) askDeps(ctx context.Context, d plan.Deps, form image.Compression) (*image.Image, error) {
 	return p.askFor(ctx, d, form, func(found *image.Image) bool {
 		return len(depsDiffer(d)(found.Labels(), found.Platform())) == 0
@@ -230,8 +243,9 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form image.Compress
 	for _, repository := range p.repositories {
 		refs = append(refs, repository.Name()+":"+form.PayloadTag(d.Tag))
 	}
-	if ref, err := p.registry().Parse(form.PayloadTag(d.Image)); err == nil && !slices.Contains(p.repositories, ref.Context()) {
-		refs = append(refs, form.PayloadTag(d.Image))
+	own := form.PayloadTag(d.Image)
+	if ref, err := p.registry().Parse(own); err == nil && !slices.Contains(p.repositories, ref.Context()) && p.mayAsk(own) {
+		refs = append(refs, own)
 	}
 	for _, ref := range refs {
 		found, err := p.registry().Ask(ctx, ref)

@@ -19,7 +19,7 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 	}
 	if b.Engine.Absent != nil {
 		return nil, problem.New(problem.NoEngine, fmt.Sprintf("no registry has the deps image %s, and no engine answers that could build it", d.Image), problem.Cause(b.Engine.Absent),
-			"Start an engine, or name a registry that has the payload with --repository or --deps-image")
+			"Start an engine, or name a registry that has the payload with --deps-repository or --deps-image")
 	}
 	b.Logf("building deps image %s", d.Image)
 	secrets, err := buildx.HostSecrets(b.PackageConfig)

@@ -38,6 +38,7 @@ var reach = map[string]string{
 	"component-dir":       "name folders that build the payload",
 	"compression":         within,
 	"deps-image":          "choose where the payload comes from",
+	"deps-repository":     "choose where the payload comes from and goes to",
 	"detach":              within,
 	"export-library-path": within,
 	"extra-build-args":    "give the build these arguments", // but for those that harmlessArguments knows

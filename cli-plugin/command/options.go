@@ -26,16 +26,17 @@ import (
 
 // payloadOptions choose the payload.
 type payloadOptions struct {
-	server      string
-	version     string
-	source      string
-	builderBase string
-	with        []string
-	without     []string
-	dirs        []string // of the user's own components
-	pythonEnv   string
-	platform    string
-	repository  string
+	server         string
+	version        string
+	source         string
+	builderBase    string
+	with           []string
+	without        []string
+	dirs           []string // of the user's own components
+	pythonEnv      string
+	platform       string
+	repository     string
+	depsRepository string
 }
 
 func (o *payloadOptions) flags(f *pflag.FlagSet) {
@@ -49,7 +50,9 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.pythonEnv, "python-env", string(plan.PythonEnvFull), "Virtual environment of the server: full or lean; --dry-run lists what lean is without")
 	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
+	f.StringVar(&o.depsRepository, "deps-repository", "", "Repository of the payload (default: --repository; with --push the first one of each registry that images go to)")
 	annotate(f, map[string]facts{
+		"deps-repository":   {modes: onlyTwoStage()},
 		"server":            {modes: onlyTwoStage(), suggests: suggestServers},
 		"openhands-version": {modes: bothModes(), yieldsTo: "source"},
 		"source":            {modes: bothModes()},
@@ -149,7 +152,7 @@ func progressChoices() []string { return []string{"auto", "plain", "tty", "quiet
 func (o *runtimeOptions) request() request.Request {
 	return request.Request{
 		Options: plan.Options{
-			Bases: o.bases, Repository: o.repository,
+			Bases: o.bases, Repository: o.repository, DepsRepository: o.depsRepository,
 			Version: o.version, Server: o.server, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
 			Tags: o.tags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
 			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),

@@ -76,6 +76,10 @@ type Options struct {
 	Deps        *DepsImage
 	Tags        []string // further names of each runtime image, see Placeholders
 
+	// DepsRepository is that of the payload; empty: Repository, and with a push
+	// the first repository of each registry that images go to.
+	DepsRepository string
+
 	User              string // NAME[:UID]
 	NoSudo            bool
 	Tools             payload.Tools // empty: base first
@@ -103,7 +107,8 @@ type Plan struct {
 type Deps struct {
 	Image       string            `json:"image"` // reference
 	Tag         string            `json:"tag"`
-	Given       bool              `json:"given"` // chosen by name, never built
+	Repository  string            `json:"repository,omitempty"` // that it is pushed to; empty: the first of each registry that images go to
+	Given       bool              `json:"given"`                // chosen by name, never built
 	Version     string            `json:"version"`
 	Server      string            `json:"server"`
 	Arch        string            `json:"architecture"`
@@ -240,6 +245,11 @@ func (o *Options) check(in Inputs) error {
 	if len(o.ExtraDeps) > maxExtraDeps {
 		return problem.Usagef("--extra-deps has %d bytes, more than %d", len(o.ExtraDeps), maxExtraDeps)
 	}
+	if o.DepsRepository != "" {
+		if err := problem.CheckRepository(o.DepsRepository); err != nil {
+			return err
+		}
+	}
 	return problem.CheckRepository(o.Repository)
 }
 
@@ -254,7 +264,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "")
 	}
-	d := Deps{Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
+	d := Deps{Repository: o.DepsRepository, Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
 	for _, component := range components {
 		d.Components = append(d.Components, component.Name)
 		if component.Lean != nil && o.PythonEnv == PythonEnvLean {
@@ -308,7 +318,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		context["helpers/"+name] = File{Mode: 0o755, Data: in.Helpers[name]}
 	}
 	d.Tag = tag.Deps(o.Version, hash.tag())
-	d.Image = o.Repository + ":" + d.Tag
+	d.Image = cmp.Or(o.DepsRepository, o.Repository) + ":" + d.Tag
 	d.Labels = payload.Labels{
 		Kind: payload.KindDeps, Version: o.Version, Server: o.Server, Components: strings.Join(d.Components, ","),
 		Variant: strings.Join(o.variant(in), " "), DepsTag: d.Tag, Inputs: strings.Join(told, " "),
@@ -348,7 +358,7 @@ func part(data []byte) string {
 }
 
 func (o *Options) givenDeps() Deps {
-	d := Deps{Image: o.Deps.Ref, Tag: o.Deps.Tag, Given: true, Version: o.Deps.Version, Server: o.Deps.Server, Arch: o.Arch}
+	d := Deps{Image: o.Deps.Ref, Tag: o.Deps.Tag, Repository: o.DepsRepository, Given: true, Version: o.Deps.Version, Server: o.Deps.Server, Arch: o.Arch}
 	if d.Version == "" {
 		d.Version = o.Version
 	}

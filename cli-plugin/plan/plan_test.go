@@ -76,6 +76,7 @@ func TestDepsTagCoversThePayload(t *testing.T) {
 		"user":        func(o *Options) { o.User = "agent:2000" },
 		"extra deps":  func(o *Options) { o.ExtraDeps = "true" },
 		"repository":  func(o *Options) { o.Repository = "registry.example/team/rt" },
+		"its own":     func(o *Options) { o.DepsRepository = "registry.example/payloads" },
 		"layer order": func(o *Options) { o.LayerOrder = OrderBaseFirst },
 	} {
 		o := options()
@@ -285,6 +286,20 @@ func TestContextHoldsTheHelpers(t *testing.T) {
 	}
 }
 
+// A repository of payloads changes the name of the payload, and of no image.
+func TestDepsRepository(t *testing.T) {
+	before := mustPlan(t, options(), inputs())
+	o := options()
+	o.DepsRepository = "registry.example/payloads"
+	p := mustPlan(t, o, inputs())
+	if want := o.DepsRepository + ":" + before.Deps.Tag; p.Deps.Image != want || p.Deps.Repository != o.DepsRepository {
+		t.Errorf("the payload is %s of %s, want %s", p.Deps.Image, p.Deps.Repository, want)
+	}
+	if p.Runtimes[0].Image != before.Runtimes[0].Image {
+		t.Errorf("the image is %s, was %s", p.Runtimes[0].Image, before.Runtimes[0].Image)
+	}
+}
+
 func TestGivenDeps(t *testing.T) {
 	for name, test := range map[string]struct {
 		deps DepsImage
@@ -329,6 +344,7 @@ func TestMistakes(t *testing.T) {
 		"builder base":         {func(o *Options) { o.BuilderBase = "!" }, problem.Reference},
 		"deps image":           {func(o *Options) { o.Deps = &DepsImage{Ref: "A:B:C"} }, problem.Reference},
 		"repository with tag":  {func(o *Options) { o.Repository = "a:b" }, problem.Reference},
+		"that of payloads":     {func(o *Options) { o.DepsRepository = "a:b" }, problem.Reference},
 		"that, and deps image": {func(o *Options) { o.Repository, o.Deps = "a:b", &DepsImage{Ref: "a"} }, problem.Reference},
 		"version":              {func(o *Options) { o.Version = "1.0+local" }, problem.Usage},
 		"component":            {func(o *Options) { o.Without = []string{"nope"} }, problem.Usage},
