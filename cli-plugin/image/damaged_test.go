@@ -22,6 +22,7 @@ func TestDamagedLayers(t *testing.T) {
 		"cut off":                      {bytes.NewReader(whole[:700]), true},
 		"no tar stream":                {bytes.NewReader(bytes.Repeat([]byte("no tar\n"), 1000)), true},
 		"a hard link to a folder":      {bytes.NewReader(imagetest.Layer(t, "a/", "a/b=>a")), true},
+		"a link with an empty target":  {bytes.NewReader(imagetest.Layer(t, "a->")), true},
 		"links in a circle on the way": {bytes.NewReader(imagetest.Layer(t, "a->b", "b->a", "a/c=1")), true},
 		"lost":                         {io.MultiReader(bytes.NewReader(whole[:700]), iotest.ErrReader(lost)), false},
 		"cut off on the way":           {io.MultiReader(bytes.NewReader(whole[:700]), iotest.ErrReader(io.ErrUnexpectedEOF)), false},

@@ -256,6 +256,9 @@ func cleanName(name string) string {
 
 // link keeps what a link leads to.
 func (l *Listing) link(target string, left *Budget) (uint64, error) {
+	if target == "" {
+		return 0, errors.New("a symbolic link has an empty target, which no system makes, see symlink(2)")
+	}
 	if len(target) > maxPath {
 		return 0, Excess("a link to %.40q… has %d bytes, more than %d", target, len(target), maxPath)
 	}

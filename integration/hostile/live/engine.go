@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,13 +21,13 @@ import (
 // engine is one that cases are tried in.
 type engine struct {
 	lab.Engine
-	name string // in the table
+	store string
 }
 
 // outcome is what came of a case in an engine.
 type outcome struct {
-	text string
-	well bool // a server, a reason before it, or nothing that the engine takes
+	Text string
+	Well bool // a server, a reason before it, or nothing that the engine takes
 }
 
 // aliveLimit is how long a server may take to start on a busy machine.
@@ -67,30 +69,22 @@ func (e engine) try(ctx context.Context, image *hostile.Image, base, deps string
 	}
 	defer func() { _, _ = e.Docker(context.WithoutCancel(ctx), "rm", "--force", "--volumes", container) }()
 	start = time.Now()
-	alive, ended := false, false
-	err = lab.WaitFor(ctx, aliveLimit, "the server", func(ctx context.Context) bool {
-		state, err := e.Docker(ctx, "inspect", "--format", "{{.State.Running}}", container)
-		ended = err == nil && state != "true"
-		alive = e.alive(ctx, container)
-		return alive || ended
-	})
-	switch {
-	case alive:
+	if e.alive(ctx, container) {
 		return outcome{fmt.Sprintf("alive (image in %.0f s, server in %.0f s)", built.Seconds(), time.Since(start).Seconds()), true}, nil
-	case ctx.Err() != nil:
+	}
+	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}
 	log, _ := e.Command(ctx, "logs", "--tail", "3", container).CombinedOutput()
-	if ended {
-		return outcome{"the server ended: " + lastLine(log), false}, nil
-	}
-	return outcome{fmt.Sprintf("never alive (%v): %s", err, lastLine(log)), false}, nil
+	return outcome{fmt.Sprintf("no server after %.0f s: %s", time.Since(start).Seconds(), lastLine(log)), false}, nil
 }
 
-// alive asks from inside of the container: an engine can be in a network of its
-// own.
+// alive waits for the server's answer, or for the container's end. It asks from
+// inside of the container: an engine can be in a network of its own.
 func (e engine) alive(ctx context.Context, container string) bool {
-	_, err := e.Docker(ctx, "exec", "--env", "NO_PROXY=*", container, "/openhands/fallback/bin/curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1:8000/alive")
+	limit := strconv.Itoa(int(aliveLimit.Seconds()))
+	_, err := e.Docker(ctx, "exec", "--env", "NO_PROXY=*", container, "/openhands/fallback/bin/curl", "--silent", "--fail", "--max-time", "5",
+		"--retry", limit, "--retry-delay", "1", "--retry-connrefused", "--retry-max-time", limit, "http://127.0.0.1:8000/alive")
 	return err == nil
 }
 
@@ -119,6 +113,27 @@ func newestPayload(ctx context.Context) (string, error) {
 		return name, nil
 	}
 	return "", errors.New("the engine has no payload: run 'make deps'")
+}
+
+// secondEngine starts an engine with containerd's store, which nothing else
+// uses and end removes, and hands it a payload.
+func secondEngine(ctx context.Context, deps string) (_ lab.Engine, end func() error, err error) {
+	dir, err := os.MkdirTemp("", "oh-hostile-")
+	if err != nil {
+		return lab.Engine{}, nil, err
+	}
+	second, err := lab.NewSecondEngine(dir)
+	if err != nil {
+		return lab.Engine{}, nil, err
+	}
+	end = func() error { return second.Remove(context.WithoutCancel(ctx)) }
+	if err := second.Start(ctx, os.Stderr); err != nil {
+		return lab.Engine{}, nil, errors.Join(err, end())
+	}
+	if err := hand(ctx, second.Engine, deps); err != nil {
+		return lab.Engine{}, nil, errors.Join(err, end())
+	}
+	return second.Engine, end, nil
 }
 
 // hand copies an image of the default engine to another.
