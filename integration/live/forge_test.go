@@ -38,7 +38,8 @@ type forge struct {
 	repos     string
 }
 
-func newForge(t *testing.T) *forge {
+// newForge starts a forge. What is given stands before all that it offers.
+func newForge(t *testing.T, before ...func(http.Handler) http.Handler) *forge {
 	t.Helper()
 	gateway := hostAddress(t)
 	authority, certificate := certify(t, net.ParseIP(gateway))
@@ -47,9 +48,13 @@ func newForge(t *testing.T) *forge {
 		t.Fatal(err)
 	}
 	f := &forge{authority: authority, mux: http.NewServeMux(), repos: t.TempDir()}
+	handler := http.Handler(f.mux)
+	for _, wrap := range before {
+		handler = wrap(handler)
+	}
 	server := &httptest.Server{
 		Listener: listener,
-		Config:   &http.Server{Handler: f.mux},
+		Config:   &http.Server{Handler: handler},
 		TLS:      &tls.Config{Certificates: []tls.Certificate{certificate}},
 	}
 	server.StartTLS()
