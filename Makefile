@@ -128,9 +128,10 @@ upstream-suite: install engine
 	$(GO) run ./integration/upstream -source "$(SOURCE)" -folder $(ARTIFACTS)/upstream -o $(ARTIFACTS)/upstream.md \
 		$(if $(REF),-ref "$(REF)") $(if $(BASES),-bases "$(BASES)") $(if $(USERS),-users "$(USERS)") $(if $(TESTS),-tests "$(TESTS)")
 
-# Fifty hostile images in real engines, one of them with containerd's store.
+# Fifty hostile images in real engines, one of them with containerd's store. A
+# run with RECORD=FILE that was cut goes on with the same file.
 hostile: deps
-	$(GO) run ./integration/hostile/live -o docs/hostile.md
+	$(GO) run ./integration/hostile/live -o docs/hostile.md $(if $(RECORD),-record "$(RECORD)")
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md

@@ -48,14 +48,28 @@ func (m *missing) add(c *Closure) {
 // same file finds it in others.
 func (m *missing) list() []Note {
 	var list []Note
-	for key, l := range m.lost {
-		switch {
-		case !m.found[key]:
-			list = append(list, Note{l.From.Path, l.Name})
-		case l.program != nil:
-			list = append(list, Note{l.From.Path, l.Name + ", when " + l.program.Path + " starts"})
-		}
-	}
+	m.each(func(n Note) bool {
+		list = append(list, n)
+		return true
+	})
 	slices.SortFunc(list, func(a, b Note) int { return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Text, b.Text)) })
 	return list
+}
+
+// each calls yield with what list returns, in no order, until that returns false.
+func (m *missing) each(yield func(Note) bool) {
+	for key, l := range m.lost {
+		var note Note
+		switch {
+		case !m.found[key]:
+			note = Note{l.From.Path, l.Name}
+		case l.program != nil:
+			note = Note{l.From.Path, l.Name + ", when " + l.program.Path + " starts"}
+		default:
+			continue
+		}
+		if !yield(note) {
+			return
+		}
+	}
 }

@@ -52,6 +52,8 @@ type Resolver struct {
 	common map[string]*found       // what does not depend on who asks, by name
 	own    *found                  // the loader
 	search found                   // the outcome of the last one
+	looks  int                     // elements of search paths that may still be looked into, 0: any number
+	spent  bool                    // none may be any more
 
 	// Of the closure that is being made.
 	known   map[string]*Loaded // by the names that objects answer to
@@ -178,7 +180,22 @@ func (r *Resolver) closure(c *Closure, name string, e Entry, f *file) error {
 	r.startLoader(c)
 	r.walk(c, 0)
 	r.end(c)
+	if r.spent {
+		return fmt.Errorf("%w: search paths of ELF files", ErrTooLarge)
+	}
 	return nil
+}
+
+// look reports whether one more element of a search path may be looked into.
+func (r *Resolver) look() bool {
+	switch r.looks {
+	case 0:
+		return !r.spent
+	case 1:
+		r.spent = true
+	}
+	r.looks--
+	return true
 }
 
 // load returns an object that is not listed yet.
@@ -427,6 +444,9 @@ func (r *Resolver) findGlibc(f *found, from, program *Loaded, name string) *foun
 		}
 		t := r.tokens(owner)
 		for element := range fields(list, separators) {
+			if !r.look() {
+				return false
+			}
 			dir, ok := t.expand(element)
 			if !ok || dir == "" && element != "" {
 				continue

@@ -28,6 +28,7 @@ type scanned struct {
 	location
 	mode   fs.FileMode
 	size   int64
+	inode  [2]uint64  // of a file with several links that was found on this machine
 	links  []location // its other hard links
 	object *Object    // nil: not ELF
 	broken error      // why an ELF file could not be read
@@ -45,52 +46,86 @@ func (s *scanned) sealable(machine elf.Machine) bool {
 		(o.Type == elf.ET_DYN || o.Type == elf.ET_EXEC) && !o.Static()
 }
 
+// maxScanned is how many files that something is known about a tree may have.
+const maxScanned = 100_000
+
 // scan walks root/below and returns its symbolic links, ELF files and scripts
 // in lexical order. Of a file with several hard links the first is returned.
+// More than maxScanned are an error that wraps ErrTooLarge; of other files
+// nothing is remembered.
 func scan(ctx context.Context, root, below string) ([]*scanned, error) {
-	var all []*scanned
-	inodes := map[[2]uint64]*scanned{}
+	const together = 4096 // files that are read at a time
+	s := scanner{inodes: map[[2]uint64]*scanned{}}
 	err := tree.Walk(root, below, func(host string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		s := &scanned{location: location{tree.Inside(root, host), host}, mode: d.Type()}
-		switch {
-		case d.Type()&fs.ModeSymlink != 0:
-			if s.target, err = os.Readlink(host); err != nil {
-				return err
-			}
-		case d.Type().IsRegular():
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			s.mode, s.size = info.Mode(), info.Size()
-			if key, linked := tree.Inode(info); linked {
-				if first := inodes[key]; first != nil {
-					first.links = append(first.links, s.location)
-					return nil
-				}
-				inodes[key] = s
-			}
-		default:
-			return ctx.Err()
+		if err := s.add(location{tree.Inside(root, host), host}, d); err != nil {
+			return err
 		}
-		all = append(all, s)
-		return nil
+		if len(s.unread) == together {
+			return s.read(ctx)
+		}
+		return ctx.Err()
 	})
+	if err == nil {
+		err = s.read(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return s.kept, nil
+}
+
+// scanner is a scan that is under way.
+type scanner struct {
+	kept, unread []*scanned
+	inodes       map[[2]uint64]*scanned // of files with several links, nil: nothing is known about it
+}
+
+// add takes a file of the walk down.
+func (s *scanner) add(at location, d fs.DirEntry) error {
+	f := &scanned{location: at, mode: d.Type()}
+	switch {
+	case d.Type()&fs.ModeSymlink != 0:
+		var err error
+		if f.target, err = os.Readlink(at.host); err != nil {
+			return err
+		}
+	case d.Type().IsRegular():
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		f.mode, f.size = info.Mode(), info.Size()
+		if key, linked := tree.Inode(info); linked {
+			if first, known := s.inodes[key]; known {
+				if first != nil {
+					first.links = append(first.links, at)
+				}
+				return nil
+			}
+			s.inodes[key], f.inode = f, key
+		}
+	default:
+		return nil
+	}
+	s.unread = append(s.unread, f)
+	return nil
+}
+
+// read looks at the files that were added, and keeps those that something is
+// known about then.
+func (s *scanner) read(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		g.Go(func() error {
-			for i := w; i < len(all); i += workers {
+			for i := w; i < len(s.unread); i += workers {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := all[i].read(); err != nil {
+				if err := s.unread[i].read(); err != nil {
 					return err
 				}
 			}
@@ -98,15 +133,22 @@ func scan(ctx context.Context, root, below string) ([]*scanned, error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return err
 	}
-	kept := all[:0]
-	for _, s := range all {
-		if s.target != "" || s.object != nil || s.broken != nil || s.script != "" {
-			kept = append(kept, s)
+	for _, f := range s.unread {
+		switch {
+		case f.target != "" || f.object != nil || f.broken != nil || f.script != "":
+			s.kept = append(s.kept, f)
+		case f.inode != [2]uint64{}:
+			s.inodes[f.inode] = nil
 		}
 	}
-	return kept, nil
+	clear(s.unread)
+	s.unread = s.unread[:0]
+	if len(s.kept) > maxScanned {
+		return fmt.Errorf("%w: more than %d links, ELF files and scripts", ErrTooLarge, maxScanned)
+	}
+	return nil
 }
 
 // read looks at the first bytes of a regular file.

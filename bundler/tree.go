@@ -44,6 +44,8 @@ type TreeOptions struct {
 // times what a payload with every component takes.
 type treeLimits struct {
 	entries int   // files and folders
+	links   int   // symbolic links: each leads to a path that is remembered beside its own
+	path    int   // bytes of a path or a target
 	names   int   // bytes of all paths and targets of links
 	bytes   int64 // of all files
 	file    int64 // bytes of a file whose content is kept
@@ -51,19 +53,16 @@ type treeLimits struct {
 	kept    int64 // bytes of all contents that are kept
 	objects int   // ELF files
 	needs   int   // names of libraries that ELF files ask for
-	strings int   // bytes of the strings of ELF files
+	strings int   // bytes of the strings of ELF files and of the first lines of scripts
 	edges   int   // from one ELF file to another, followed for each program anew
+	looks   int   // elements of search paths that are looked into
 	faults  int   // findings
 }
 
 var maxTree = treeLimits{
-	entries: 250_000, names: 32 << 20, bytes: 32 << 30, file: 16 << 20, program: 2 << 30, kept: 64 << 20,
-	objects: 20_000, needs: 200_000, strings: 16 << 20, edges: 5_000_000, faults: 10_000,
+	entries: 250_000, links: 20_000, path: 1024, names: 32 << 20, bytes: 32 << 30, file: 8 << 20, program: 2 << 30, kept: 24 << 20,
+	objects: 10_000, needs: 100_000, strings: 8 << 20, edges: 5_000_000, looks: 2_000_000, faults: 10_000,
 }
-
-// maxPath is the length in bytes of the longest path that the kernel takes, and
-// of the longest target of a link.
-const maxPath = 4096
 
 // ErrTooLarge is wrapped where a Tree goes beyond what is remembered of one.
 var ErrTooLarge = errors.New("this is more than is looked at")
@@ -112,8 +111,8 @@ func (t *Tree) add(header *tar.Header, content io.Reader, keep []string) error {
 	if !tree.Within(name, t.prefix) {
 		return fmt.Errorf("it is not below %s", t.prefix)
 	}
-	if len(name) > maxPath || len(header.Linkname) > maxPath {
-		return fmt.Errorf("%w: a name of more than %d bytes", ErrTooLarge, maxPath)
+	if len(name) > t.limits.path || len(header.Linkname) > t.limits.path {
+		return fmt.Errorf("%w: a name of more than %d bytes", ErrTooLarge, t.limits.path)
 	}
 	mode := header.FileInfo().Mode()
 	added, err := t.view.put(name, mode.Type(), header.Linkname)
@@ -128,6 +127,9 @@ func (t *Tree) add(header *tar.Header, content io.Reader, keep []string) error {
 	s := &scanned{location: location{name, name}, mode: mode, size: header.Size}
 	switch header.Typeflag {
 	case tar.TypeSymlink:
+		if t.left.links--; t.left.links < 0 {
+			return fmt.Errorf("%w: %d symbolic links", ErrTooLarge, t.limits.links)
+		}
 		s.target = header.Linkname
 		t.links = append(t.links, s)
 	case tar.TypeLink:
@@ -177,8 +179,17 @@ func (t *Tree) read(s *scanned, content io.Reader, keep bool) error {
 	case n >= 4:
 		s.script = scriptOf(head[:n], s.mode)
 	}
-	if s.script != "" {
-		t.found[s.path] = s
+	if s.script == "" {
+		return nil
+	}
+	t.found[s.path] = s
+	return t.text(len(s.script))
+}
+
+// text takes bytes of strings off.
+func (t *Tree) text(size int) error {
+	if t.left.strings -= size; t.left.strings < 0 {
+		return fmt.Errorf("%w: %d bytes of strings in ELF files and scripts", ErrTooLarge, t.limits.strings)
 	}
 	return nil
 }
@@ -220,9 +231,11 @@ func (t *Tree) program(s *scanned, content io.Reader) (err error) {
 	}
 	f.object.layout = nil
 	needs, text := f.size()
-	t.left.needs -= needs
-	if t.left.strings -= text; t.left.needs < 0 || t.left.strings < 0 {
-		return fmt.Errorf("%w: %d names of libraries, %d bytes of strings in ELF files", ErrTooLarge, t.limits.needs, t.limits.strings)
+	if t.left.needs -= needs; t.left.needs < 0 {
+		return fmt.Errorf("%w: %d names of libraries", ErrTooLarge, t.limits.needs)
+	}
+	if err := t.text(text); err != nil {
+		return err
 	}
 	if isLibc(f.object.Soname) {
 		return t.keep(s.path, s.size, io.NewSectionReader(body, 0, s.size))
@@ -312,7 +325,7 @@ func (t *Tree) Verify(ctx context.Context, opt VerifyOptions) (*VerifyReport, er
 		}
 	}
 	slices.SortFunc(list, func(a, b *scanned) int { return strings.Compare(a.path, b.path) })
-	v := &verifier{opt: opt, view: t.view, content: t.content, known: t.files, edges: t.left.edges, faults: t.left.faults}
+	v := &verifier{opt: opt, view: t.view, content: t.content, known: t.files, limits: t.left}
 	return v.run(ctx, list)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -99,13 +100,15 @@ func regular(name, content string) tar.Header {
 
 // TestTreeLimits sees that nothing of a stream is remembered without bound.
 func TestTreeLimits(t *testing.T) {
-	few := treeLimits{entries: 3, names: 1000, bytes: 200, file: 10, program: 100, kept: 15, objects: 1, needs: 1, strings: 1, edges: 1, faults: 1}
+	few := treeLimits{entries: 3, links: 1, path: 1020, names: 1000, bytes: 200, file: 10, program: 100, kept: 15, objects: 1, needs: 1, strings: 1, edges: 1, faults: 1}
 	elf := "\x7fELF" + strings.Repeat("\x00", 40)
 	for name, headers := range map[string][]tar.Header{
 		"entries":  {regular("openhands/a", ""), regular("openhands/b", ""), regular("openhands/c", "")},
 		"implied":  {regular("openhands/a/b/c/d", "")},
 		"names":    {regular("openhands/"+strings.Repeat("x", 1001), "")},
-		"path":     {regular("openhands/"+strings.Repeat("x", maxPath), "")},
+		"path":     {regular("openhands/"+strings.Repeat("x", 1020), "")},
+		"links":    {{Typeflag: tar.TypeSymlink, Name: "openhands/a", Linkname: "b"}, {Typeflag: tar.TypeSymlink, Name: "openhands/b", Linkname: "a"}},
+		"scripts":  {{Typeflag: tar.TypeReg, Name: "openhands/x", Mode: 0o755, PAXRecords: map[string]string{"test.content": "#!/bin/sh\n"}}},
 		"bytes":    {regular("openhands/a", strings.Repeat("x", 150)), regular("openhands/b", strings.Repeat("x", 150))},
 		"kept":     {regular("openhands/keep", "123456789"), regular("openhands/keep2", "123456789")},
 		"file":     {regular("openhands/keep", "12345678901")},
@@ -162,10 +165,10 @@ func TestTreeMemory(t *testing.T) {
 			return tar.Header{Typeflag: tar.TypeReg, Name: "openhands/" + strconv.Itoa(i), Mode: 0o666, Uid: 7}
 		},
 		"links": func(i int) tar.Header {
-			return tar.Header{Typeflag: tar.TypeSymlink, Name: "openhands/" + strconv.Itoa(i), Linkname: strings.Repeat("x", maxPath), Mode: 0o777}
+			return tar.Header{Typeflag: tar.TypeSymlink, Name: "openhands/" + strconv.Itoa(i), Linkname: strings.Repeat("x", maxTree.path), Mode: 0o777}
 		},
 		"deep": func(i int) tar.Header {
-			return tar.Header{Typeflag: tar.TypeDir, Name: "openhands/" + strconv.Itoa(i) + strings.Repeat("/d", 2000), Mode: 0o755}
+			return tar.Header{Typeflag: tar.TypeDir, Name: "openhands/" + strconv.Itoa(i) + strings.Repeat("/d", 500), Mode: 0o755}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,5 +183,59 @@ func TestTreeMemory(t *testing.T) {
 				t.Errorf("the heap has grown to %d MiB", memory.HeapSys>>20)
 			}
 		})
+	}
+}
+
+// TestVerifyLimits sees that nothing that is found out about a tree is
+// remembered without bound, and that no search goes on for ever.
+func TestVerifyLimits(t *testing.T) {
+	object := func(name string, o elftest.Object) tar.Header { return regular("openhands/"+name, string(o.Bytes())) }
+	link := func(name, target string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeSymlink, Name: "openhands/" + name, Linkname: target}
+	}
+	loader := []tar.Header{
+		object("lib/ld-linux-x86-64.so.2", elftest.Object{Soname: "ld-linux-x86-64.so.2"}), link("lib/ld.so", "ld-linux-x86-64.so.2"),
+	}
+	few := maxTree
+	few.looks, few.faults, few.edges = 20, 20, 20
+	for name, headers := range map[string][]tar.Header{
+		"search paths": {object("x", elftest.Object{Needed: []string{"a", "b", "c"}, Runpath: strings.Repeat("/openhands/lib:", 10)})},
+		"missing":      {object("x", elftest.Object{Needed: strings.Split(strings.Repeat("a,", 15)+"a", ",")}), object("y", elftest.Object{Needed: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"}})},
+		"edges":        {object("x", elftest.Object{Needed: strings.Split(strings.Repeat("a,", 25)+"a", ",")})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, err := ReadTree(t.Context(), stream(t, slices.Concat(loader, headers)...), TreeOptions{Prefix: testPrefix, limits: &few})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tree.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("links", func(t *testing.T) {
+		headers := loader
+		for i := range 30 {
+			headers = append(headers, link(strconv.Itoa(i), "/nowhere"))
+		}
+		tree, err := ReadTree(t.Context(), stream(t, headers...), TreeOptions{Prefix: testPrefix, limits: &few})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tree.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAllowanceLimits(t *testing.T) {
+	for name, text := range map[string]string{
+		"many":      strings.Repeat("/x: r\n", maxAllowances+1),
+		"long":      "/" + strings.Repeat("x", maxPattern) + ": r\n",
+		"wildcards": "/" + strings.Repeat("*x", maxWildcards+1) + ": r\n",
+	} {
+		if _, err := ParseAllowances(strings.NewReader(text)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -44,7 +45,16 @@ type Allowance struct {
 	match *regexp.Regexp
 }
 
-// ParseAllowances reads lines "PATTERN: reason"; "#" begins a comment line.
+// An Allowance is compared with every finding: of a list that somebody else has
+// made, these are the most.
+const (
+	maxAllowances = 200
+	maxPattern    = 1 << 10 // bytes
+	maxWildcards  = 16      // of a pattern
+)
+
+// ParseAllowances reads lines "PATTERN: reason"; "#" begins a comment line. A
+// list or a pattern beyond what is compared is an error that wraps ErrTooLarge.
 func ParseAllowances(r io.Reader) ([]Allowance, error) {
 	var list []Allowance
 	lines := bufio.NewScanner(r)
@@ -56,6 +66,9 @@ func ParseAllowances(r io.Reader) ([]Allowance, error) {
 		pattern, reason, _ := strings.Cut(line, ":")
 		if strings.TrimSpace(reason) == "" || !strings.HasPrefix(pattern, "/") {
 			return nil, fmt.Errorf("line %d: want \"/path/pattern: reason\"", n)
+		}
+		if len(list) == maxAllowances || len(pattern) > maxPattern || strings.Count(pattern, "*") > maxWildcards {
+			return nil, fmt.Errorf("line %d: %w: exceptions are at most %d, of %d bytes and %d asterisks each", n, ErrTooLarge, maxAllowances, maxPattern, maxWildcards)
 		}
 		list = append(list, Allow(pattern, strings.TrimSpace(reason)))
 	}
@@ -113,8 +126,7 @@ type verifier struct {
 	view     *View
 	content  func(host string) ([]byte, error) // of a whole file
 	known    *files                            // nil: those that are verified
-	edges    int                               // limit of those that are followed, 0: none
-	faults   int                               // limit of findings, 0: none
+	limits   treeLimits                        // of edges, looks and findings; 0: none
 	machine  elf.Machine
 	resolver *Resolver
 	report   VerifyReport
@@ -123,20 +135,21 @@ type verifier struct {
 
 // run verifies the files of a tree.
 func (v *verifier) run(ctx context.Context, files []*scanned) (*VerifyReport, error) {
-	v.findings.allow = v.opt.Allow
+	v.findings.allow, v.findings.limit = v.opt.Allow, v.limits.faults
 	if err := v.loader(); err != nil {
 		return nil, err
 	}
 	v.resolver = NewResolver(v.view, Loader{Machine: v.machine, Dirs: []string{v.opt.Prefix + libFolder}})
+	v.resolver.looks = v.limits.looks
 	if v.known != nil {
 		v.resolver.files = v.known
 	}
 	v.resolver.know(files)
-	pairs := map[[2]string]Edge{}
+	judged := map[pair]bool{}
 	var missing missing
 	followed := 0
 	for _, f := range files {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), v.findings.excess()); err != nil {
 			return nil, err
 		}
 		if !v.file(f) {
@@ -147,34 +160,47 @@ func (v *verifier) run(ctx context.Context, files []*scanned) (*VerifyReport, er
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.path, err)
 			}
-			if followed += len(closure.Edges); v.edges > 0 && followed > v.edges {
-				return nil, fmt.Errorf("%w: %d dependencies of ELF files", ErrTooLarge, v.edges)
+			if followed += len(closure.Edges); v.limits.edges > 0 && followed > v.limits.edges {
+				return nil, fmt.Errorf("%w: %d dependencies of ELF files", ErrTooLarge, v.limits.edges)
 			}
 			missing.add(closure)
 			for _, e := range closure.Edges {
-				if e.To != nil {
-					pairs[[2]string{e.From.Host, e.To.Host + "\x00" + e.Name}] = e
+				if e.To == nil {
+					continue
+				}
+				if pair := (pair{e.From.file, e.To.file, e.Name}); !judged[pair] {
+					judged[pair] = true
+					v.edge(e)
 				}
 			}
 		}
-		if n := len(v.findings.offenders); v.faults > 0 && n > v.faults {
-			return nil, fmt.Errorf("%w: %d findings", ErrTooLarge, n)
-		}
 	}
-	for _, n := range missing.list() {
+	missing.each(func(n Note) bool {
 		v.add(n.Path, RuleNeeded, n.Text)
-	}
-	for _, e := range pairs {
-		if !tree.Within(e.To.Real, v.opt.Prefix) {
-			v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
-			continue
-		}
-		for _, name := range e.missingVersions() {
-			v.add(e.From.Real, RuleVersion, fmt.Sprintf("%s of %s, which is %s", name, e.Name, e.To.Real))
-		}
+		return v.findings.excess() == nil
+	})
+	if err := v.findings.excess(); err != nil {
+		return nil, err
 	}
 	v.report.Offenders, v.report.Excused, v.report.Unused = v.findings.sorted()
 	return &v.report, nil
+}
+
+// pair is a file, another that it gets, and the name that it asks for.
+type pair struct {
+	from, to *file
+	name     string
+}
+
+// edge judges what a file gets.
+func (v *verifier) edge(e Edge) {
+	if !tree.Within(e.To.Real, v.opt.Prefix) {
+		v.add(e.From.Real, RuleNeeded, e.Name+" is found outside, at "+e.To.Real)
+		return
+	}
+	for _, name := range e.missingVersions() {
+		v.add(e.From.Real, RuleVersion, fmt.Sprintf("%s of %s, which is %s", name, e.Name, e.To.Real))
+	}
 }
 
 // loader finds out for which machine the tree is, and checks the constants of
@@ -298,11 +324,25 @@ func (v *verifier) add(name, rule, detail string) {
 // findings are breaches, those that an Allowance excuses apart.
 type findings struct {
 	allow              []Allowance
+	limit              int // of all findings, 0: none
 	offenders, excused []Finding
 	used               map[string]bool
 }
 
+// excess returns an error where there are more findings than the limit.
+func (l *findings) excess() error {
+	if l.limit > 0 && len(l.offenders)+len(l.excused) > l.limit {
+		return fmt.Errorf("%w: %d findings", ErrTooLarge, l.limit)
+	}
+	return nil
+}
+
+// add takes a finding down; beyond the limit it is only known that there are
+// more.
 func (l *findings) add(f Finding) {
+	if l.excess() != nil {
+		return
+	}
 	for _, a := range l.allow {
 		if a.match.MatchString(f.Path) {
 			if l.used == nil {

@@ -25,7 +25,9 @@ type View struct {
 	roots []string
 	fixed bool // holds what was put into it and nothing of this machine
 
-	mu    sync.Mutex            // of all below, and of directory.links and directory.listed
+	room int // bytes of paths that may still be remembered beside those of a fixed View
+
+	mu    sync.Mutex            // of all below and of room, and of directory.links and directory.listed
 	dirs  map[string]*directory // by canonical path
 	paths map[string]*directory // by path as asked, nil: not a directory
 }
@@ -127,6 +129,9 @@ func (v *View) entry(d *directory, base string) (Entry, error) {
 		return Entry{}, err
 	}
 	e.Path = p
+	if !v.remembers(len(e.Path) + len(e.Real)) {
+		return e, nil
+	}
 	if d.links == nil {
 		d.links = map[string]Entry{}
 	}
@@ -150,8 +155,23 @@ func (v *View) enter(name string) *directory {
 	if e, err := v.walk(name); err == nil && e.Mode.IsDir() {
 		d = v.list(e.Real)
 	}
-	v.paths[name] = d
+	if v.remembers(len(name)) {
+		v.paths[name] = d
+	}
 	return d
+}
+
+// maxRemembered is how many bytes of paths a fixed View remembers, which others
+// may have chosen; what goes beyond is looked up each time.
+const maxRemembered = 16 << 20
+
+// remembers reports whether a path of that many bytes is remembered.
+func (v *View) remembers(size int) bool {
+	const around = 100 // bytes of the map and the strings' headers
+	if v.fixed {
+		v.room -= size + around
+	}
+	return v.room >= 0
 }
 
 // list reads a directory whose path is canonical. Others do not wait for it,
@@ -204,7 +224,7 @@ func (v *View) readlink(d *directory, name string) (string, error) {
 // paths themselves.
 func newFixedView() *View {
 	v := NewView("/")
-	v.fixed = true
+	v.fixed, v.room = true, maxRemembered
 	v.dirs["/"] = newFixedDirectory("/")
 	return v
 }

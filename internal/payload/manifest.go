@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -20,10 +21,19 @@ type Manifest struct {
 // SchemaVersion is raised when a reader of an older Manifest would go wrong.
 const SchemaVersion = 1
 
+// maxMembers is how many values a manifest may have, 50 times what that of
+// a payload has: in memory, a value can take a hundred times what it takes as
+// text.
+const maxMembers = 100_000
+
 // ParseManifest reads the content of ManifestFile. Of one that has another
-// schema than SchemaVersion nothing is returned but the error.
+// schema than SchemaVersion, or more values than any payload's, nothing is
+// returned but the error.
 func ParseManifest(data []byte) (Manifest, error) {
 	var m Manifest
+	if bytes.Count(data, []byte{','}) > maxMembers {
+		return Manifest{}, fmt.Errorf("%s holds more than %d values", ManifestFile, maxMembers)
+	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return Manifest{}, fmt.Errorf("reading %s: %w", ManifestFile, err)
 	}

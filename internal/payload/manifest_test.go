@@ -16,6 +16,7 @@ func TestParseManifest(t *testing.T) {
 		`{"schemaVersion": 2, "server": "x"}`:   "schema version 2, this program knows 1",
 		`{"schemaVersion": 1, "server": 2}`:     "server",
 		`{"schemaVersion": 1, "server": "x"} 1`: ManifestFile,
+		`{"schemaVersion": 1, "server": "x", "components": [` + strings.Repeat("{},", maxMembers) + "{}]}": "holds more than 100000 values",
 	} {
 		m, err := ParseManifest([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || m.Server != "" {
