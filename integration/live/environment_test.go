@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/integration/agentserver"
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
 
@@ -147,7 +148,7 @@ func TestEnvironment(t *testing.T) {
 }
 
 // TestEnvironmentOfAgentServer does the same with the other server: its bash
-// service and its terminal.
+// service, its terminal and its browser.
 func TestEnvironmentOfAgentServer(t *testing.T) {
 	const base = "debian:12"
 	image := build(t, overSite(t, base), "--server", "agent-server")
@@ -165,4 +166,8 @@ func TestEnvironmentOfAgentServer(t *testing.T) {
 	checkSession(t, a.container, "/tmp/bash", variables)
 	a.converse(t, "terminal", terminal(readEnviron+" > /tmp/terminal"))
 	checkSession(t, a.container, "/tmp/terminal", variables)
+	said := a.converse(t, "browser_tool_set",
+		agentserver.Action{Tool: "browser_navigate", Arguments: map[string]any{"url": "data:text/html;charset=utf-8,<p>größe 42"}},
+		agentserver.Action{Tool: "browser_get_content", Arguments: map[string]any{"extract_links": false, "start_from_char": 0}})
+	contains(t, said[1], "größe 42")
 }
