@@ -18,7 +18,7 @@ func DebianRoot(ctx context.Context, suite string, log io.Writer) (string, error
 	return cachedRoot(suite, func(dir string) error {
 		for _, b := range bases() {
 			if b.suite == suite && b.shape == nil && (Engine{}).HasImage(ctx, b.ref) {
-				return exportImage(ctx, b.ref, dir)
+				return ExportImage(ctx, b.ref, dir)
 			}
 		}
 		_, err := debootstrap(ctx, suite, dir, log)
@@ -87,8 +87,12 @@ func cachedRoot(name string, fill func(dir string) error) (string, error) {
 	return root, os.Rename(partial, root)
 }
 
-// exportImage unpacks the file system of an image.
-func exportImage(ctx context.Context, ref, dir string) error {
+// ExportImage unpacks the file system of an image into a folder, which it makes
+// where it is missing.
+func ExportImage(ctx context.Context, ref, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	container, err := Engine{}.Docker(ctx, "create", ref, "true")
 	if err != nil {
 		return err

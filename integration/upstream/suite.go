@@ -28,16 +28,7 @@ func (s suite) client() string { return filepath.Join(s.folder, "client-"+s.rele
 func (s suite) prepare(ctx context.Context) error {
 	pytest := filepath.Join(s.client(), "bin", "pytest")
 	if _, err := os.Stat(pytest); err != nil {
-		if err := s.command(ctx, s.python, "-m", "venv", s.client()); err != nil {
-			return fmt.Errorf("making an environment with %s: %w", s.python, err)
-		}
-		// pip takes very long to choose among the versions of 300 packages.
-		bin := filepath.Join(s.client(), "bin")
-		if err := s.command(ctx, filepath.Join(bin, "pip"), "install", "--quiet", "uv"); err != nil {
-			return fmt.Errorf("installing uv: %w", err)
-		}
-		err := s.command(ctx, filepath.Join(bin, "uv"), "pip", "install", "--quiet", "--python", filepath.Join(bin, "python"),
-			"openhands-ai=="+s.release, "pytest", "pytest-asyncio", "pytest-timeout")
+		err := lab.InstallPython(ctx, s.python, s.client(), s.out, "openhands-ai=="+s.release, "pytest", "pytest-asyncio", "pytest-timeout")
 		if err != nil {
 			return fmt.Errorf("installing OpenHands %s: %w", s.release, err)
 		}
@@ -119,10 +110,4 @@ func (s suite) over(ctx context.Context, image, user string) ([]testCase, error)
 		return nil, fmt.Errorf("reading %s: %w", report, err)
 	}
 	return all.Cases, ctx.Err()
-}
-
-func (s suite) command(ctx context.Context, name string, args ...string) error {
-	command := exec.CommandContext(ctx, name, args...)
-	command.Stdout, command.Stderr = s.out, os.Stderr
-	return command.Run()
 }
