@@ -23,10 +23,11 @@ import (
 // An environment is what a driver's Python has installed.
 type environment string
 
-// The two sets of wheels; see the folder environments.
+// The sets of wheels; see the folder environments.
 const (
 	SDK         environment = "sdk"         // openhands-workspace and what it is released with
 	Application environment = "application" // openhands-ai, with the SDK that it bundles
+	Benchmarks  environment = "benchmarks"  // as SDK, and what OpenHands/benchmarks imports
 )
 
 const pythonVersion = "3.13"

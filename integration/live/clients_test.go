@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,7 +28,6 @@ import (
 // started is a server that one of OpenHands' own clients has started.
 type started struct {
 	image string
-	since time.Time // before the start
 
 	bash     func(command string) (agentserver.Output, error)
 	converse func(model string, tools ...string) error
@@ -38,12 +38,29 @@ type startedCheck = check[*started]
 
 // TestClients has each of OpenHands' clients start an image: the published
 // classes themselves, or where a cluster or another machine would be, what those
-// are asked for.
+// are asked for. OH_BENCHMARKS names a checkout of OpenHands/benchmarks, which is
+// a client on no index.
 func TestClients(t *testing.T) {
 	checks := []startedCheck{
 		{"bash", checkClientBash},
 		{"terminal and browser", checkClientAgent},
 		{"stop", checkClientStop}, // last
+	}
+	modes := []mode[*started]{
+		{name: "DockerWorkspace", on: []string{"scratch"}, start: byDockerWorkspace, checks: checks},
+		{name: "DockerDevWorkspace", on: []string{"alpine:3.20"}, start: byDevWorkspace, checks: checks},
+		{name: "application", on: []string{"alpine:3.20"}, start: byApplication, checks: checks},
+		{name: "Enterprise", on: []string{"scratch"}, start: byEnterprise, checks: checks},
+		{name: "APIRemoteWorkspace, binary", on: []string{"alpine:3.20"}, start: byRemoteWorkspace("binary"), checks: checks},
+		{name: "APIRemoteWorkspace, source", on: []string{"scratch"}, start: byRemoteWorkspace("source"), checks: checks},
+		{name: "orchestrator", on: []string{"scratch"}, start: byOrchestrator, checks: checks[1:]},
+		{name: "deferred", on: []string{"alpine:3.20"}, start: byDeferredInit, checks: checks},
+		{name: "FROM the image", on: []string{"scratch"}, start: byDockerfile(onTop), checks: checks},
+		{name: "COPY --from the image", on: []string{"alpine:3.20"}, start: byDockerfile(thinLayer), checks: checks},
+		{name: "ApptainerWorkspace", on: []string{"alpine:3.20"}, start: byApptainer, checks: checks},
+	}
+	if checkout := os.Getenv("OH_BENCHMARKS"); checkout != "" {
+		modes = append(modes, mode[*started]{name: "benchmarks", on: []string{"alpine:3.20"}, start: byBenchmarks(checkout), checks: checks})
 	}
 	suite[*started]{
 		title: "OpenHands' clients of the agent server",
@@ -52,17 +69,7 @@ func TestClients(t *testing.T) {
 			"calls terminal and browser; a stand-in for the model says what it does.",
 		bases: bases,
 		flags: []string{"--server", "agent-server"},
-		modes: []mode[*started]{
-			{name: "DockerWorkspace", on: []string{"scratch"}, start: byDockerWorkspace, checks: checks},
-			{name: "DockerDevWorkspace", on: []string{"alpine:3.20"}, start: byDevWorkspace, checks: checks},
-			{name: "application", on: []string{"alpine:3.20"}, start: byApplication, checks: checks},
-			{name: "Enterprise", on: []string{"scratch"}, start: byEnterprise, checks: checks},
-			{name: "APIRemoteWorkspace, binary", on: []string{"alpine:3.20"}, start: byRemoteWorkspace("binary"), checks: checks},
-			{name: "APIRemoteWorkspace, source", on: []string{"scratch"}, start: byRemoteWorkspace("source"), checks: checks},
-			{name: "orchestrator", on: []string{"scratch"}, start: byOrchestrator, checks: checks[1:]},
-			{name: "deferred", on: []string{"alpine:3.20"}, start: byDeferredInit, checks: checks},
-			{name: "ApptainerWorkspace", on: []string{"alpine:3.20"}, start: byApptainer, checks: checks},
-		},
+		modes: modes,
 	}.run(t)
 }
 
@@ -81,7 +88,7 @@ func startClient(t *testing.T, image string, driver clients.Driver, request map[
 	driver.Folder, driver.Log = filepath.Join("..", "clients"), log
 	ctx, cancel := context.WithTimeout(t.Context(), clientLimit)
 	t.Cleanup(cancel)
-	s := &started{image: image, since: time.Now()}
+	s := &started{image: image}
 	t.Cleanup(func() { s.remove(t) })
 	client, err := driver.Start(ctx, request)
 	if err != nil {
@@ -223,19 +230,50 @@ func unprivileged(t *testing.T) (*syscall.SysProcAttr, string) {
 	}, folder
 }
 
+// byBenchmarks builds the image under the name that the benchmark computes for
+// an instance.
+func byBenchmarks(checkout string) func(t *testing.T, base, image string) *started {
+	return func(t *testing.T, base, image string) *started {
+		t.Helper()
+		name := "oh-live/eval:" + slug(t.Name()) + "-sweb.eval.x86_64.django_1776_django-12155-source-minimal"
+		docker(t, "openhands", "build", "--server", "agent-server", "--base", base, "--tag", name, "--load", "--progress", "quiet")
+		cleanup(t, lab.Engine{}, "rmi", name)
+		driver := clients.Driver{Wheels: clients.Benchmarks, Program: "benchmarks", Env: []string{
+			agentKey, "PYTHONPATH=" + checkout, "IMAGE_TAG_PREFIX=" + slug(t.Name()), "OPENHANDS_EVAL_AGENT_SERVER_IMAGE=oh-live/eval",
+		}}
+		return startClient(t, image, driver, map[string]any{"instance": "django__django-12155"})
+	}
+}
+
+// startByHand starts an image where the client is somebody who calls docker run.
+func startByHand(t *testing.T, image string, options []string, args ...string) (*started, *agent) {
+	t.Helper()
+	name := "oh-live-" + slug(t.Name())
+	s := &started{image: image}
+	t.Cleanup(func() { s.remove(t) })
+	docker(t, slices.Concat([]string{"run", "--detach", "--name", name, "--publish", "127.0.0.1::8000"}, options, []string{image}, args)...)
+	url := "http://" + strings.Fields(docker(t, "port", name, "8000/tcp"))[0]
+	a := &agent{container: name, Client: &agentserver.Client{URL: url, Key: sessionKey}}
+	a.wait(t, a.Healthy)
+	s.bash = func(command string) (agentserver.Output, error) { return a.Bash(t.Context(), command) }
+	s.converse = func(model string, tools ...string) error { return a.Client.Converse(t.Context(), model, tools...) }
+	s.stop = func() error {
+		_, err := lab.Engine{}.Docker(t.Context(), "stop", "--time", "30", name)
+		if err == nil {
+			_, err = lab.Engine{}.Docker(t.Context(), "rm", "--volumes", name)
+		}
+		return err
+	}
+	return s, a
+}
+
 // byDeferredInit does what the operator of a warm pool does: the server starts
 // without its user, who comes later.
 func byDeferredInit(t *testing.T, _, image string) *started {
 	t.Helper()
 	const secret = "a secret of the pool"
-	name := "oh-live-" + slug(t.Name())
-	s := &started{image: image, since: time.Now()}
-	t.Cleanup(func() { s.remove(t) })
-	docker(t, "run", "--detach", "--name", name, "--publish", "127.0.0.1::8000", "--env", "OH_DEFERRED_INIT=true",
-		"--env", "OH_SECRET_KEY="+secret, image, "--host", "0.0.0.0", "--port", "8000")
-	url := "http://" + strings.Fields(docker(t, "port", name, "8000/tcp"))[0]
-	a := &agent{container: name, Client: &agentserver.Client{URL: url, Key: sessionKey}}
-	a.wait(t, a.Healthy)
+	s, a := startByHand(t, image, []string{"--env", "OH_DEFERRED_INIT=true", "--env", "OH_SECRET_KEY=" + secret}, "--host", "0.0.0.0", "--port", "8000")
+	url := a.URL
 	if status := get(t, url+"/ready"); status != http.StatusServiceUnavailable {
 		t.Fatalf("/ready of a dormant server answers %d", status)
 	}
@@ -266,17 +304,47 @@ func byDeferredInit(t *testing.T, _, image string) *started {
 	if _, err := (&agentserver.Client{URL: url, Key: "another key"}).Bash(t.Context(), "id"); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("a wrong key gets %v", err)
 	}
-	s.bash = func(command string) (agentserver.Output, error) { return a.Bash(t.Context(), command) }
-	s.converse = func(model string, tools ...string) error { return a.Client.Converse(t.Context(), model, tools...) }
-	s.stop = func() error {
-		_, err := lab.Engine{}.Docker(t.Context(), "stop", "--time", "30", name)
-		if err == nil {
-			_, err = lab.Engine{}.Docker(t.Context(), "rm", "--volumes", name)
-		}
-		return err
-	}
 	return s
 }
+
+// byDockerfile builds an image on top of ours, or out of it, and starts that.
+func byDockerfile(dockerfile string) func(t *testing.T, base, image string) *started {
+	return func(t *testing.T, base, image string) *started {
+		t.Helper()
+		tag := "oh-live/" + slug(t.Name())
+		build := lab.Engine{}.Command(t.Context(), "build", "--quiet", "--tag", tag, "--build-arg", "AGENT_SERVER_IMAGE="+image, "--build-arg", "BASE_IMAGE="+base, "-")
+		build.Stdin = strings.NewReader(dockerfile)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		cleanup(t, lab.Engine{}, "rmi", tag)
+		s, _ := startByHand(t, tag, []string{"--env", agentKey}, "--host", "0.0.0.0", "--port", "8000")
+		return s
+	}
+}
+
+// onTop is a Dockerfile like that of Agent Canvas.
+const onTop = `ARG AGENT_SERVER_IMAGE
+FROM ${AGENT_SERVER_IMAGE}
+USER root
+RUN mkdir -p /opt/canvas && echo "a page" >/opt/canvas/index.html && chown -R openhands:openhands /opt/canvas
+USER openhands
+ENV CANVAS=/opt/canvas
+EXPOSE 3000
+`
+
+// thinLayer is a Dockerfile like that of the thin layers of OpenHands/benchmarks,
+// with the folder that /agent-server leads to.
+const thinLayer = `ARG AGENT_SERVER_IMAGE
+ARG BASE_IMAGE
+FROM ${AGENT_SERVER_IMAGE} AS builder
+FROM ${BASE_IMAGE}
+RUN adduser -D -u 10001 openhands || useradd --create-home --uid 10001 openhands
+COPY --from=builder /openhands /openhands
+COPY --chown=openhands:openhands --from=builder /agent-server /agent-server
+USER openhands
+ENTRYPOINT ["/agent-server/.venv/bin/python", "-m", "openhands.agent_server"]
+`
 
 func get(t *testing.T, url string) int {
 	t.Helper()
