@@ -16,7 +16,7 @@ COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
@@ -105,6 +105,14 @@ matrix: install engine
 
 matrix-docs: live
 	cp $(ARTIFACTS)/matrix.md docs/matrix.md
+
+# Each of OpenHands' clients over every base: an hour and a half. BENCHMARKS names
+# a checkout of OpenHands/benchmarks, to have it among them.
+CLIENT_BASES ?= debian:11 debian:12 debian:13 alpine:3.20 busybox:glibc busybox:musl el-like:9 ubuntu-like:24.04 scratch
+clients: deps
+	OH_BASES="$(CLIENT_BASES)" OH_BENCHMARKS="$(BENCHMARKS)" OH_ARTIFACTS=$(ARTIFACTS) \
+		$(GO) test -v -count=1 -parallel 2 -timeout 6h -run '^TestClients$$' ./integration/live
+	{ echo "# Clients of the agent server over every base"; sed -n "/^## OpenHands' clients/,\$$p" $(ARTIFACTS)/matrix.md | sed 1d; } >docs/clients-matrix.md
 
 # The variables that the programs of the payloads know, for the test that none
 # of them steers a server.

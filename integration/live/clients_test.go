@@ -333,16 +333,17 @@ ENV CANVAS=/opt/canvas
 EXPOSE 3000
 `
 
-// thinLayer is a Dockerfile like that of the thin layers of OpenHands/benchmarks,
-// with the folder that /agent-server leads to.
+// thinLayer is a Dockerfile like that of the thin layers of OpenHands/benchmarks.
+// /agent-server leads to /openhands, and the base has neither an account nor a
+// workspace.
 const thinLayer = `ARG AGENT_SERVER_IMAGE
 ARG BASE_IMAGE
 FROM ${AGENT_SERVER_IMAGE} AS builder
 FROM ${BASE_IMAGE}
-RUN adduser -D -u 10001 openhands || useradd --create-home --uid 10001 openhands
 COPY --from=builder /openhands /openhands
-COPY --chown=openhands:openhands --from=builder /agent-server /agent-server
-USER openhands
+COPY --chown=10001:10001 --from=builder /agent-server /agent-server
+COPY --chown=10001:10001 --from=builder /workspace /workspace
+USER 10001
 ENTRYPOINT ["/agent-server/.venv/bin/python", "-m", "openhands.agent_server"]
 `
 
@@ -397,11 +398,11 @@ func byApptainer(t *testing.T, _, image string) *started {
 }
 
 func checkClientBash(t *testing.T, s *started) {
-	out, err := s.bash(`cat /etc/passwd; echo "größe $HOME" >&2; echo x >"$HOME/x" && exit 3`)
+	out, err := s.bash(`echo "user $((0 + $(id -u)))"; echo "größe $HOME" >&2; echo x >"$HOME/x" && exit 3`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, out.Stdout, "openhands:")
+	contains(t, out.Stdout, "user ")
 	contains(t, out.Stderr, "größe /")
 	if out.ExitCode != 3 {
 		t.Errorf("exit status %d, want 3: %s", out.ExitCode, out.Stderr)
