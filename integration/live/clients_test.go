@@ -128,9 +128,33 @@ func (s *started) remove(t *testing.T) {
 
 func platform() string { return "linux/" + runtime.GOARCH }
 
+// dockerOfWorkspaces returns the variables by which DockerWorkspace finds a
+// docker that works: the class asks for 65536 open files, which an engine with
+// a lower limit of its own and without CAP_SYS_RESOURCE refuses.
+func dockerOfWorkspaces(t *testing.T, image string) []string {
+	t.Helper()
+	_, err := lab.Engine{}.Docker(t.Context(), "run", "--rm", "--ulimit", "nofile=65536:65536", "--entrypoint", "/openhands/bin/oh-init", image, "--help")
+	switch {
+	case err == nil:
+		return nil
+	case !strings.Contains(err.Error(), "rlimit"):
+		t.Fatal(err)
+	}
+	t.Log("the engine may not raise its limit of open files: DockerWorkspace's --ulimit is left out")
+	limited, err := filepath.Abs(filepath.Join("..", "clients", "limited"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docker, err := exec.LookPath("docker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"PATH=" + limited + ":" + os.Getenv("PATH"), "DOCKER=" + docker}
+}
+
 func byDockerWorkspace(t *testing.T, _, image string) *started {
 	t.Helper()
-	driver := clients.Driver{Wheels: clients.SDK, Program: "sdk", Env: []string{agentKey}}
+	driver := clients.Driver{Wheels: clients.SDK, Program: "sdk", Env: append(dockerOfWorkspaces(t, image), agentKey)}
 	return startClient(t, image, driver, map[string]any{"image": image, "platform": platform()})
 }
 
@@ -142,7 +166,7 @@ func byDevWorkspace(t *testing.T, base, image string) *started {
 	if err != nil {
 		t.Fatal(err)
 	}
-	driver := clients.Driver{Wheels: clients.SDK, Program: "dev", Env: []string{agentKey, "PYTHONPATH=" + example}}
+	driver := clients.Driver{Wheels: clients.SDK, Program: "dev", Env: append(dockerOfWorkspaces(t, image), agentKey, "PYTHONPATH="+example)}
 	return startClient(t, image, driver, map[string]any{"base": base, "platform": platform()})
 }
 
@@ -238,9 +262,8 @@ func byBenchmarks(checkout string) func(t *testing.T, base, image string) *start
 		name := "oh-live/eval:" + slug(t.Name()) + "-sweb.eval.x86_64.django_1776_django-12155-source-minimal"
 		docker(t, "openhands", "build", "--server", "agent-server", "--base", base, "--tag", name, "--load", "--progress", "quiet")
 		cleanup(t, lab.Engine{}, "rmi", name)
-		driver := clients.Driver{Wheels: clients.Benchmarks, Program: "benchmarks", Env: []string{
-			agentKey, "PYTHONPATH=" + checkout, "IMAGE_TAG_PREFIX=" + slug(t.Name()), "OPENHANDS_EVAL_AGENT_SERVER_IMAGE=oh-live/eval",
-		}}
+		driver := clients.Driver{Wheels: clients.Benchmarks, Program: "benchmarks", Env: append(dockerOfWorkspaces(t, image),
+			agentKey, "PYTHONPATH="+checkout, "IMAGE_TAG_PREFIX="+slug(t.Name()), "OPENHANDS_EVAL_AGENT_SERVER_IMAGE=oh-live/eval")}
 		return startClient(t, image, driver, map[string]any{"instance": "django__django-12155"})
 	}
 }
