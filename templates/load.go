@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -183,8 +184,18 @@ func (c Component) check(where string) error {
 		return bad("description", "", "a description is needed")
 	case len(c.Proof) == 0:
 		return bad("proof", "", "a proof is needed: the command that shows that the component works")
-	case c.Releases != nil && c.Files[c.Releases.File] == nil:
+	case c.Releases != nil && c.Releases.File != "" && c.Files[c.Releases.File] == nil:
 		return bad("releases.file", c.Releases.File, "there is no file %q", c.Releases.File)
+	}
+	if c.Releases != nil && c.Releases.File == "" {
+		for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+			if !isLock(name) {
+				continue
+			}
+			if err := c.Releases.checkLock(name, c.Files[name]); err != nil {
+				return bad("releases", "", "%v", err)
+			}
+		}
 	}
 	for _, name := range c.Packages {
 		if !debianPackage.MatchString(name) {

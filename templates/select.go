@@ -9,6 +9,7 @@ import (
 // Choice says which components a payload is made of.
 type Choice struct {
 	Server  string   // profile
+	Version string   // release of the server
 	With    []string // optional components to put in
 	Without []string // components to leave out
 	Lean    bool     // the lean form of those that have one
@@ -29,7 +30,7 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 		case slices.Contains(choice.Without, c.Name), c.Optional && !slices.Contains(choice.With, c.Name):
 			absent = append(absent, c)
 		default:
-			selected = append(selected, c)
+			selected = append(selected, c.of(choice.Version))
 		}
 	}
 	for i, c := range selected {

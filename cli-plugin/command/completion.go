@@ -10,6 +10,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli-plugins/plugin"
@@ -80,6 +81,8 @@ func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
 		return cobra.FixedCompletions(serverNames(), cobra.ShellCompDirectiveNoFileComp)
 	case suggestOptional:
 		return completeComponents(func(c templates.Component) bool { return c.Optional })
+	case suggestReleases:
+		return completeReleases
 	case suggestStandard:
 		return completeComponents(func(c templates.Component) bool { return !c.Optional })
 	}
@@ -112,6 +115,19 @@ func completeComponents(suggested func(templates.Component) bool) cobra.Completi
 		}
 		return completeList(names)(cmd, args, toComplete)
 	}
+}
+
+// completeReleases suggests what a payload of the server that --server names can
+// be of, the newest first.
+func completeReleases(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	all, err := request.Components(nil)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+	}
+	server, _ := cmd.Flags().GetString("server") // fails only without the flag
+	versions, _ := templates.Releases(all, server)
+	slices.Reverse(versions)
+	return versions, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
 // completeImages suggests names of images of the engine, to the value of a flag

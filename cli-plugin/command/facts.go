@@ -30,6 +30,7 @@ const (
 	suggestServers  suggestion = "servers"
 	suggestOptional suggestion = "optional components"
 	suggestStandard suggestion = "standard components"
+	suggestReleases suggestion = "releases of the server"
 )
 
 // annotationPrefix is before the names of our annotations: docker and cobra

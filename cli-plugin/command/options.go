@@ -54,7 +54,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	annotate(f, map[string]facts{
 		"deps-repository":   {modes: onlyTwoStage()},
 		"server":            {modes: onlyTwoStage(), suggests: suggestServers},
-		"openhands-version": {modes: bothModes(), yieldsTo: "source"},
+		"openhands-version": {modes: bothModes(), yieldsTo: "source", suggests: suggestReleases},
 		"source":            {modes: bothModes()},
 		"builder-base":      {modes: onlyTwoStage(), suggests: suggestBases},
 		"with":              {modes: onlyTwoStage(), suggests: suggestOptional},

@@ -42,9 +42,9 @@ type pyproject struct {
 }
 
 // confinePython writes the pyproject.toml in dir anew, with what a component may
-// choose and no more. Its table tool.uv, be it empty, keeps uv from looking for
-// settings in the folders above.
-func confinePython(dir string) error {
+// choose and no more, and with further constraints. Its table tool.uv, be it
+// empty, keeps uv from looking for settings in the folders above.
+func confinePython(dir string, constraints []string) error {
 	file := filepath.Join(dir, "pyproject.toml")
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -81,6 +81,14 @@ func confinePython(dir string) error {
 	}
 	if p.Tool.UV == nil {
 		p.Tool.UV = map[string]any{}
+	}
+	if len(constraints) > 0 {
+		const key = "constraint-dependencies"
+		all, _ := p.Tool.UV[key].([]any)
+		for _, constraint := range constraints {
+			all = append(all, constraint)
+		}
+		p.Tool.UV[key] = all
 	}
 	if text, err = toml.Marshal(p); err != nil {
 		return fmt.Errorf("writing pyproject.toml: %w", err)

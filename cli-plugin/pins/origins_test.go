@@ -19,7 +19,7 @@ func TestRefreshObeysNoFileOfTheFolder(t *testing.T) {
 	clients(t, map[string]string{"uv": look + uv, "npm": look + npmClient})
 	dir := component(t, map[string]string{
 		"pyproject.toml":   "[project]\nname = \"x\"\nversion = \"0\"\ndynamic = [\"dependencies\"]\n[build-system]\nbuild-backend = \"theirs\"\nbackend-path = [\".\"]\n",
-		"requirements.txt": "a==1\n", "new-x86_64.txt": "a==2\n", "new-aarch64.txt": "a==2\n",
+		"requirements.txt": "a==1\n", "new-x86_64.toml": pylock("a 2 x"), "new-aarch64.toml": pylock("a 2 x"),
 		"package.json": "{}", "package-lock.json": "{}", "new.json": "{}",
 		".npmrc": "registry=http://theirs.example", "uv.toml": "index-url = 'http://theirs.example'", "pip.conf": "x", ".python-version": "3.1", "setup.py": "theirs",
 	})
@@ -49,7 +49,7 @@ func TestRefreshObeysNoFileOfTheFolder(t *testing.T) {
 func TestRefreshRefusesOrigins(t *testing.T) {
 	clients(t, map[string]string{"uv": uv, "npm": npmClient})
 	python := func(text string) map[string]string {
-		return map[string]string{"pyproject.toml": text, "requirements.txt": "", "new-x86_64.txt": "", "new-aarch64.txt": ""}
+		return map[string]string{"pyproject.toml": text, "requirements.txt": "", "new-x86_64.toml": pylock("a 1 x"), "new-aarch64.toml": pylock("a 1 x")}
 	}
 	node := func(text string) map[string]string {
 		return map[string]string{"package.json": text, "package-lock.json": "{}", "new.json": "{}"}

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 )
 
 // kind is a file with pins and how it is made anew.
@@ -32,7 +33,7 @@ type kind struct {
 // kinds come in the order in which they are made from one another.
 func kinds() []kind {
 	return []kind{
-		{"pyproject.toml", "requirements.txt", compilePython, readPython},
+		{"pyproject.toml", "requirements.txt", refreshPython, readPython},
 		{"", "archives.sha512", refreshArchives, readArchives},
 		{"archives.sha512", "package.json", followArchives, readDependencies},
 		{"package.json", "package-lock.json", lockNode, readNode},
@@ -105,7 +106,8 @@ func Refresh(ctx context.Context, folder, work string) ([]File, error) {
 		}
 		files = append(files, file)
 	}
-	return files, nil
+	locks, err := refreshReleases(ctx, folder, work)
+	return append(files, locks...), err
 }
 
 // maxPins is more than any file with pins has, in bytes.
@@ -117,21 +119,15 @@ const maxPins = 64 << 20
 func copyPins(to, folder string) error {
 	for _, k := range kinds() {
 		for _, name := range []string{k.source, k.file} {
-			full := filepath.Join(folder, name)
-			info, err := os.Lstat(full)
-			if name == "" || errors.Is(err, fs.ErrNotExist) {
+			if name == "" {
+				continue
+			}
+			text, err := readPins(filepath.Join(folder, name))
+			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("reading pins: %w", err)
-			}
-			if !info.Mode().IsRegular() || info.Size() > maxPins {
-				return problem.New(problem.BadComponent, fmt.Sprintf("%s is a link, no file, or larger than %d MB", full, maxPins>>20), nil,
-					"Put the file with pins in its place")
-			}
-			text, err := os.ReadFile(full)
-			if err != nil {
-				return fmt.Errorf("reading pins: %w", err)
+				return err
 			}
 			if err := os.WriteFile(filepath.Join(to, name), text, 0o644); err != nil {
 				return fmt.Errorf("copying pins: %w", err)
@@ -139,6 +135,23 @@ func copyPins(to, folder string) error {
 		}
 	}
 	return nil
+}
+
+// readPins reads a file that pins are in or made from.
+func readPins(file string) ([]byte, error) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading pins: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxPins {
+		return nil, problem.New(problem.BadComponent, fmt.Sprintf("%s is a link, no file, or larger than %d MB", file, maxPins>>20), nil,
+			"Put the file with pins in its place")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading pins: %w", err)
+	}
+	return text, nil
 }
 
 func exists(dir, name string) bool {
@@ -181,9 +194,4 @@ func compare(old, renewed map[string]string) []Change {
 }
 
 // Write puts the new pins in the place of the old ones.
-func (f File) Write() error {
-	if err := os.WriteFile(f.Path, f.text, f.mode); err != nil {
-		return fmt.Errorf("writing new pins: %w", err)
-	}
-	return nil
-}
+func (f File) Write() error { return settings.WriteFile(f.Path, f.text, f.mode) }

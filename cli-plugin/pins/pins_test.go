@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ import (
 )
 
 // clients puts scripts in the place of the clients of the registries. Uv writes
-// what new-PLATFORM.txt of the folder $FROM says, npm what new.json says, and
+// what new-CPU.toml of the folder $FROM says, npm what new.json says, and
 // packed.tgz is the archive of every package.
 func clients(t *testing.T, scripts map[string]string) {
 	t.Helper()
@@ -33,9 +34,24 @@ func clients(t *testing.T, scripts map[string]string) {
 }
 
 const (
-	uv        = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "$FROM/new-${platform%%-*}.txt" "$2"`
+	uv        = `while [ "$1" != --output-file ]; do [ "$1" != --python-platform ] || platform=$2; shift; done; cp "$FROM/new-${platform%%-*}.toml" "$2"`
 	npmClient = `case $1 in view) cat "$FROM/view.json" ;; pack) cp "$FROM/packed.tgz" .; echo packed.tgz ;; *) cp "$FROM/new.json" package-lock.json ;; esac`
 )
+
+// pylock is what uv writes for a platform, of packages "NAME VERSION SDIST WHEEL...".
+func pylock(packages ...string) string {
+	var text strings.Builder
+	for _, p := range packages {
+		words := strings.Fields(p)
+		fmt.Fprintf(&text, "[[packages]]\nname = %q\nversion = %q\nsdist = { url = \"x\", hashes = { sha256 = %q } }\n", words[0], words[1], words[2])
+		text.WriteString("wheels = [")
+		for _, wheel := range words[3:] {
+			fmt.Fprintf(&text, "{ url = \"x\", hashes = { sha256 = %q } },", wheel)
+		}
+		text.WriteString("]\n")
+	}
+	return text.String()
+}
 
 func component(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -65,10 +81,10 @@ func TestRefresh(t *testing.T) {
 		{"nothing pinned", map[string]string{"component.toml": "", "package.json": "{}"}, nil},
 		{"python", map[string]string{
 			"pyproject.toml": "", "requirements.txt": "a==1 \\\n    --hash=x\nb==2\nc==3\n",
-			"new-x86_64.txt": "a==1.1 \\\n    --hash=y\nb==2\nd==4\n", "new-aarch64.txt": "a==1.1 \\\n    --hash=y\nb==2\nd==4\n",
+			"new-x86_64.toml": pylock("a 1.1 y", "b 2 y", "d 4 y"), "new-aarch64.toml": pylock("a 1.1 y", "b 2 y", "d 4 y"),
 		}, []File{{Path: "requirements.txt", Changed: true, Changes: []Change{{"a", "1", "1.1"}, {"c", "3", ""}, {"d", "", "4"}}}}},
 		{"only hashes", map[string]string{
-			"pyproject.toml": "", "requirements.txt": "a==1 --hash=x\n", "new-x86_64.txt": "a==1 --hash=y\n", "new-aarch64.txt": "a==1 --hash=y\n",
+			"pyproject.toml": "", "requirements.txt": "a==1 --hash=x\n", "new-x86_64.toml": pylock("a 1 y"), "new-aarch64.toml": pylock("a 1 y"),
 		}, []File{{Path: "requirements.txt", Changed: true}}},
 		{"node", map[string]string{
 			"package.json":      "{}",
@@ -126,7 +142,7 @@ func TestRefresh(t *testing.T) {
 }
 
 func TestRefreshFails(t *testing.T) {
-	python := map[string]string{"pyproject.toml": "", "requirements.txt": "a==1\n", "new-x86_64.txt": "a==1\n", "new-aarch64.txt": "b==1\n"}
+	python := map[string]string{"pyproject.toml": "", "requirements.txt": "a==1\n", "new-x86_64.toml": pylock("a 1 x"), "new-aarch64.toml": pylock("b 1 x")}
 	for _, test := range []struct {
 		name, uv, want string
 	}{
@@ -158,7 +174,7 @@ func TestRefreshFollowsNoLinks(t *testing.T) {
 	if err := os.WriteFile(other, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	dir := component(t, map[string]string{"component.toml": "", "pyproject.toml": "", "new-x86_64.txt": text + "b==1 --hash=sha256:11\n", "new-aarch64.txt": text + "b==1 --hash=sha256:11\n"})
+	dir := component(t, map[string]string{"component.toml": "", "pyproject.toml": "", "new-x86_64.toml": pylock("a 1 11", "b 1 11"), "new-aarch64.toml": pylock("a 1 11", "b 1 11")})
 	if err := os.Symlink(other, filepath.Join(dir, "requirements.txt")); err != nil {
 		t.Fatal(err)
 	}

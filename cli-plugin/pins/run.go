@@ -34,7 +34,7 @@ func run(ctx context.Context, dir, program string, args ...string) ([]byte, erro
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, problem.New(problem.NoLock, program+" cannot find the newest versions", fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String())),
+		return nil, problem.New(problem.NoLock, program+" finds no versions that go together", fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String())),
 			"See that the registry and what the component asks for are right")
 	}
 	return stdout.Bytes(), nil

@@ -259,7 +259,7 @@ const maxExtraDeps = 100 << 10
 
 func (o *Options) deps(in Inputs) (Deps, error) {
 	components, err := templates.Select(in.Components, templates.Choice{
-		Server: o.Server, With: o.With, Without: o.Without, Lean: o.PythonEnv == PythonEnvLean,
+		Server: o.Server, Version: o.Version, With: o.With, Without: o.Without, Lean: o.PythonEnv == PythonEnvLean,
 	})
 	if err != nil {
 		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "")

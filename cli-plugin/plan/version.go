@@ -2,9 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -20,8 +18,6 @@ func DefaultVersion(components []templates.Component, server string) string {
 	return versions[len(versions)-1]
 }
 
-var version = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.]{0,40}$`)
-
 // chooseVersion refuses a version that the payload cannot be of. Where none
 // was chosen it is the default.
 func (o *Options) chooseVersion(components []templates.Component) error {
@@ -29,16 +25,19 @@ func (o *Options) chooseVersion(components []templates.Component) error {
 	if o.Version == "" {
 		o.Version = newest
 	}
-	if !version.MatchString(o.Version) {
+	if !templates.IsRelease(o.Version) {
 		return problem.Usagef("--openhands-version is %q, not a version such as %s", o.Version, newest)
 	}
 	known, final := templates.Releases(components, o.Server)
 	if len(known) == 0 || slices.Contains(known, o.Version) {
 		return nil
 	}
+	if _, first, ok := templates.Locked(components, o.Server); ok {
+		return o.notLocked(known, first)
+	}
 	choose := choice(o.Version, known)
 	others := slices.DeleteFunc(templates.Servers(components), func(server string) bool { return server == o.Server })
-	if !final || len(others) == 0 || !newer(o.Version, newest) {
+	if !final || len(others) == 0 || templates.CompareReleases(o.Version, newest) < 0 {
 		return problem.New(problem.Usage, fmt.Sprintf("no release %s for the server %s is known", o.Version, o.Server), nil, choose)
 	}
 	return problem.New(problem.Usage,
@@ -72,15 +71,20 @@ func choice(unknown string, known []string) string {
 	}
 }
 
-// newer reports whether the version a is newer than b. Parts that are no
-// numbers count as 0.
-func newer(a, b string) bool {
-	numbers := func(version string) (all []int) {
-		for part := range strings.SplitSeq(version, ".") {
-			number, _ := strconv.Atoi(part)
-			all = append(all, number)
-		}
-		return all
+// notLocked is the error of a release that could have a lock, unless it is older
+// than the first.
+func (o *Options) notLocked(known []string, first string) error {
+	if templates.CompareReleases(o.Version, first) < 0 {
+		return problem.New(problem.Usage, fmt.Sprintf("release %s of the server %s does not work in a payload: %s is the first that does", o.Version, o.Server, first), nil,
+			choice(o.Version, known))
 	}
-	return slices.Compare(numbers(a), numbers(b)) > 0
+	return problem.New(problem.NotLocked, fmt.Sprintf("release %s of the server %s has no lock: what it is installed from is not known", o.Version, o.Server), nil,
+		fmt.Sprintf("Make one with 'docker openhands deps lock --server %s --openhands-version %s' and try again, or choose %s, which has one", o.Server, o.Version, strings.Join(nearest(known, o.Version), " or ")))
+}
+
+// nearest returns the last of sorted versions that is older than the given one,
+// and the first that is newer, as far as there are any.
+func nearest(versions []string, version string) []string {
+	i, _ := slices.BinarySearchFunc(versions, version, templates.CompareReleases)
+	return versions[max(i-1, 0):min(i+1, len(versions))]
 }

@@ -53,6 +53,7 @@ const (
 	TooLarge       Code = "OH-032" // an input is larger than what this program works with
 	NotForClient   Code = "OH-033" // a client of OpenHands cannot take an image
 	NameTaken      Code = "OH-034" // a name that an image is to get belongs to one of somebody else's
+	NotLocked      Code = "OH-035" // a release of a server has no lock
 	Unforeseen     Code = "OH-099" // every other error
 )
 

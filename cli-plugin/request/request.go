@@ -24,10 +24,14 @@ type Request struct {
 	ServerChosen  bool         // Options.Server is more than a default
 }
 
-// Components are the built-in components and those in dirs.
+// Components are the built-in components, with the user's own locks of releases,
+// and those in dirs.
 func Components(dirs []string) ([]templates.Component, error) {
 	all, err := templates.Components()
 	if err != nil {
+		return nil, err
+	}
+	if all, err = addOwnLocks(all); err != nil {
 		return nil, err
 	}
 	all, err = templates.AddFrom(all, dirs...)

@@ -1,16 +1,15 @@
 #!/bin/sh
-# The server and its tools from the Python index, as requirements.txt locks them.
+# The server and its tools from the Python index, as the lock of its release says.
 set -eu
 python=/openhands/python/bin/python3.13
 uv=/openhands/bin/uv
 venv=/openhands/poetry/openhands-ai-5O4_aCHf-py3.13
 
-grep -q "^openhands-agent-server==$OPENHANDS_VERSION " "$RECIPE/requirements.txt" || {
-	echo "openhands-agent-server $OPENHANDS_VERSION is not what requirements.txt locks" >&2
+$uv venv --quiet --no-config --python $python --system-site-packages $venv
+$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r "$RECIPE/locks/$OPENHANDS_VERSION.txt" || {
+	echo "Where the index does not have a package of the lock any more, 'docker openhands deps lock --server agent-server --openhands-version $OPENHANDS_VERSION' makes a new one." >&2
 	exit 1
 }
-$uv venv --quiet --no-config --python $python --system-site-packages $venv
-$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy -r "$RECIPE/requirements.txt"
 $venv/bin/python -m ensurepip --default-pip
 
 # The editor looks for extensions in one folder.
