@@ -14,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -89,9 +90,9 @@ func missing(err error) string {
 	return err.Error()
 }
 
-// releases are those of all servers.
+// releases are those of all servers, the user's own locks among them.
 func releases() ([]document.ServerReleases, error) {
-	components, err := templates.Components()
+	components, err := request.Components(nil)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func Catalogue() []Entry {
 			"Choose another `--tag`. If the name is to go over, give that image another one with `docker tag` and take this one away with `docker rmi`, or delete it in the registry."},
 		{NotLocked, "Release without a lock",
 			"`--openhands-version` names a release of the agent server for which neither this plugin nor its user has a lock, the list of all packages with their hashes that a payload is installed from.",
-			"`docker openhands deps lock --server agent-server --openhands-version VERSION` makes one with uv and keeps it in the user's folder of configurations; or choose a release that has one, which a shell completes and `docker openhands components` lists."},
+			"`docker openhands deps lock --server agent-server --openhands-version VERSION` makes one with uv and keeps it in the user's folder of configurations; or choose a release that has one, which a shell completes and `docker openhands version --json` lists."},
 		{Unforeseen, "Unforeseen",
 			"Something failed that has no code of its own.",
 			"Run the command again; if it fails the same way, report it with the whole text."},

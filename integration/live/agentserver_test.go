@@ -104,7 +104,7 @@ func TestAgentServer(t *testing.T) {
 		flags: []string{"--server", "agent-server"},
 		modes: []mode[*agent]{
 			{name: "SDK", start: asSDK(account), checks: slices.Concat([]agentCheck{
-				{"/server_info", checkAgentInfo},
+				{"/server_info", checkAgentInfo(newestRelease(t))},
 				{"session key", checkAgentKey},
 			}, tools, []agentCheck{
 				{"--check-browser", checkAgentSelfTest},
@@ -119,17 +119,19 @@ func TestAgentServer(t *testing.T) {
 	}.run(t)
 }
 
-func checkAgentInfo(t *testing.T, a *agent) {
-	info, err := a.ServerInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(info.Version, "1.58.") {
-		t.Errorf("version %q", info.Version)
-	}
-	for _, tool := range []string{"terminal", "file_editor", "browser_tool_set"} {
-		if !slices.Contains(info.Tools, tool) {
-			t.Errorf("%s is not among the usable tools %q", tool, info.Tools)
+func checkAgentInfo(version string) func(*testing.T, *agent) {
+	return func(t *testing.T, a *agent) {
+		info, err := a.ServerInfo(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Version != version {
+			t.Errorf("version %q, want %q", info.Version, version)
+		}
+		for _, tool := range []string{"terminal", "file_editor", "browser_tool_set"} {
+			if !slices.Contains(info.Tools, tool) {
+				t.Errorf("%s is not among the usable tools %q", tool, info.Tools)
+			}
 		}
 	}
 }
