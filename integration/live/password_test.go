@@ -26,7 +26,7 @@ import (
 // histories, and what the build printed.
 func TestPasswordsOfIndexes(t *testing.T) {
 	const user, password, name = "oh-live", "Pa55-of-the-Index", "oh-live-secret"
-	var clients clients
+	var indexClients indexClients
 	f := newForge(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if u, p, _ := r.BasicAuth(); u != user || p != password {
@@ -34,7 +34,7 @@ func TestPasswordsOfIndexes(t *testing.T) {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}
-			clients.add(r.UserAgent())
+			indexClients.add(r.UserAgent())
 			next.ServeHTTP(w, r)
 		})
 	})
@@ -95,7 +95,7 @@ cd /openhands/secret
 		t.Fatalf("there is no payload among %q", made)
 	}
 	for _, program := range []string{"pip/", "uv/", "npm/"} {
-		if !clients.has(program) {
+		if !indexClients.has(program) {
 			t.Errorf("%s did not use the password", program)
 		}
 	}
@@ -121,19 +121,19 @@ cd /openhands/secret
 	}
 }
 
-// clients are the programs that asked an index for something.
-type clients struct {
+// indexClients are the programs that asked an index for something.
+type indexClients struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (c *clients) add(agent string) {
+func (c *indexClients) add(agent string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = append(c.seen, agent)
 }
 
-func (c *clients) has(prefix string) bool {
+func (c *indexClients) has(prefix string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.ContainsFunc(c.seen, func(agent string) bool { return strings.HasPrefix(agent, prefix) })
