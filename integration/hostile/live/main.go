@@ -136,7 +136,7 @@ func (e engine) tryAll(ctx context.Context, cases []row, roots map[string][]host
 func write(out string, cases []row, done *record) error {
 	var b strings.Builder
 	b.WriteString("# Hostile bases in real engines\n\nMade by `make hostile`. A case is drawn by its seed, see [integration/hostile](../integration/hostile); here its mutations are laid over a real base. " +
-		"A base comes to a server that is alive, or to a reason before anything is started; an engine can also refuse to load it. The times are those of a busy machine.\n\n| seed | base | mutations |")
+		"A base comes to a server that is alive, or to a reason before anything is started; an engine can also refuse to load it. A case that was not tried was left out of the run. The times are those of a busy machine.\n\n| seed | base | mutations |")
 	for _, store := range stores {
 		fmt.Fprintf(&b, " engine with %s |", store)
 	}
@@ -144,7 +144,10 @@ func write(out string, cases []row, done *record) error {
 	for _, r := range cases {
 		fmt.Fprintf(&b, "| %d | %s | %s |", r.c.Seed, r.base, strings.Join(r.c.Mutations, "; "))
 		for _, store := range stores {
-			o, _ := done.get(r.c.Seed, store)
+			o, tried := done.get(r.c.Seed, store)
+			if !tried {
+				o.Text = "not tried"
+			}
 			fmt.Fprintf(&b, " %s |", cell(o.Text))
 		}
 		b.WriteString("\n")
