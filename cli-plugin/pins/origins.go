@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/templates"
 )
 
 // A component says which packages it needs, never where they come from or what
@@ -38,13 +39,16 @@ type pyproject struct {
 	} `toml:"project"`
 	Tool struct {
 		UV map[string]any `toml:"uv"`
+		// Releases are, by a release, further constraints of those before it.
+		Releases map[string][]string `toml:"releases-before,omitempty"`
 	} `toml:"tool"`
 }
 
 // confinePython writes the pyproject.toml in dir anew, with what a component may
-// choose and no more, and with further constraints. Its table tool.uv, be it
-// empty, keeps uv from looking for settings in the folders above.
-func confinePython(dir string, constraints []string) error {
+// choose and no more, for a release, if it is for one, and with further
+// constraints. Its table tool.uv, be it empty, keeps uv from looking for settings
+// in the folders above.
+func confinePython(dir, release string, constraints []string) error {
 	file := filepath.Join(dir, "pyproject.toml")
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -66,7 +70,13 @@ func confinePython(dir string, constraints []string) error {
 			}
 		}
 	}
-	requirements := slices.Clone(p.Project.Dependencies)
+	for _, before := range slices.Sorted(maps.Keys(p.Tool.Releases)) {
+		if release != "" && templates.CompareReleases(release, before) < 0 {
+			constraints = slices.Concat(constraints, p.Tool.Releases[before])
+		}
+	}
+	p.Tool.Releases = nil
+	requirements := slices.Concat(p.Project.Dependencies, constraints)
 	for _, key := range ofUV {
 		list, _ := p.Tool.UV[key].([]any)
 		for _, entry := range list {

@@ -20,7 +20,7 @@ var platforms = []string{"x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 
 // refreshPython has uv choose the newest versions that pyproject.toml allows.
 func refreshPython(ctx context.Context, dir string) error {
-	if err := confinePython(dir, nil); err != nil {
+	if err := confinePython(dir, "", nil); err != nil {
 		return err
 	}
 	text, err := compilePython(ctx, dir)

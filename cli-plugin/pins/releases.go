@@ -23,7 +23,8 @@ import (
 // packages break it; those of its own time have faults that are known by now. So
 // the newest locked release has the newest versions that it allows, and each
 // older one none newer than the next locked release has: there its makers have
-// put bounds to what broke it.
+// put bounds to what broke it. What they mended in their own code instead, the
+// table releases-before bounds.
 
 // releaseMark stands for a release in the requirements of a pyproject.toml.
 const releaseMark = "{release}"
@@ -115,7 +116,7 @@ func lockRelease(ctx context.Context, folder, lock, version string, bounds []byt
 	if err := os.WriteFile(filepath.Join(scratch, "pyproject.toml"), []byte(marked), 0o644); err != nil {
 		return File{}, fmt.Errorf("copying pins: %w", err)
 	}
-	if err := confinePython(scratch, atMost(bounds)); err != nil {
+	if err := confinePython(scratch, version, atMost(bounds)); err != nil {
 		return File{}, err
 	}
 	text, err := compilePython(ctx, scratch)

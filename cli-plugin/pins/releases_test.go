@@ -20,7 +20,7 @@ func released(t *testing.T, locks map[string]string) (folder string, asked func(
 	t.Setenv("LOG", log)
 	clients(t, map[string]string{"uv": `case $* in *x86_64*) tr -d "\n'" <pyproject.toml >>"$LOG"; echo >>"$LOG" ;; esac; ` + uv})
 	folder = component(t, map[string]string{
-		"pyproject.toml":  "[project]\nname = 'x'\ndependencies = ['s == {release}', 'a']\n[tool.uv]\nconstraint-dependencies = ['b < 3']\n",
+		"pyproject.toml":  "[project]\nname = 'x'\ndependencies = ['s == {release}', 'a']\n[tool.uv]\nconstraint-dependencies = ['b < 3']\n[tool.releases-before]\n'1.9.1' = ['c < 4']\n",
 		"new-x86_64.toml": pylock("a 5 11", "s 1 11"), "new-aarch64.toml": pylock("a 5 11", "s 1 11"),
 	})
 	for version, text := range locks {
@@ -50,7 +50,7 @@ func released(t *testing.T, locks map[string]string) (folder string, asked func(
 // A release has no newer packages than the next one that is locked.
 func TestRelease(t *testing.T) {
 	locks := map[string]string{"1.9.0": "a==1\n", "1.10.0": "a==2\ns==1.10.0\n", "2.0": "a==3\n"}
-	for version, bounds := range map[string]string{"1.9.5": ", a <= 2, s <= 1.10.0", "1.8": ", a <= 1", "1.10.0": ", a <= 3", "2.0": "", "2.1": ""} {
+	for version, bounds := range map[string]string{"1.9.5": ", a <= 2, s <= 1.10.0", "1.8": ", a <= 1, c < 4", "1.10.0": ", a <= 3", "2.0": "", "2.1": ""} {
 		folder, asked := released(t, locks)
 		own := t.TempDir()
 		file, err := Release(t.Context(), folder, own, version, t.TempDir())
@@ -86,7 +86,7 @@ func TestRefreshReleases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"2.0", "1.10.0, a <= 5, s <= 1", "1.9.0, a <= 5, s <= 1"}, asked()); diff != "" {
+	if diff := cmp.Diff([]string{"2.0", "1.10.0, a <= 5, s <= 1", "1.9.0, a <= 5, s <= 1, c < 4"}, asked()); diff != "" {
 		t.Error(diff)
 	}
 	if len(files) != 3 || files[2].Path != lockOf(folder, "1.9.0") || !files[2].Changed || files[2].Changes[0] != (Change{"a", "1", "5"}) {
