@@ -10,6 +10,7 @@
 //	oh-shell                        the bash of a window, see ownShell
 //	uv uvx                          the payload's, for the server's MCP servers
 //	oh-sudo                         sudo behind the setuid stub of the set-up layer
+//	clear                           for bases without ncurses or BusyBox
 //	code, oh-code                   the client of the editor whose terminal it is called in
 //	anything else                   a launcher, see payload.Launcher
 //
@@ -132,6 +133,8 @@ func (c *call) dispatch() error {
 		return c.ownShell()
 	case payload.StartUpFiles:
 		return c.startUpFiles()
+	case "clear":
+		return c.clear()
 	case "code", "oh-code":
 		return c.code()
 	}

@@ -454,6 +454,9 @@ END
 		t.Fatalf("%d of 3 actions were carried out: %q", len(said), said)
 	}
 	contains(t, said[0], "served by ")
+	if strings.Contains(said[0], "not found") {
+		t.Errorf("the terminal calls a program that is not there: %s", said[0])
+	}
 	contains(t, said[2], "größe 42")
 }
 

@@ -20,7 +20,7 @@ func WrapperLinks() []Link {
 		names []string
 	}{
 		{Bin, []string{"oh-action-execution-server", "oh-agent-server", "oh-playwright", "oh-python"}},
-		{FallbackBin, []string{"pip", "pip3", "python", "python3", path.Base(Interpreter)}},
+		{FallbackBin, []string{"clear", "pip", "pip3", "python", "python3", path.Base(Interpreter)}},
 		{filepath.Dir(Micromamba), []string{filepath.Base(Micromamba)}},
 		{CompatBin, []string{"chown", "groupadd", "id", path.Base(Interpreter), "su", "sudo", "tmux", "useradd", "uv", "uvx"}},
 		{filepath.Dir(Sudo), []string{filepath.Base(Sudo)}},

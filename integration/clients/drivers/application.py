@@ -27,6 +27,7 @@ def sandbox(_request):
         service = loop.run(services.enter_async_context(get_sandbox_service(state)))
         http = loop.run(services.enter_async_context(get_httpx_client(state)))
         try:
+            wire.begin()
             started = loop.run(service.start_sandbox())
             try:
                 # As start_app_conversation waits for it.

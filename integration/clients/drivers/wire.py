@@ -21,14 +21,21 @@ def answer(**fields):
     print(json.dumps(fields), file=_answers, flush=True)
 
 
+def begin():
+    """Starts the time that is told when the server is healthy. A driver that has
+    to prepare its client before the client starts anything calls it again."""
+    global _began
+    _began = time.monotonic()
+
+
 def serve(start):
     """Serves with what start makes of the first request: a context manager
     that enters, as a workspace of the SDK, when the server is healthy."""
     try:
         request = json.loads(sys.stdin.readline())
-        began = time.monotonic()
+        begin()
         with start(request) as workspace:
-            answer(seconds=time.monotonic() - began, url=workspace.host, key=workspace.api_key)
+            answer(seconds=time.monotonic() - _began, url=workspace.host, key=workspace.api_key)
             for line in sys.stdin:
                 _carry_out(json.loads(line), workspace)
         answer(stopped=True)
@@ -51,6 +58,10 @@ def _carry_out(request, workspace):
 def _converse(workspace, model, tools):
     """Has an agent with the tools do what the model at the address says."""
     from openhands.sdk import LLM, Agent, Conversation, Tool
+
+    # A client has to know the tools, as programs do that name their classes.
+    import openhands.tools.browser_use
+    import openhands.tools.terminal  # noqa: F401
 
     llm = LLM(usage_id="agent", model="openai/stand-in", base_url=model, api_key="none", num_retries=0)
     agent = Agent(llm=llm, tools=[Tool(name=name) for name in tools])
