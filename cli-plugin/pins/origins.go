@@ -28,6 +28,10 @@ var ofUV = []string{
 // ofUVPip are those of them for its command pip.
 var ofUVPip = []string{"python-version", "prerelease", "resolution", "exclude-newer"}
 
+// builderPython is the version of Python that packages are chosen for where a
+// component names none: that of the builder base. Uv would take this machine's.
+const builderPython = "3.13"
+
 // pyproject is what is read of a pyproject.toml. With dependencies that the
 // project computes, uv would run its code.
 type pyproject struct {
@@ -63,11 +67,10 @@ func confinePython(dir, release string, constraints []string) error {
 			return notForComponents("pyproject.toml", "tool.uv."+key)
 		}
 	}
-	if pip, ok := p.Tool.UV["pip"].(map[string]any); ok {
-		for _, key := range slices.Sorted(maps.Keys(pip)) {
-			if !slices.Contains(ofUVPip, key) {
-				return notForComponents("pyproject.toml", "tool.uv.pip."+key)
-			}
+	pip, _ := p.Tool.UV["pip"].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(pip)) {
+		if !slices.Contains(ofUVPip, key) {
+			return notForComponents("pyproject.toml", "tool.uv.pip."+key)
 		}
 	}
 	for _, before := range slices.Sorted(maps.Keys(p.Tool.Releases)) {
@@ -89,9 +92,12 @@ func confinePython(dir, release string, constraints []string) error {
 			return notForComponents("pyproject.toml", requirement)
 		}
 	}
-	if p.Tool.UV == nil {
-		p.Tool.UV = map[string]any{}
+	all := map[string]any{"pip": map[string]any{"python-version": builderPython}}
+	maps.Copy(all, p.Tool.UV)
+	if pip != nil && pip["python-version"] == nil {
+		pip["python-version"] = builderPython
 	}
+	p.Tool.UV = all
 	if len(constraints) > 0 {
 		const key = "constraint-dependencies"
 		all, _ := p.Tool.UV[key].([]any)

@@ -1,6 +1,8 @@
 package pins
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -28,5 +30,24 @@ func TestCompilePython(t *testing.T) {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
+	}
+}
+
+// Packages are for the Python of a component, not for that of this machine.
+func TestPythonVersion(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                       "3.13",
+		"[tool.uv]\nprerelease = 'allow'":        "3.13",
+		"[tool.uv.pip]\nprerelease = 'allow'":    "3.13",
+		"[tool.uv.pip]\npython-version = '3.11'": "3.11",
+	} {
+		dir := component(t, map[string]string{"pyproject.toml": text})
+		if err := confinePython(dir, "", nil); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "pyproject.toml"))
+		if err != nil || strings.Count(string(got), "python-version = '"+want+"'") != 1 || strings.Contains(text, "allow") != strings.Contains(string(got), "allow") {
+			t.Errorf("of %q uv reads %q, %v", text, got, err)
+		}
 	}
 }

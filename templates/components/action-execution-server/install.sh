@@ -13,7 +13,7 @@ $python "$RECIPE/requirements.py" /openhands/code/poetry.lock $without >/tmp/req
 # For SOCKS proxies; some releases' lock may have one of them.
 for package in pysocks socksio; do
 	grep -q "^$package==" /tmp/requirements.txt ||
-		sed -n "/^$package==/,/[^\\]\$/p" "$RECIPE/requirements.txt" >>/tmp/requirements.txt
+		grep "^$package==" "$RECIPE/requirements.txt" >>/tmp/requirements.txt
 done
 $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
 	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
