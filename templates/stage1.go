@@ -105,6 +105,16 @@ func (s Stage1) Layers() []string {
 	return layers
 }
 
+// Contents returns what each layer of the payload holds, in a word, the lowest
+// first.
+func (s Stage1) Contents() []string {
+	var contents []string
+	for _, layer := range s.Layers() {
+		contents = append(contents, strings.TrimPrefix(layer, "component-"))
+	}
+	return append(contents, "manifest")
+}
+
 // Changing returns the uppermost layers, those made of a checkout of OpenHands,
 // Settled all below: their proofs are not run again when the checkout changes.
 func (s Stage1) Changing() []string { return s.Layers()[len(s.Layers())-s.changing():] }

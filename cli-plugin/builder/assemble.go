@@ -22,6 +22,7 @@ type assembly struct {
 	base   *image.Image // nil: scratch
 
 	announce func(id string) error // called before the engine can have the image
+	sent     io.Writer             // gets what the engine gets
 }
 
 // run makes the image and returns its ID. It has no name yet. The engine gets
@@ -75,7 +76,7 @@ func (t attempt) run(ctx context.Context) (string, error) {
 		pipe.CloseWithError(cmp.Or(err, errLoadEnded))
 		loaded <- err
 	}()
-	id, stack, err := t.write(ctx, tar.NewWriter(sink))
+	id, stack, err := t.write(ctx, tar.NewWriter(io.MultiWriter(sink, t.sent)))
 	sink.CloseWithError(err) // nil: end of file
 	loadErr := <-loaded
 	var refused *engine.RefusedError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func (s *fakeStore) assembly(t *testing.T, base *image.Image, order plan.LayerOr
 			},
 			Labels: own, Arch: "amd64", Created: time.Unix(1700000000, 0).UTC(),
 		},
-		engine: s.engine(), deps: deps, base: base,
+		engine: s.engine(), sent: io.Discard, deps: deps, base: base,
 		announce: func(id string) error { s.announced = id; return nil },
 	}
 }

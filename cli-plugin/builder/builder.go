@@ -13,8 +13,8 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/moby/buildkit/util/progress/progressui"
@@ -36,6 +36,7 @@ type Builder struct {
 	Output        *Output           // nil: images are loaded into the engine
 
 	client *registry.Client // see registry
+	shown  *progress.View   // see view
 }
 
 // The kinds of results.
@@ -144,16 +145,20 @@ func (b *Builder) names(r plan.Runtime) []string {
 	return r.References()
 }
 
-// Logf says a line of progress, for a person.
-func (b *Builder) Logf(format string, args ...any) {
-	if b.Progress != progressui.QuietMode && b.Progress != progressui.RawJSONMode {
-		fmt.Fprintln(b.Log, terminal.Line(fmt.Sprintf(format, args...)))
+// view is where progress is shown.
+func (b *Builder) view() *progress.View {
+	if b.shown == nil {
+		b.shown = progress.New(b.Log, b.Progress)
 	}
+	return b.shown
 }
+
+// Logf says a line of progress, for a person.
+func (b *Builder) Logf(format string, args ...any) { b.view().Logf(format, args...) }
 
 // buildx is how the builder builds.
 func (b *Builder) buildx() *buildx.Client {
-	return &buildx.Client{CLI: b.CLI, EngineID: b.Engine.ID, Log: b.Log, Progress: b.Progress}
+	return &buildx.Client{CLI: b.CLI, EngineID: b.Engine.ID, View: b.view()}
 }
 
 // registry is how the builder talks to registries.

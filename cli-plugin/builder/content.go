@@ -20,13 +20,15 @@ const maxRead = 4
 // content looks into a base for what set-up wants to know. What layers of
 // registries say is kept in the user's cache folder, so that none is fetched
 // twice; with it goes their diff ID, which is proven for each image anew.
-func (p *publisher) content(ctx context.Context, base *image.Image, w image.Attempt) (*image.Image, error) {
+func (p *publisher) content(ctx context.Context, base *image.Image, w image.Attempt) (_ *image.Image, err error) {
 	if base == nil {
 		return &image.Image{}, nil
 	}
 	if base.Repository == nil {
 		return p.Engine.Save(ctx, base, image.Reading{Keep: w.Keep})
 	}
+	step := p.view().Step("reading " + base.Ref)
+	defer func() { step.End(err) }()
 	read := *base
 	read.Layers = slices.Clone(base.Layers)
 	left := image.NewBudget()
@@ -35,7 +37,8 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 	for i := range read.Layers {
 		group.Go(func() error {
 			l := &read.Layers[i]
-			if err := lookInto(ctx, l, w, left); err != nil {
+			count := func() io.Writer { return step.Part(p.called.of(l.DiffID), l.Descriptor.Size) }
+			if err := lookInto(ctx, l, w, left, count); err != nil {
 				return fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, base.Ref, err)
 			}
 			return nil
@@ -57,13 +60,22 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 // did not tell for which machine a program is.
 const listingCache = "layer-contents"
 
-// lookInto lists the layer, and proves its diff ID.
-func lookInto(ctx context.Context, l *image.Layer, w image.Attempt, left *image.Budget) error {
+// lookInto lists the layer, and proves its diff ID. What is fetched for that is
+// written to count.
+func lookInto(ctx context.Context, l *image.Layer, w image.Attempt, left *image.Budget, count func() io.Writer) error {
 	name := l.Descriptor.Digest.Encoded() + "-" + state.Hash(w.Extra())
 	listing, id, err := cachedListing(name, left)
 	var excess *image.ExcessError
 	if err != nil && !errors.As(err, &excess) {
-		listing, id, err = fetchListing(ctx, l, w, left)
+		fetched := *l
+		fetched.Open = func() (io.ReadCloser, error) {
+			content, err := l.Open()
+			if err != nil {
+				return nil, err
+			}
+			return readCloser{io.TeeReader(content, count()), content}, nil
+		}
+		listing, id, err = fetchListing(ctx, &fetched, w, left)
 		if err == nil {
 			state.Create(listingCache, name, func(out io.Writer) error { return listing.Write(out, id) })
 		}
@@ -83,6 +95,12 @@ func cachedListing(name string, left *image.Budget) (*image.Listing, digest.Dige
 	}
 	defer from.Close()
 	return image.LoadListing(bufio.NewReader(from), left)
+}
+
+// readCloser is a layer as it is fetched.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // fetchListing reads the layer where it is.

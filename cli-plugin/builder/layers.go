@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -41,7 +42,6 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 		p.know(located, fits)
 	}
 	if missing := lacking(); len(missing) > 0 {
-		p.Logf("compressing %d of the %d layers of %s by %s", len(missing), len(ids), m.Ref, p.Output.Compression)
 		err := p.compress(ctx, m, must, missing)
 		var excess *image.ExcessError
 		if errors.As(err, &excess) {
@@ -63,15 +63,20 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 
 // compress brings the missing layers of an image into files. What an engine
 // has comes in one stream, so all of them pass.
-func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, missing []digest.Digest) error {
+func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, missing []digest.Digest) (err error) {
 	wanted := map[digest.Digest]bool{}
 	for _, id := range missing {
 		wanted[id] = true
 	}
+	step := p.view().Step(fmt.Sprintf("compressing %d of the %d layers of %s by %s", len(missing), len(m.DiffIDs()), m.Ref, p.Output.Compression))
+	defer func() { step.End(err) }()
+	read := step.Part("read", m.Size)
 	keep := func(layer io.Reader) (digest.Digest, error) {
-		l, err := p.blobs.add(ctx, layer, p.Output.Compression, must)
+		started := time.Now()
+		l, err := p.blobs.add(ctx, io.TeeReader(layer, read), p.Output.Compression, must)
 		if err == nil && wanted[l.DiffID] {
 			p.known[l.DiffID] = l
+			step.Done(p.called.of(l.DiffID), l.Descriptor.Size, started)
 		}
 		return l.DiffID, err
 	}

@@ -59,7 +59,7 @@ func TestLockWaits(t *testing.T) {
 	}
 
 	log = &noteWriter{written: make(chan struct{})}
-	waiting.Log = log
+	waiting = &Builder{Engine: &engine.Engine{ID: "one"}, Log: log}
 	go func() {
 		unlock, err := waiting.lock(t.Context(), "a:1")
 		if err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -14,7 +13,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
-	"github.com/moby/buildkit/util/progress/progressui"
 )
 
 // An image is looked for in the engine and in its registry. Two questions
@@ -206,11 +204,10 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, err
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
 			"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
 	}
-	out := b.Log
-	if b.Progress == progressui.QuietMode || b.Progress == progressui.RawJSONMode {
-		out = io.Discard
-	}
-	return b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Progress: out, Logf: b.Logf})
+	step := b.view().Step("pulling " + ref)
+	pulled, err := b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Logf: b.Logf, Layer: step.Layer})
+	step.End(err)
+	return pulled, err
 }
 
 // checkDeps refuses an image that was named as payload and is none.

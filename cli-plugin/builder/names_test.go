@@ -67,11 +67,10 @@ func TestNameOfTheSameImage(t *testing.T) {
 	_, whole := r.publication(t, s)
 	whole.Runtimes[0].Tags = []string{"team/app:1"}
 	whole.Runtimes[0].Labels = maps.Clone(whole.Runtimes[0].Labels)
-	b := publishing(s.engine(), Output{})
-	b.Output, b.Pull = nil, PullNever
 	for range 2 {
 		var log strings.Builder
-		b.Log = &log
+		b := publishing(s.engine(), Output{})
+		b.Output, b.Pull, b.Log = nil, PullNever, &log
 		if _, err := b.Build(t.Context(), whole); err != nil || strings.Contains(log.String(), "goes over") {
 			t.Errorf("%v\n%s", err, &log)
 		}

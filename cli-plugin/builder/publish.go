@@ -37,6 +37,7 @@ type publisher struct {
 	// proven. What else a registry says of a layer is no key to anything.
 	known   map[digest.Digest]image.Layer
 	configs map[string][]byte // of images of the engine, by their ID
+	called  layerNames
 }
 
 // publisher returns the target for what the plan makes, once each of the
@@ -55,7 +56,7 @@ func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error
 	}
 	return &publisher{
 		Builder: b, here: local{b}, blobs: &blobStore{lease: b.Engine.Lease()}, repositories: repositories,
-		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{},
+		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, called: layerNames{},
 	}, nil
 }
 
@@ -89,7 +90,10 @@ func (p *publisher) near(ref string) bool {
 
 // push puts an image into registries.
 func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
-	traffic, layers, err := p.registry().Push(ctx, whole, names)
+	step := p.view().Step("pushing " + strings.Join(names, ", "))
+	sending := func(l image.Layer) io.Writer { return step.Part(p.called.of(l.DiffID), l.Descriptor.Size) }
+	traffic, layers, err := p.registry().Push(ctx, whole, names, sending)
+	step.End(err)
 	if err != nil {
 		return err
 	}
@@ -115,6 +119,7 @@ func (p *publisher) base(ctx context.Context, ref string) (*image.Image, error) 
 	if err != nil {
 		return nil, err
 	}
+	p.called.learn(ref, found.DiffIDs(), nil)
 	return found, p.checkBase(ref, found)
 }
 
@@ -137,6 +142,7 @@ func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image,
 	if err != nil {
 		return nil, result, err
 	}
+	p.called.learn("payload", deps.DiffIDs(), whole.Deps.Layers)
 	result.ID, result.Reused = deps.ID, !made
 	if deps.Repository != nil {
 		result.ID = deps.ConfigDigest()
@@ -414,15 +420,22 @@ func (p *publisher) put(ctx context.Context, whole *image.Image, result *Result)
 // write writes the archive.
 func (p *publisher) write(ctx context.Context, whole *image.Image, result *Result) error {
 	result.Digest = whole.Descriptor().Digest.String()
-	start := time.Now()
-	write := func(w io.Writer) error { return whole.WriteArchive(ctx, w, result.References, p.Output.Format) }
-	if p.Output.File == "-" {
-		return write(p.Output.Stdout)
+	step := p.view().Step("writing " + result.References[0])
+	written := step.Part("written", whole.LayersSize())
+	write := func(w io.Writer) error {
+		return whole.WriteArchive(ctx, io.MultiWriter(w, written), result.References, p.Output.Format)
 	}
-	if err := writeWhole(p.blobs.lease, p.Output.File, write); err != nil {
+	if p.Output.File == "-" {
+		err := write(p.Output.Stdout)
+		step.End(err)
 		return err
 	}
-	p.Logf("%s is written to %s in %.1f s", result.References[0], p.Output.File, time.Since(start).Seconds())
+	err := writeWhole(p.blobs.lease, p.Output.File, write)
+	step.End(err)
+	if err != nil {
+		return err
+	}
+	p.Logf("%s is written to %s", result.References[0], p.Output.File)
 	return nil
 }
 

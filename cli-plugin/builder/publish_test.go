@@ -339,13 +339,14 @@ func TestSightings(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
 	push := Output{Push: true, Compression: image.Gzip}
-	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
-		t.Fatal(err)
-	}
-	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", r.Host+"/team/runtime:oh_v2"
 	var said bytes.Buffer
 	b := publishing(s.engine(), push)
-	b.Log = &said
+	b.Log, b.Progress = &said, progressui.RawJSONMode // which leaves no step out
+	if _, err := b.Build(t.Context(), whole); err != nil || !strings.Contains(said.String(), "compressing") {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", r.Host+"/team/runtime:oh_v2"
+	said.Reset()
 	results, err := b.Build(t.Context(), whole)
 	if err != nil || results[1].Traffic.Uploaded != 1 || results[1].Traffic.Present != 4 || strings.Contains(said.String(), "compressing") {
 		t.Errorf("%v: %+v\n%s", err, results[1].Traffic, &said)
@@ -610,7 +611,7 @@ func TestLayersOfBaseAreLocated(t *testing.T) {
 	whole.Runtimes[0].User, whole.Runtimes[0].Image = "agent", whole.Runtimes[0].Image+"-2"
 	var log strings.Builder
 	b := publishing(s.engine(), push)
-	b.Log, b.Pull = &log, PullNever
+	b.Log, b.Progress, b.Pull = &log, progressui.RawJSONMode, PullNever
 	results, err := b.Build(t.Context(), whole)
 	if err != nil || results[1].Traffic.Uploaded != 1 || strings.Contains(log.String(), "compressing") {
 		t.Errorf("%v, %+v\n%s", err, results[1].Traffic, &log)

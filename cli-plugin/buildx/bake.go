@@ -21,6 +21,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/docker/cli/cli-plugins/manager"
 	"github.com/docker/cli/cli-plugins/metadata"
@@ -28,7 +29,6 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	bkclient "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/cobra"
 )
 
@@ -36,8 +36,7 @@ import (
 type Client struct {
 	CLI      command.Cli // docker's configuration: context, plugins
 	EngineID string      // of the engine that the command works with
-	Log      io.Writer   // progress, for a person
-	Progress progressui.DisplayMode
+	View     *progress.View
 }
 
 // Target is one image for buildx to build and to load into the engine.
@@ -113,14 +112,14 @@ func (c *Client) run(ctx context.Context, buildx, dir string, env []string, stdi
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting buildx: %w", err)
 	}
-	said, showErr := c.show(ctx, stderr)
+	said := c.show(stderr)
 	if err := cmd.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return c.problem(ctx, buildx, args[0], said, err)
 	}
-	return showErr
+	return nil
 }
 
 // Run runs a command of buildx that builds in the folder dir, and shows its
@@ -251,38 +250,26 @@ const errorPrefix = "ERROR: "
 
 // show draws the status stream of buildx until its end and returns what else it
 // said: its error message, where it failed.
-func (c *Client) show(ctx context.Context, stream io.Reader) (said string, err error) {
-	display, err := progressui.NewDisplay(c.Log, c.Progress)
-	if err != nil {
-		_, _ = io.Copy(io.Discard, stream)
-		return "", fmt.Errorf("showing progress: %w", err)
-	}
-	statuses := make(chan *bkclient.SolveStatus)
-	drawn := make(chan error, 1)
-	go func() {
-		// Not ctx: what a cancelled build says last is shown as well.
-		_, err := display.UpdateFrom(context.WithoutCancel(ctx), statuses)
-		drawn <- err
-	}()
+func (c *Client) show(stream io.Reader) (said string) {
+	send, end := c.View.Stream("Building")
+	defer end()
 	lines := bufio.NewReader(stream)
 	for {
-		line, readErr := lines.ReadBytes('\n')
+		line, err := lines.ReadBytes('\n')
 		status := new(bkclient.SolveStatus)
 		if text := bytes.TrimSpace(line); len(text) == 0 {
 		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
-			if c.Progress != progressui.RawJSONMode {
+			if !c.View.Raw() {
 				harmless(status)
 			}
-			statuses <- status
+			send(status)
 		} else if said == "" || bytes.HasPrefix(text, []byte(errorPrefix)) {
 			said = string(text)
 		} else {
 			said += " " + string(text)
 		}
-		if readErr != nil {
-			break // the end, or the process is gone; its exit status tells
+		if err != nil {
+			return said // the end, or the process is gone; its exit status tells
 		}
 	}
-	close(statuses)
-	return said, <-drawn
 }

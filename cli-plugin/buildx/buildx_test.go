@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx/buildxtest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/util/progress/progressui"
 )
@@ -72,17 +73,14 @@ func TestWriteContext(t *testing.T) {
 // Buildx mixes status lines, text and its error on one stream.
 func TestShow(t *testing.T) {
 	var drawn strings.Builder
-	b := &Client{Log: &drawn, Progress: progressui.PlainMode}
+	b := &Client{View: progress.New(&drawn, progressui.PlainMode)}
 	stream := `{"vertexes":[{"digest":"sha256:aa","name":"RUN step","started":"2026-01-01T00:00:00Z"}]}
 some warning
 {"logs":[{"vertex":"sha256:aa","stream":1,"data":"aGVsbG8K","timestamp":"2026-01-01T00:00:01Z"}]}
 ERROR: failed to solve: first line
 second line
 `
-	said, err := b.show(t.Context(), strings.NewReader(stream))
-	if err != nil {
-		t.Fatal(err)
-	}
+	said := b.show(strings.NewReader(stream))
 	if want := "ERROR: failed to solve: first line second line"; said != want {
 		t.Errorf("said %q, want %q", said, want)
 	}

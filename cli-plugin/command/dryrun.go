@@ -34,7 +34,7 @@ func (d *dryRun) wanted() bool { return d.plan || d.dockerfile }
 // run makes the checks of a build and says what it would do. It asks the
 // engine, if there is one, and of registries those that a push would go to.
 func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, how *buildOptions) error {
-	b, err := how.settled()
+	b, err := how.settled(dockerCLI)
 	if err != nil {
 		return err
 	}

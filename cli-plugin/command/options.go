@@ -20,7 +20,6 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
-	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/pflag"
 )
 
@@ -196,12 +195,10 @@ func platformArch(platform string) (string, error) {
 
 // settled refuses options that make no sense, and returns what builds by the
 // others, without an engine yet.
-func (o *buildOptions) settled() (*builder.Builder, error) {
-	mode := progressui.DisplayMode(o.progress)
-	switch mode {
-	case progressui.AutoMode, progressui.PlainMode, progressui.TtyMode, progressui.QuietMode, progressui.RawJSONMode:
-	default:
-		return nil, problem.Usagef("--progress is %q, not auto, plain, tty, quiet or rawjson", o.progress)
+func (o *buildOptions) settled(dockerCLI command.Cli) (*builder.Builder, error) {
+	mode, err := displayMode(dockerCLI, o.progress)
+	if err != nil {
+		return nil, err
 	}
 	pull := builder.PullPolicy(o.pull)
 	switch pull {
@@ -236,7 +233,7 @@ func (o *buildOptions) settled() (*builder.Builder, error) {
 
 // session is an engine and what builds into it.
 func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
-	b, err := o.settled()
+	b, err := o.settled(dockerCLI)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,16 +13,17 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config/configfile"
+	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
-	"github.com/moby/moby/client/pkg/jsonmessage"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // PullOptions say how an engine pulls.
 type PullOptions struct {
-	Config   *configfile.ConfigFile // docker's, with credentials
-	Progress io.Writer              // for a person
-	Logf     func(format string, args ...any)
+	Config *configfile.ConfigFile // docker's, with credentials
+	Logf   func(format string, args ...any)
+	// Layer is told how far a layer is, in bytes, with what: as in "Downloading".
+	Layer func(id, doing string, done, total int64)
 }
 
 // Pull gets an image from its registry through the engine. What it is, is said
@@ -58,8 +61,21 @@ func (e *Engine) Pull(ctx context.Context, what, ref string, o PullOptions) (*im
 		return fail(err)
 	}
 	defer stream.Close()
-	if err := jsonmessage.DisplayStream(io.TeeReader(stream, pulling), o.Progress); err != nil {
-		return fail(err)
+	for messages := json.NewDecoder(io.TeeReader(stream, pulling)); ; {
+		var message jsonstream.Message
+		err := messages.Decode(&message)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && message.Error != nil {
+			err = message.Error
+		}
+		if err != nil {
+			return fail(err)
+		}
+		if at := message.Progress; at != nil && at.Total > 0 {
+			o.Layer(message.ID, message.Status, at.Current, at.Total)
+		}
 	}
 	pulled, err := e.Image(ctx, ref)
 	if err != nil || pulled == nil {

@@ -40,6 +40,14 @@ func (i *Image) Labels() map[string]string {
 	return i.Config.Config.Labels
 }
 
+// LayersSize is the size in bytes of all layers as their descriptors have it.
+func (i *Image) LayersSize() (bytes int64) {
+	for _, l := range i.Layers {
+		bytes += l.Descriptor.Size
+	}
+	return bytes
+}
+
 // Platform is the image's, as in --platform.
 func (i *Image) Platform() string { return i.Config.OS + "/" + i.Config.Architecture }
 

@@ -118,6 +118,7 @@ type Deps struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Dockerfile  string            `json:"dockerfile,omitempty"`
 	Context     map[string]File   `json:"-"` // build context by path, the Dockerfile apart
+	Layers      []string          `json:"-"` // what its layers hold, lowest first; nil where it is given
 }
 
 // File is a file of a build context.
@@ -330,7 +331,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	if d.Dockerfile, err = stage.Dockerfile(); err != nil {
 		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
 	}
-	d.Context = context
+	d.Context, d.Layers = context, stage.Contents()
 	return d, nil
 }
 

@@ -17,7 +17,8 @@ import (
 // artifact is an encoded image on its way to a registry. It implements v1.Image.
 type artifact struct {
 	*image.Image
-	registry name.Registry // layers of whose repositories are mounted
+	registry name.Registry               // layers of whose repositories are mounted
+	sending  func(image.Layer) io.Writer // see Push
 }
 
 // Layers implements v1.Image.
@@ -25,9 +26,9 @@ func (a artifact) Layers() ([]v1.Layer, error) {
 	var layers []v1.Layer
 	for _, l := range a.Image.Layers {
 		if l.In != nil && l.In.Registry == a.registry {
-			layers = append(layers, &remote.MountableLayer{Layer: blob{l}, Reference: l.In.Digest(l.Descriptor.Digest.String())})
+			layers = append(layers, &remote.MountableLayer{Layer: blob{l, a.sending}, Reference: l.In.Digest(l.Descriptor.Digest.String())})
 		} else {
-			layers = append(layers, blob{l})
+			layers = append(layers, blob{l, a.sending})
 		}
 	}
 	return layers, nil
@@ -75,14 +76,17 @@ func (a artifact) LayerByDiffID(h v1.Hash) (v1.Layer, error) {
 func (a artifact) layer(h v1.Hash, by func(image.Layer) string) (v1.Layer, error) {
 	for _, l := range a.Image.Layers {
 		if by(l) == h.String() {
-			return blob{l}, nil
+			return blob{l, a.sending}, nil
 		}
 	}
 	return nil, fmt.Errorf("the image has no layer %s", h)
 }
 
 // blob is a layer that can be opened. It implements v1.Layer.
-type blob struct{ layer image.Layer }
+type blob struct {
+	layer   image.Layer
+	sending func(image.Layer) io.Writer
+}
 
 // Digest implements v1.Layer.
 func (b blob) Digest() (v1.Hash, error) { return v1.NewHash(b.layer.Descriptor.Digest.String()) }
@@ -91,7 +95,19 @@ func (b blob) Digest() (v1.Hash, error) { return v1.NewHash(b.layer.Descriptor.D
 func (b blob) DiffID() (v1.Hash, error) { return v1.NewHash(b.layer.DiffID.String()) }
 
 // Compressed implements v1.Layer.
-func (b blob) Compressed() (io.ReadCloser, error) { return b.layer.Open() }
+func (b blob) Compressed() (io.ReadCloser, error) {
+	content, err := b.layer.Open()
+	if err != nil {
+		return nil, err
+	}
+	return sentLayer{io.TeeReader(content, b.sending(b.layer)), content}, nil
+}
+
+// sentLayer is the content of a layer as it is sent.
+type sentLayer struct {
+	io.Reader
+	io.Closer
+}
 
 // Uncompressed implements v1.Layer.
 func (b blob) Uncompressed() (io.ReadCloser, error) {

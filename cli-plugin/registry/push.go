@@ -4,20 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker/go-units"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // Push puts an encoded image into registries, and returns what that came to and
 // the image's layers as they are there now. It has none of its tags before every
-// repository has all of it.
-func (c *Client) Push(ctx context.Context, whole *image.Image, names []string) (Traffic, []image.Layer, error) {
-	start := time.Now()
+// repository has all of it. What is sent of a layer is written to what sending
+// returns for it; several layers are sent at a time.
+func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, sending func(image.Layer) io.Writer) (Traffic, []image.Layer, error) {
 	open, err := c.connect()
 	if err != nil {
 		return Traffic{}, nil, err
@@ -30,7 +31,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string) (
 	open.transport.meter = count
 	defer func() { open.transport.meter = nil }()
 	do := func(ref name.Reference) error {
-		err := open.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry})
+		err := open.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry, sending})
 		if err != nil && ctx.Err() == nil {
 			err = pushProblem(ref.Context().Name(), err)
 		}
@@ -71,7 +72,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string) (
 	for _, ref := range names {
 		c.Logf("pushed %s@%s", ref, root)
 	}
-	c.Logf("  in %.1f s, %d bytes uploaded; layers: %d uploaded, %d mounted, %d there before", time.Since(start).Seconds(), t.Bytes, t.Uploaded, t.Mounted, t.Present)
+	c.Logf("  %s uploaded; layers: %d uploaded, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
 	return t, layers, nil
 }
 

@@ -1,0 +1,32 @@
+package builder
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// layerNames are what people call layers, by their diff IDs: a payload's by their
+// components.
+type layerNames map[digest.Digest]string
+
+// learn names the layers of something: by names where there is one for each.
+func (n layerNames) learn(of string, ids []digest.Digest, names []string) {
+	for i, id := range ids {
+		switch {
+		case n[id] != "": // an image may have a layer twice
+		case len(names) == len(ids):
+			n[id] = names[i]
+		default:
+			n[id] = fmt.Sprintf("%s, layer %d of %d", of, i+1, len(ids))
+		}
+	}
+}
+
+// of is the name of a layer. One that is nobody else's is made here.
+func (n layerNames) of(id digest.Digest) string {
+	if name, ok := n[id]; ok {
+		return name
+	}
+	return "set-up " + id.Encoded()[:12]
+}

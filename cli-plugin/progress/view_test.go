@@ -1,0 +1,262 @@
+package progress
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/opencontainers/go-digest"
+	"github.com/tonistiigi/vt100"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// screen is a terminal and what a person sees on it.
+type screen struct {
+	*os.File // the program's side
+	seen     *vt100.VT100
+	read     chan struct{}
+}
+
+func newScreen(t *testing.T, width int) *screen {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const height = 40
+	if err := pty.Setsize(slave, &pty.Winsize{Rows: height, Cols: uint16(width)}); err != nil {
+		t.Fatal(err)
+	}
+	// One column more: a terminal goes to the next row when something comes after
+	// the last column, the emulator when that is full.
+	s := &screen{File: slave, seen: vt100.NewVT100(height, width+1), read: make(chan struct{})}
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(s.seen, master) // it ends with an error when the other side is closed
+		_ = master.Close()
+	}()
+	return s
+}
+
+// text is what is seen when nothing more comes. Times, which differ, are zero.
+func (s *screen) text(t *testing.T) string {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.read
+	var b strings.Builder
+	for _, row := range s.seen.Content {
+		b.WriteString(strings.TrimRight(string(row), " ") + "\n")
+	}
+	text := regexp.MustCompile(`\d+\.\ds`).ReplaceAllString(b.String(), "0.0s")
+	return strings.TrimRight(text, "\n") + "\n"
+}
+
+// shown waits until a step is shown.
+func (s *Step) shown() {
+	for done := false; !done; time.Sleep(time.Millisecond) {
+		s.lock.Lock()
+		done = s.stop != nil
+		s.lock.Unlock()
+	}
+}
+
+// story is a push with a long step, a line in its middle and a quick step.
+func story(v *View) {
+	v.Logf("the payload goes to registry.example/team/payloads:oh_deps_v1.58.2_w3ixabcdefgh, where the next image finds it")
+	s := v.Step("compressing 3 of the 3 layers of registry.example/team/runtime:oh_deps_v1.58.2_w3ixabcdefgh by gzip")
+	all := s.Part("read", 210<<20)
+	s.shown()
+	for i, name := range []string{"python", "vscode", "set-up"} {
+		all.Set(int64(i+1)*70<<20, 210<<20)
+		p := s.Part(name, 0)
+		fmt.Fprint(p, strings.Repeat("x", 30<<20>>i))
+		p.End()
+		if i == 0 {
+			v.Logf("a line in between, which is long enough to be cut off by whatever draws over it: %s", strings.Repeat("z", 35))
+		}
+	}
+	s.End(nil)
+	v.Step("looking").End(nil)
+	v.Logf("pushed registry.example/team/app:1")
+}
+
+// What a person sees at two widths, and what stands in a log.
+func TestWhatIsSeen(t *testing.T) {
+	t.Setenv("TTY_DISPLAY_RATE", "5")
+	check := func(t *testing.T, name, got string) {
+		t.Helper()
+		name = filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for _, width := range []int{80, 120} {
+		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			s := newScreen(t, width)
+			v := New(s, progressui.AutoMode)
+			v.patience = time.Millisecond
+			story(v)
+			check(t, fmt.Sprintf("seen%d.txt", width), s.text(t))
+		})
+	}
+}
+
+// Without a terminal there are lines, each whole, with the time that a step took.
+func TestLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		v := New(&out, progressui.AutoMode)
+		v.Step("looking").End(nil)
+		s := v.Step("pulling \x1b[2Jalpine:3.20")
+		time.Sleep(3 * time.Second)
+		s.Layer("a1b2", "Downloading", 1<<20, 2<<20)
+		time.Sleep(tick)
+		v.Logf("a line\nin between")
+		s.Layer("a1b2", "Downloading", 2<<20, 2<<20)
+		time.Sleep(time.Second)
+		s.End(nil)
+		v.Logf("pulled")
+		v.Step("pushing").End(errors.New("failed at once"))
+		got := out.String()
+		for _, want := range []string{
+			"#1 pulling \\x1b[2Jalpine:3.20\n", "#1 downloading a1b2 1.05MB / 2.10MB", "#1 downloading a1b2 2.10MB / 2.10MB", " done\n#1 DONE 4.2s\npulled\n",
+			"a line\\x0ain between\n",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q is missing in\n%s", want, got)
+			}
+		}
+		if strings.Contains(got, "looking") || strings.Contains(got, "pushing") || strings.Contains(got, "\x1b") {
+			t.Errorf("it says\n%s", got)
+		}
+	})
+}
+
+// What programs read has every step, and no line of ours; quiet has nothing.
+func TestModes(t *testing.T) {
+	show := func(mode progressui.DisplayMode) string {
+		var out strings.Builder
+		v := New(&out, mode)
+		v.Logf("a line")
+		s := v.Step("compressing")
+		s.Part("python", 2).Set(1, 2)
+		s.End(nil)
+		return out.String()
+	}
+	if got := show(progressui.QuietMode); got != "" {
+		t.Errorf("quiet is %q", got)
+	}
+	var steps, parts int
+	for line := range strings.Lines(show(progressui.RawJSONMode)) {
+		var status client.SolveStatus
+		if err := json.Unmarshal([]byte(line), &status); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		steps += len(status.Vertexes)
+		parts += len(status.Statuses)
+	}
+	if steps != 2 || parts != 1 { // it begins and ends
+		t.Errorf("there are %d statuses of steps and %d of parts", steps, parts)
+	}
+}
+
+// A step that is interrupted ends what is drawn, and the cursor is seen again.
+func TestInterruptedStep(t *testing.T) {
+	s := newScreen(t, 80)
+	v := New(s, progressui.AutoMode)
+	v.patience = time.Millisecond
+	step := v.Step("pushing registry.example/app:1")
+	step.Part("python", 100).Set(1, 100)
+	step.shown()
+	step.End(context.Canceled)
+	v.Logf("the end")
+	got := s.text(t)
+	if !strings.Contains(got, " => CANCELED pushing registry.example/app:1") || !strings.HasSuffix(got, "\nthe end\n") || !strings.Contains(got, "FINISHED") {
+		t.Errorf("it shows\n%s", got)
+	}
+}
+
+// Layers have names that strangers gave: a step shows no more than its budget.
+func TestManyParts(t *testing.T) {
+	v := New(io.Discard, progressui.PlainMode)
+	s := v.Step("pulling")
+	defer s.End(nil)
+	for i := range 2 * maxParts {
+		s.Layer(fmt.Sprint(i), "Downloading", 1, 2)
+	}
+	if len(s.parts) != maxParts {
+		t.Errorf("%d parts are held", len(s.parts))
+	}
+}
+
+// Several goroutines count, say lines and build at once.
+func TestAtOnce(t *testing.T) {
+	v := New(io.Discard, progressui.PlainMode)
+	v.patience = time.Microsecond
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			s := v.Step("compressing")
+			p := s.Part(fmt.Sprint(i), 1<<20)
+			for range 100 {
+				fmt.Fprint(p, "some bytes")
+				v.Logf("line %d", i)
+			}
+			s.End(nil)
+			send, end := v.Stream("Building")
+			now := time.Now()
+			send(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(fmt.Sprint(i)), Name: "RUN", Started: &now, Completed: &now}}})
+			end()
+			end()
+		})
+	}
+	group.Wait()
+	if v.busy != 0 || v.feed != nil {
+		t.Errorf("%d streams are left", v.busy)
+	}
+}
+
+// BenchmarkCounting copies with and without a part that counts.
+func BenchmarkCounting(b *testing.B) {
+	const size = 64 << 10
+	block := make([]byte, size)
+	v := New(io.Discard, progressui.PlainMode)
+	s := v.Step("compressing")
+	defer s.End(nil)
+	for name, w := range map[string]io.Writer{"without": sha256.New(), "with": io.MultiWriter(sha256.New(), s.Part("read", 1<<50))} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			for b.Loop() {
+				_, _ = w.Write(block)
+			}
+		})
+	}
+}
