@@ -67,6 +67,10 @@ func (d Driver) Start(ctx context.Context, request map[string]any) (*Client, err
 	if err != nil {
 		return nil, err
 	}
+	return d.start(ctx, python, request)
+}
+
+func (d Driver) start(ctx context.Context, python string, request map[string]any) (*Client, error) {
 	command := exec.CommandContext(ctx, python, filepath.Join(d.Folder, "drivers", d.Program+".py"))
 	command.Env = append(os.Environ(), "OPENHANDS_SUPPRESS_BANNER=1", "LITELLM_LOCAL_MODEL_COST_MAP=True")
 	command.Env = append(command.Env, d.Env...)
@@ -75,15 +79,15 @@ func (d Driver) Start(ctx context.Context, request map[string]any) (*Client, err
 	// A client that is interrupted takes away what it started.
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = time.Minute
-	c := &Client{command: command}
-	if c.requests, err = command.StdinPipe(); err != nil {
+	requests, err := command.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	answers, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	c.answers = bufio.NewReader(answers)
+	c := &Client{command: command, requests: requests, answers: bufio.NewReader(answers)}
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting the driver of %s: %w", d.Program, err)
 	}
