@@ -80,7 +80,8 @@ some warning
 ERROR: failed to solve: first line
 second line
 `
-	said := b.show(strings.NewReader(stream))
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	said := b.show(strings.NewReader(stream)).text
 	if want := "ERROR: failed to solve: first line second line"; said != want {
 		t.Errorf("said %q, want %q", said, want)
 	}

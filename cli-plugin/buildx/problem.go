@@ -18,8 +18,8 @@ var buildxOwnFile = regexp.MustCompile(`^(mkdir|open|failed to update builder) .
 
 // problem is the error of a buildx command that ended with err after it
 // had said something.
-func (c *Client) problem(ctx context.Context, buildx, command, said string, err error) error {
-	cause := cmpText(said, err)
+func (c *Client) problem(ctx context.Context, buildx, command string, said saying, err error) error {
+	cause := cmpText(said.text, err)
 	switch {
 	case strings.HasPrefix(cause.Error(), "no builder "):
 		return problem.New(problem.NoBuildx, "the selected builder does not exist", cause,
@@ -30,8 +30,11 @@ func (c *Client) problem(ctx context.Context, buildx, command, said string, err 
 	case !c.reportsProgress(ctx, buildx, command):
 		return problem.New(problem.NoBuildx, "the docker buildx plugin at "+buildx+" is too old or does not work", cause, installBuildx)
 	}
-	return problem.New(problem.BuildFailed, "the build failed", cause,
-		"The failing step and its output are above; run again with --progress plain to see all of it")
+	next := "The failing step and its output are above; run again with --progress plain to see all of it"
+	if said.log != "" {
+		next = "All that the build said is in " + said.log
+	}
+	return problem.New(problem.BuildFailed, "the build failed", said.steps.cause(cause), next)
 }
 
 // reportsProgress reports whether a buildx command can report its progress to a

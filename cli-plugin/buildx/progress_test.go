@@ -27,6 +27,7 @@ func TestProgressIsNotObeyed(t *testing.T) {
 	}
 	var log strings.Builder
 	b := &Client{View: progress.New(&log, progressui.PlainMode)}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	b.show(strings.NewReader(string(status) + "\n"))
 	if strings.ContainsFunc(log.String(), func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r)

@@ -43,7 +43,7 @@ func Catalogue() []Entry {
 			"Install a release, or build it with `make`."},
 		{BuildFailed, "Build failed",
 			"A step of a build by buildx failed, be it one of the payload's, of a Dockerfile or the command of `--extra-deps`.",
-			"The step's output is above the error. `--progress plain` shows all steps."},
+			"The error ends with the step's own last lines, and names the file that has all of the build's. The ten last such files are kept, in `docker-openhands/logs` of the user's cache folder; of a long one the middle is left out."},
 		{BaseConflict, "Base in the way",
 			"The base has something where the payload has to be, is itself an image of OpenHands, or has in the place of a file or folder that set-up needs something else, or a layer that no engine can unpack.",
 			"Use the image that it was made over, `--layer-order base-first`, or correct in a Dockerfile FROM it what is named."},
