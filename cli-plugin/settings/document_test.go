@@ -13,11 +13,17 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, table, found := strings.Cut(string(text), "| setting | variable | config.toml |\n|---|---|---|\n")
+	if !found {
+		t.Fatal("there is no table of settings")
+	}
 	rows := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		if cells := strings.Split(line, "`"); strings.HasPrefix(line, "| `") && !strings.HasPrefix(line, "| `{") { // a placeholder is no setting
-			rows[cells[1]] = line
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "`")
+		if !strings.HasPrefix(line, "| `") {
+			break
 		}
+		rows[cells[1]] = line
 	}
 	for setting, known := range spellings {
 		names := known.variables
