@@ -183,7 +183,12 @@ func byApplication(t *testing.T, _, image string) *started {
 
 func applicationEnv(t *testing.T, image string) []string {
 	repository, tag, _ := strings.Cut(image, ":")
-	return []string{"AGENT_SERVER_IMAGE_REPOSITORY=" + repository, "AGENT_SERVER_IMAGE_TAG=" + tag, "OH_PERSISTENCE_DIR=" + t.TempDir()}
+	return []string{
+		"AGENT_SERVER_IMAGE_REPOSITORY=" + repository, "AGENT_SERVER_IMAGE_TAG=" + tag, "OH_PERSISTENCE_DIR=" + t.TempDir(),
+		// An application that finds itself in a container, as where these tests
+		// run in one, looks for localhost at host.docker.internal.
+		"SANDBOX_CONTAINER_URL_PATTERN=http://127.0.0.1:{port}",
+	}
 }
 
 // serveRuntimeAPI starts a stand-in for the runtime API.
