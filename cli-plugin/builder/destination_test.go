@@ -162,15 +162,15 @@ func TestRepositoryOfPayloads(t *testing.T) {
 	whole.Deps.Repository = r.Host + "/payloads"
 	s.Infos[whole.Deps.Repository+":"+testTag] = s.Infos[whole.Deps.Image]
 	whole.Deps.Image = whole.Deps.Repository + ":" + testTag
-	var log heard
+	var said heard
 	r.Before = func(request *http.Request) {
-		if request.Method == http.MethodPatch && !log.has("the payload goes to "+whole.Deps.Image+",") {
-			t.Errorf("bytes go to %s before the place is told:\n%s", request.URL, log.all())
+		if request.Method == http.MethodPatch && !said.has("the payload goes to "+whole.Deps.Image+",") {
+			t.Errorf("bytes go to %s before the place is told:\n%s", request.URL, said.all())
 		}
 	}
 	push := Output{Push: true, Compression: image.Gzip}
 	b := publishing(s.engine(), push)
-	b.Log = &log
+	b.Log = &said
 	results, err := b.Build(t.Context(), whole)
 	if err != nil || !slices.Equal(results[0].References, []string{whole.Deps.Image}) {
 		t.Fatalf("%v: %+v", err, results)

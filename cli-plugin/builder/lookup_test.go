@@ -109,14 +109,14 @@ func TestWhoIsAsked(t *testing.T) {
 			whole.Deps.Image = test.repository + ":" + testTag
 			whole.Runtimes[0].Image = test.repository + ":oh_v1"
 			for what, out := range map[string]*Output{"": nil, "an archive ": {Format: image.FormatOCI, Compression: image.Gzip, File: filepath.Join(t.TempDir(), "app.tar")}} {
-				var log strings.Builder
-				b := &Builder{Engine: s.engine(), CLI: brokenCLI{}, Log: &log, Progress: progressui.PlainMode, Pull: test.pull, Offline: true, Output: out}
+				var said strings.Builder
+				b := &Builder{Engine: s.engine(), CLI: brokenCLI{}, Log: &said, Progress: progressui.PlainMode, Pull: test.pull, Offline: true, Output: out}
 				var p *problem.Error
 				if _, err := b.Build(t.Context(), whole); !errors.As(err, &p) || p.Code != problem.NotFound {
 					t.Errorf("%swithout a payload it ends with %v", what, err)
 				}
-				if asked := strings.Contains(log.String(), "cannot be had"); asked != test.asked {
-					t.Errorf("%sa registry is asked: %v, want %v\n%s", what, asked, test.asked, &log)
+				if asked := strings.Contains(said.String(), "cannot be had"); asked != test.asked {
+					t.Errorf("%sa registry is asked: %v, want %v\n%s", what, asked, test.asked, &said)
 				}
 			}
 		})

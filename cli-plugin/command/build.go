@@ -73,8 +73,6 @@ of somebody else's is refused before anything is done.`,
 	return cmd
 }
 
-const dryRunHelp = "Print what would be built, and build nothing; where a push would go is asked"
-
 // basesOf takes the arguments of a command for values of its flag --base.
 func basesOf(cmd *cobra.Command, args []string) error {
 	for _, base := range args {
