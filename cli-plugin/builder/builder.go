@@ -36,7 +36,7 @@ type Builder struct {
 	Output        *Output           // nil: images are loaded into the engine
 
 	client *registry.Client // see registry
-	shown  *progress.View   // see view
+	shown  *progress.View   // see View
 }
 
 // The kinds of results.
@@ -145,8 +145,8 @@ func (b *Builder) names(r plan.Runtime) []string {
 	return r.References()
 }
 
-// view is where progress is shown.
-func (b *Builder) view() *progress.View {
+// View is where progress is shown.
+func (b *Builder) View() *progress.View {
 	if b.shown == nil {
 		b.shown = progress.New(b.Log, b.Progress)
 	}
@@ -154,11 +154,11 @@ func (b *Builder) view() *progress.View {
 }
 
 // Logf says a line of progress, for a person.
-func (b *Builder) Logf(format string, args ...any) { b.view().Logf(format, args...) }
+func (b *Builder) Logf(format string, args ...any) { b.View().Logf(format, args...) }
 
 // buildx is how the builder builds.
 func (b *Builder) buildx() *buildx.Client {
-	return &buildx.Client{CLI: b.CLI, EngineID: b.Engine.ID, View: b.view()}
+	return &buildx.Client{CLI: b.CLI, EngineID: b.Engine.ID, View: b.View()}
 }
 
 // registry is how the builder talks to registries.

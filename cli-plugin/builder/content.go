@@ -27,7 +27,7 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 	if base.Repository == nil {
 		return p.Engine.Save(ctx, base, image.Reading{Keep: w.Keep})
 	}
-	step := p.view().Step("reading " + base.Ref)
+	step := p.View().Step("reading " + base.Ref)
 	defer func() { step.End(err) }()
 	read := *base
 	read.Layers = slices.Clone(base.Layers)

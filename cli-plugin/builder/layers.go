@@ -68,7 +68,7 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 	for _, id := range missing {
 		wanted[id] = true
 	}
-	step := p.view().Step(fmt.Sprintf("compressing %d of the %d layers of %s by %s", len(missing), len(m.DiffIDs()), m.Ref, p.Output.Compression))
+	step := p.View().Step(fmt.Sprintf("compressing %d of the %d layers of %s by %s", len(missing), len(m.DiffIDs()), m.Ref, p.Output.Compression))
 	defer func() { step.End(err) }()
 	read := step.Part("read", m.Size)
 	keep := func(layer io.Reader) (digest.Digest, error) {

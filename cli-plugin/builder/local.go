@@ -135,7 +135,7 @@ func (l local) make(ctx context.Context, r plan.Runtime, deps, base *image.Image
 	}
 	lease := l.Engine.Lease()
 	defer func() { err = errors.Join(err, lease.End()) }()
-	step := l.view().Step("making " + r.Image)
+	step := l.View().Step("making " + r.Image)
 	id, err := assembly{
 		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: l.Engine.Arch, Created: image.Created(base, deps), Logf: l.Logf},
 		engine: l.Engine, deps: deps, base: base, announce: lease.Image, sent: step.Part("handed to the engine", 0),

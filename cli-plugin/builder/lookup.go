@@ -204,7 +204,7 @@ func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, err
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
 			"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
 	}
-	step := b.view().Step("pulling " + ref)
+	step := b.View().Step("pulling " + ref)
 	pulled, err := b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Logf: b.Logf, Layer: step.Layer})
 	step.End(err)
 	return pulled, err

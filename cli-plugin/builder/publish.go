@@ -90,7 +90,7 @@ func (p *publisher) near(ref string) bool {
 
 // push puts an image into registries.
 func (p *publisher) push(ctx context.Context, whole *image.Image, names []string, result *Result) error {
-	step := p.view().Step("pushing " + strings.Join(names, ", "))
+	step := p.View().Step("pushing " + strings.Join(names, ", "))
 	sending := func(l image.Layer) io.Writer { return step.Part(p.called.of(l.DiffID), l.Descriptor.Size) }
 	traffic, layers, err := p.registry().Push(ctx, whole, names, sending)
 	step.End(err)
@@ -420,7 +420,7 @@ func (p *publisher) put(ctx context.Context, whole *image.Image, result *Result)
 // write writes the archive.
 func (p *publisher) write(ctx context.Context, whole *image.Image, result *Result) error {
 	result.Digest = whole.Descriptor().Digest.String()
-	step := p.view().Step("writing " + result.References[0])
+	step := p.View().Step("writing " + result.References[0])
 	written := step.Part("written", whole.LayersSize())
 	write := func(w io.Writer) error {
 		return whole.WriteArchive(ctx, io.MultiWriter(w, written), result.References, p.Output.Format)

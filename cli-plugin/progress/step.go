@@ -33,6 +33,7 @@ type Step struct {
 	vertex client.Vertex
 	ended  bool
 	parts  []*Part
+	said   string // last, by what the step waits for
 }
 
 // Step begins a step. Its name starts with what is done, as in "pulling alpine:3.20".
@@ -81,6 +82,20 @@ func (s *Step) Layer(id, doing string, done, total int64) {
 	s.Part(strings.ToLower(doing)+" "+id, total).Set(done, total)
 }
 
+// Say shows a line of what the step waits for, as a server's log. Of what was said
+// before the step is shown, the last line is.
+func (s *Step) Say(line string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.said = terminal.Line(line); s.stop != nil && !s.ended {
+		s.say()
+	}
+}
+
+func (s *Step) say() {
+	s.view.send(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: s.vertex.Digest, Data: []byte(s.said + "\n"), Timestamp: time.Now()}}})
+}
+
 // End ends the step and all of its parts. One that fails is shown as cancelled:
 // what is wrong is told where the command ends.
 func (s *Step) End(err error) {
@@ -126,6 +141,9 @@ func (s *Step) show() {
 		s.view.send(clock())
 	}
 	s.view.send(&client.SolveStatus{Vertexes: []*client.Vertex{&first}})
+	if s.said != "" {
+		s.say()
+	}
 	s.stop, s.done = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(s.done)

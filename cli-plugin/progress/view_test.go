@@ -138,7 +138,7 @@ func TestLines(t *testing.T) {
 		s := v.Step("pulling \x1b[2Jalpine:3.20")
 		time.Sleep(3 * time.Second)
 		s.Layer("a1b2", "Downloading", 1<<20, 2<<20)
-		time.Sleep(tick)
+		time.Sleep(time.Second)
 		v.Logf("a line\nin between")
 		s.Layer("a1b2", "Downloading", 2<<20, 2<<20)
 		time.Sleep(time.Second)
@@ -147,7 +147,7 @@ func TestLines(t *testing.T) {
 		v.Step("pushing").End(errors.New("failed at once"))
 		got := out.String()
 		for _, want := range []string{
-			"#1 pulling \\x1b[2Jalpine:3.20\n", "#1 downloading a1b2 1.05MB / 2.10MB", "#1 downloading a1b2 2.10MB / 2.10MB", " done\n#1 DONE 4.2s\npulled\n",
+			"#1 pulling \\x1b[2Jalpine:3.20\n", "#1 downloading a1b2 1.05MB / 2.10MB", "#1 downloading a1b2 2.10MB / 2.10MB", " done\n#1 DONE 5.0s\npulled\n",
 			"a line\\x0ain between\n",
 		} {
 			if !strings.Contains(got, want) {
@@ -156,6 +156,24 @@ func TestLines(t *testing.T) {
 		}
 		if strings.Contains(got, "looking") || strings.Contains(got, "pushing") || strings.Contains(got, "\x1b") {
 			t.Errorf("it says\n%s", got)
+		}
+	})
+}
+
+// What a step waits for is heard, of the time before it is shown the last line.
+func TestWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		v := New(&out, progressui.PlainMode)
+		s := v.Step("starting the server")
+		s.Say("first")
+		s.Say("second \x1b[2J")
+		time.Sleep(2 * time.Second)
+		s.Say("third")
+		s.End(nil)
+		s.Say("too late")
+		if want := "#1 starting the server\n#1 1.000 second \\x1b[2J\n#1 2.000 third\n#1 DONE 2.0s\n"; out.String() != want {
+			t.Errorf("it says\n%s\nwant\n%s", &out, want)
 		}
 	})
 }
