@@ -19,7 +19,7 @@ import (
 )
 
 // writeOpenHands tells OpenHands V0 to use an image, if it can.
-func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, image string) error {
+func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, ref string) error {
 	call := struct {
 		runtimes runtimeOptions
 		mode     modeOptions
@@ -34,16 +34,16 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 	if err := configure(flags, sources, notes(dockerCLI)); err != nil {
 		return err
 	}
-	named := image != ""
+	named := ref != ""
 	if !named {
-		if image, err = call.mode.imageName(ctx, dockerCLI, &call.runtimes); err != nil {
+		if ref, err = call.mode.imageName(ctx, dockerCLI, &call.runtimes); err != nil {
 			return err
 		}
 	}
-	if err := problem.CheckReference("image", image); err != nil {
+	if err := problem.CheckReference("image", ref); err != nil {
 		return err
 	}
-	found, err := describe(ctx, dockerCLI, image)
+	found, err := describe(ctx, dockerCLI, ref)
 	var missing *problem.Error
 	if errors.As(err, &missing) && missing.Code != problem.NotMigrated && !named {
 		missing.Next = "Build it first with 'docker openhands build', or name another one with --image"
@@ -55,10 +55,10 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, im
 	if known, ok := componentsHave(found, "browser"); ok {
 		browser = known
 	}
-	if err := settings.WriteImage(file, image, browser); err != nil {
+	if err := settings.WriteImage(file, ref, browser); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", image, file)
+	_, err = fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "OpenHands uses %s, as %s says\n", ref, file)
 	return err
 }
 
