@@ -71,7 +71,9 @@ func (d Driver) Start(ctx context.Context, request map[string]any) (*Client, err
 }
 
 func (d Driver) start(ctx context.Context, python string, request map[string]any) (*Client, error) {
-	command := exec.CommandContext(ctx, python, filepath.Join(d.Folder, "drivers", d.Program+".py"))
+	// By way of env: a capability that As hands over counts from the first
+	// program on, and may be what it takes to reach Python.
+	command := exec.CommandContext(ctx, "env", python, filepath.Join(d.Folder, "drivers", d.Program+".py"))
 	command.Env = append(os.Environ(), "OPENHANDS_SUPPRESS_BANNER=1", "LITELLM_LOCAL_MODEL_COST_MAP=True", "PYTHONDONTWRITEBYTECODE=1")
 	command.Env = append(command.Env, d.Env...)
 	command.SysProcAttr = d.As
