@@ -20,6 +20,7 @@ type Client struct {
 	Title  string // for people, within a sentence
 	Server string // profile of the images that it starts
 	advise func(Image, *Advice) error
+	starts func(Image) []Start
 }
 
 // Image is a runtime image as a client is told of it. Labels are those that it
@@ -33,14 +34,14 @@ type Image struct {
 // All returns the clients, today's first.
 func All() []Client {
 	return []Client{
-		{"app", "OpenHands' application on one machine", payload.AgentServer, application},
-		{"sdk", "the SDK's DockerWorkspace", payload.AgentServer, sdk},
-		{"benchmarks", "OpenHands/benchmarks", payload.AgentServer, benchmarks},
-		{"enterprise", "OpenHands Enterprise", payload.AgentServer, enterprise},
-		{"kubernetes", "a pod of your own", payload.AgentServer, kubernetes},
-		{"apptainer", "the SDK's ApptainerWorkspace", payload.AgentServer, apptainer},
-		{"canvas", "Agent Canvas, and an agent server that starts others", payload.AgentServer, canvas},
-		{"v0", "OpenHands V0, up to release 1.6.0", payload.ActionExecutionServer, v0},
+		{"app", "OpenHands' application on one machine", payload.AgentServer, application, startApplication},
+		{"sdk", "the SDK's DockerWorkspace", payload.AgentServer, sdk, startSDK},
+		{"benchmarks", "OpenHands/benchmarks", payload.AgentServer, benchmarks, startBenchmarks},
+		{"enterprise", "OpenHands Enterprise", payload.AgentServer, enterprise, startEnterprise},
+		{"kubernetes", "a pod of your own", payload.AgentServer, kubernetes, startKubernetes},
+		{"apptainer", "the SDK's ApptainerWorkspace", payload.AgentServer, apptainer, startApptainer},
+		{"canvas", "Agent Canvas, and an agent server that starts others", payload.AgentServer, canvas, startCanvas},
+		{"v0", "OpenHands V0, up to release 1.6.0", payload.ActionExecutionServer, v0, startV0},
 	}
 }
 
@@ -63,12 +64,21 @@ func Names() []string {
 	return names
 }
 
+// Talks returns an error where the image has a server that the client does not
+// talk to.
+func (c Client) Talks(img Image) error {
+	if server := img.Labels.Server; server != "" && server != c.Server {
+		return problem.New(problem.NotForClient, fmt.Sprintf("%s has the server %s, and %s talks to the %s", img.Name, server, c.Title, c.Server), nil,
+			fmt.Sprintf("Build one with 'docker openhands build --server %s BASE'", c.Server))
+	}
+	return nil
+}
+
 // Advise says what has to be set so that the client takes an image. That it
 // cannot take it is an error.
 func (c Client) Advise(img Image) (*Advice, error) {
-	if server := img.Labels.Server; server != "" && server != c.Server {
-		return nil, problem.New(problem.NotForClient, fmt.Sprintf("%s has the server %s, and %s talks to the %s", img.Name, server, c.Title, c.Server), nil,
-			fmt.Sprintf("Build one with 'docker openhands build --server %s BASE'", c.Server))
+	if err := c.Talks(img); err != nil {
+		return nil, err
 	}
 	advice := &Advice{Client: c.Name, Image: img.Name, Settings: []Setting{}, Warnings: []string{}, Notes: []string{}}
 	if err := c.advise(img, advice); err != nil {
@@ -90,8 +100,8 @@ func (img Image) tagged(client string) (repository, tag string, err error) {
 		"Give the image a name: docker tag "+img.Name+" REPOSITORY:TAG")
 }
 
-// has reports whether the payload has a component, and whether that is known.
-func (img Image) has(component string) (has, known bool) {
+// Has reports whether the payload has a component, and whether that is known.
+func (img Image) Has(component string) (has, known bool) {
 	if img.Labels.Components == "" {
 		return false, false
 	}

@@ -37,7 +37,7 @@ func apptainer(img Image, a *Advice) error {
 // canvas is the agent server's own runtime of containers
 // (agent_server/docker_runtime of openhands-agent-server 1.58.2).
 func canvas(img Image, a *Advice) error {
-	browser, known := img.has("browser")
+	browser, known := img.Has("browser")
 	a.environment("the environment of the agent server that starts the others",
 		payload.Var{Name: "OH_CONVERSATION_RUNTIME", Value: "docker"},
 		payload.Var{Name: "OH_CONVERSATION_IMAGE", Value: img.Name},

@@ -16,7 +16,7 @@ import (
 func (a *Advice) Write(file string, img Image) error {
 	first := a.Settings[0]
 	if first.Format == TOML {
-		browser, known := img.has("browser")
+		browser, known := img.Has("browser")
 		return settings.WriteImage(file, img.Name, browser || !known)
 	}
 	before, err := settings.ReadFile(file)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
@@ -79,6 +80,8 @@ func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
 		return completeImages(dockerCLI, engine.DepsNames, -1)
 	case suggestServers:
 		return cobra.FixedCompletions(serverNames(), cobra.ShellCompDirectiveNoFileComp)
+	case suggestClients:
+		return completeList(append(client.Names(), allClients))
 	case suggestOptional:
 		return completeComponents(func(c templates.Component) bool { return c.Optional })
 	case suggestReleases:

@@ -28,6 +28,7 @@ const (
 	suggestBases    suggestion = "bases"
 	suggestPayloads suggestion = "payloads"
 	suggestServers  suggestion = "servers"
+	suggestClients  suggestion = "clients"
 	suggestOptional suggestion = "optional components"
 	suggestStandard suggestion = "standard components"
 	suggestReleases suggestion = "releases of the server"

@@ -37,9 +37,10 @@ func (s *shelf) serveContainer(w http.ResponseWriter, r *http.Request, what stri
 	case "json":
 		at := network.PortBinding{HostPort: s.port}
 		answer(w, container.InspectResponse{
-			ID: theContainer, Name: "/of-the-shelf",
+			ID: theContainer, Name: "/of-the-shelf", State: &container.State{},
 			NetworkSettings: &container.NetworkSettings{Ports: network.PortMap{
 				network.MustParsePort(fmt.Sprintf("%d/tcp", plan.Port)): {at},
+				network.MustParsePort("60000/tcp"):                      {at}, // as pods have it
 			}},
 		})
 	case "wait":
@@ -91,6 +92,10 @@ func (s *shelf) listen() (io.Closer, error) {
 	}
 	_, s.port, err = net.SplitHostPort(listener.Addr().String())
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/vscode/url" {
+			answer(w, map[string]string{"url": r.URL.Query().Get("base_url") + "/"})
+			return
+		}
 		_, _ = io.WriteString(w, strings.TrimPrefix(r.URL.Path, "/")) // alive
 	})}
 	go func() { _ = server.Serve(listener) }() // until it is closed

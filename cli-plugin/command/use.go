@@ -11,6 +11,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -112,6 +113,12 @@ func imageFor(ctx context.Context, dockerCLI command.Cli, name string) (client.I
 	if err != nil {
 		return client.Image{}, err
 	}
+	return clientImage(name, found)
+}
+
+// clientImage is an image as its clients are told of it. It is an error where it
+// is no runtime image.
+func clientImage(name string, found *image.Image) (client.Image, error) {
 	labels := payload.ReadLabels(found.Labels())
 	switch labels.Kind {
 	case payload.KindRuntime:

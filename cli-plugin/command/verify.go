@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
@@ -18,6 +20,7 @@ import (
 func newVerify(dockerCLI command.Cli) *cobra.Command {
 	var how buildOptions
 	var live, asJSON bool
+	var as []string
 	cmd := &cobra.Command{
 		Use:   "verify IMAGE",
 		Short: "Check that an image and its payload are as they were built",
@@ -25,9 +28,16 @@ func newVerify(dockerCLI command.Cli) *cobra.Command {
 of it: its settings, that the payload is complete and sealed, and who may read
 and write it. Nothing of the image runs for that. With --live the server is
 started as OpenHands does, and once more under a user ID that the image does
-not know; each component then has to show that it works.`,
+not know; each component then has to show that it works.
+
+With --as the server is started as clients of OpenHands start it, one after the
+other, each with its program, user, limits and time: it has to be alive in that
+time, run a command, keep a file, open a page, tell where VS Code is, and end.
+The clients are those of 'docker openhands use'.`,
 		Example: `  docker openhands verify my/image
-  docker openhands verify --live --json my/image`,
+  docker openhands verify --live --json my/image
+  docker openhands verify --as app,enterprise my/image
+  docker openhands verify --as all my/image`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := how.session(cmd.Context(), dockerCLI, "")
@@ -35,24 +45,33 @@ not know; each component then has to show that it works.`,
 				return err
 			}
 			start := time.Now()
+			chosen, err := clientsNamed(as)
+			if err != nil {
+				return err
+			}
 			found, err := b.Find(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			trials := sandbox.Trials{Live: live}
+			if trials.As, err = startsOf(chosen, args[0], found); err != nil {
+				return err
+			}
 			servers := how.servers(dockerCLI, b)
-			if live && !asJSON {
+			told := live || len(trials.As) > 0
+			if told && !asJSON {
 				fmt.Fprintf(dockerCLI.Out(), findingForm, "CHECK", "RESULT", "WHAT WAS FOUND")
 				servers.Found = func(f payload.Finding) { writeFinding(dockerCLI.Out(), f) }
 			}
-			report, err := servers.Verify(cmd.Context(), args[0], found, live)
+			report, err := servers.Verify(cmd.Context(), args[0], found, trials)
 			if err != nil {
 				return err
 			}
 			switch {
 			case asJSON:
 				err = document.Write(dockerCLI.Out(), document.Verification{Report: report})
-			case live: // the rest is there already
-				err = writeCures(dockerCLI.Out(), report)
+			case told: // the rest is there already
+				err = errors.Join(writeCures(dockerCLI.Out(), report), writeClients(dockerCLI.Out(), report.Clients))
 			default:
 				err = writeReport(dockerCLI.Out(), report)
 			}
@@ -66,10 +85,12 @@ not know; each component then has to show that it works.`,
 		},
 	}
 	cmd.Flags().BoolVar(&live, "live", false, "Start the server, too, and let every component show that it works")
+	cmd.Flags().StringSliceVar(&as, "as", nil, "Start the server as these clients of OpenHands do, comma-separated, or as all of them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().StringVar(&how.pull, "pull", string(builder.PullMissing), "When to ask registries for the image: always, missing, never")
 	cmd.Flags().StringVar(&how.progress, "progress", "auto", "Progress output: auto, plain, tty, quiet, rawjson")
 	annotate(cmd.Flags(), map[string]facts{
+		"as":       {suggests: suggestClients},
 		"pull":     {call: true, choices: pullChoices()},
 		"progress": {call: true, choices: progressChoices()},
 	})

@@ -115,7 +115,7 @@ func (m *Move) measure(ctx context.Context, r *Report, payloadMade, made builder
 	if t.New, err = b.Find(ctx, t.Ref); err != nil {
 		return err
 	}
-	report, err := client.Verify(ctx, t.Ref, t.New, true)
+	report, err := client.Verify(ctx, t.Ref, t.New, sandbox.Trials{Live: true})
 	if err != nil {
 		return err
 	}

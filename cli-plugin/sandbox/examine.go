@@ -8,15 +8,23 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/bundler"
+	clients "github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
-// Verify makes all checks of an image that was asked for as ref. With live, the
-// server of a runtime image is started, too.
-func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live bool) (verify.Report, error) {
+// Trials are starts of a runtime image, beside the checks for which nothing of it
+// runs.
+type Trials struct {
+	Live bool            // as its own user and as one that it does not know
+	As   []clients.Start // as clients of OpenHands start it
+}
+
+// Verify makes all checks of an image that was asked for as ref, and starts its
+// server for trials.
+func (c Client) Verify(ctx context.Context, ref string, found *image.Image, t Trials) (verify.Report, error) {
 	facts, err := c.facts(ctx, found)
 	if err != nil {
 		return verify.Report{}, err
@@ -24,7 +32,7 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live
 	findings := verify.Static(facts)
 	c.found(findings...)
 	var servers []verify.Server
-	live = live && facts.Labels[payload.LabelKind] == payload.KindRuntime
+	live := t.Live && facts.Labels[payload.LabelKind] == payload.KindRuntime
 	if live {
 		manifest, _ := payload.ParseManifest(facts.Manifest) // its faults are among the findings
 		more, alive, err := c.live(ctx, found, manifest.Components)
@@ -33,8 +41,12 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, live
 		}
 		findings, servers = append(findings, more...), alive
 	}
-	report := verify.NewReport(ref, found.ID, findings)
-	report.Live, report.Servers = live, servers
+	driven, as, err := c.as(ctx, found, t.As)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	report := verify.NewReport(ref, found.ID, append(findings, driven...))
+	report.Live, report.Servers, report.Clients = live || len(as) > 0, servers, as
 	return report, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -82,7 +81,7 @@ func (l liveStart) alive(ctx context.Context) (_ *Server, f payload.Finding, sec
 	if ctx.Err() != nil {
 		return nil, f, 0, ctx.Err()
 	}
-	f.Detail = oneLine(err)
+	f.Detail = verify.OneLine(err)
 	return nil, f, 0, nil
 }
 
@@ -120,19 +119,4 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component, te
 		found(proof.Finding(l.account))
 	}
 	return findings, []verify.Server{{Account: l.account, Seconds: seconds}}, nil
-}
-
-// oneLine is an error without its lines' ends: the last thing that a server
-// said is what counts.
-func oneLine(err error) string {
-	var lines []string
-	for line := range strings.Lines(err.Error()) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) > 3 {
-		lines = append(lines[:1], lines[len(lines)-2:]...)
-	}
-	return strings.Join(lines, " | ")
 }

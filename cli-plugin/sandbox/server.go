@@ -8,14 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	clients "github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -127,7 +126,7 @@ func asOpenHands(found *image.Image, o Options) engine.Process {
 	workspace := cmp.Or(o.WorkingDir, payload.Workspace)
 	return engine.Process{
 		Entrypoint: []string{}, // not nil: the image's is not wanted
-		Cmd:        append(serverArgs(imageUser(found.Labels()), workspace), o.Arguments...),
+		Cmd:        append(clients.V0Command(imageUser(found.Labels()), workspace, plan.Port, "agent_skills", "jupyter"), o.Arguments...),
 		WorkingDir: payload.Code,
 	}
 }
@@ -136,10 +135,7 @@ func asOpenHands(found *image.Image, o Options) engine.Process {
 // starts by itself, as the options say. Of started, this fills in what the
 // options and the image say.
 func (c Client) launch(ctx context.Context, found *image.Image, server payload.Server, started engine.Process, o Options) (_ *Server, err error) {
-	s := &Server{
-		Image: found.Ref, ImageID: found.ID, Profile: server.Name,
-		health: server.Health, editor: server.Editor, engine: c.Engine, logf: c.Logf, watch: c.Watch,
-	}
+	s := c.server(found, server)
 	if started.Image = found.ID; o.Listed {
 		started.Image = found.Ref
 	}
@@ -170,76 +166,56 @@ func (c Client) launch(ctx context.Context, found *image.Image, server payload.S
 			return nil, problem.New(problem.PortTaken, "the server cannot be published at "+o.ports(), err,
 				"Choose another one with --port, or leave it out to get a free one")
 		}
-		return nil, problem.New(problem.ServerDied, "the server of "+found.Ref+" cannot be started", err,
-			"See what 'docker openhands verify "+found.Ref+"' finds, and build the image anew with --force-rebuild")
-	}
-	running, err := c.Engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("inspecting the container: %w", err)
+		return nil, s.refused(err)
 	}
 	if o.Network == networkHost {
 		s.Address, s.published, s.Port = Address(nil, serverPort), Address(nil, editorPort), int(serverPort.Num())
 		return s, nil
 	}
-	ports := running.Container.NetworkSettings.Ports
-	if bindings := ports[serverPort]; len(bindings) > 0 {
-		s.Address = Address(bindings, serverPort)
-		if s.Port, err = strconv.Atoi(s.Address[strings.LastIndexByte(s.Address, ':')+1:]); err != nil {
-			return nil, fmt.Errorf("reading the port of the container: %w", err)
-		}
-	}
-	if bindings := ports[editorPort]; len(bindings) > 0 {
-		s.published = Address(bindings, editorPort)
-	}
-	if s.Address == "" {
-		return nil, s.died(ctx)
+	if err := s.locate(ctx, serverPort, editorPort); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// serverArgs is the argv with which OpenHands starts its runtime images for a
-// user, NAME[:UID]. The user ID counts only where the server has to make the
-// account.
-func serverArgs(user, workspace string) []string {
-	name, id, _ := strings.Cut(user, ":")
-	return []string{
-		payload.Micromamba, "run", "-n", "openhands", "poetry", "run",
-		"python", "-u", "-m", "openhands.runtime.action_execution_server", strconv.Itoa(plan.Port),
-		"--working-dir", workspace, "--plugins", "agent_skills", "jupyter",
-		"--username", name, "--user-id", cmp.Or(id, strconv.Itoa(payload.DefaultID)),
+// server is a server of an image whose container is not there yet.
+func (c Client) server(found *image.Image, profile payload.Server) *Server {
+	return &Server{
+		Image: found.Ref, ImageID: found.ID, Profile: profile.Name,
+		health: profile.Health, editor: profile.Editor, engine: c.Engine, logf: c.Logf, watch: c.Watch,
 	}
+}
+
+// refused is why the engine does not start the container.
+func (s *Server) refused(cause error) error {
+	return problem.New(problem.ServerDied, "the server of "+s.Image+" cannot be started", cause,
+		"See what 'docker openhands verify "+s.Image+"' finds, and build the image anew with --force-rebuild")
+}
+
+// locate finds where the ports of the server and of VS Code are published.
+func (s *Server) locate(ctx context.Context, server, editor network.Port) error {
+	running, err := s.engine.API.ContainerInspect(ctx, s.ID, client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("inspecting the container: %w", err)
+	}
+	ports := running.Container.NetworkSettings.Ports
+	if bindings := ports[editor]; len(bindings) > 0 {
+		s.published = Address(bindings, editor)
+	}
+	bindings := ports[server]
+	if len(bindings) == 0 {
+		return s.died(ctx)
+	}
+	s.Address = Address(bindings, server)
+	if s.Port, err = strconv.Atoi(s.Address[strings.LastIndexByte(s.Address, ':')+1:]); err != nil {
+		return fmt.Errorf("reading the port of the container: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) alive(ctx context.Context) bool {
 	_, err := s.get(ctx, s.health)
 	return err == nil
-}
-
-// maxAnswer is how much is read of what a server says of itself, in bytes.
-const maxAnswer = 1 << 20
-
-// get asks the server once.
-func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Address+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	if s.Key != "" {
-		request.Header.Set(payload.KeyHeader, s.Key)
-	}
-	// Not the default client: a proxy of the environment is not for this host.
-	direct := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := direct.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: %s", path, response.Status)
-	}
-	return io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 }
 
 // Editor returns the address, with its key, of the VS Code that a live server

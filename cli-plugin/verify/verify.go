@@ -20,6 +20,7 @@ type Report struct {
 	Passed   bool              `json:"passed"`
 	Findings []payload.Finding `json:"findings"`
 	Servers  []Server          `json:"servers,omitempty"`
+	Clients  []Client          `json:"clients,omitempty"` // as which the image was started
 }
 
 // Server is a start of the server.
