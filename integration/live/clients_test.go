@@ -175,7 +175,7 @@ func byDevWorkspace(t *testing.T, base, image string) *started {
 func byApplication(t *testing.T, _, image string) *started {
 	t.Helper()
 	driver := clients.Driver{Wheels: clients.Application, Program: "application", Env: append(applicationEnv(t, image),
-		// Two starts share two cores here; see docs/clients.md for what one takes.
+		// Two starts share the cores of the machine here.
 		"SANDBOX_STARTUP_GRACE_SECONDS=300",
 	)}
 	return startClient(t, image, driver, map[string]any{})
