@@ -2,17 +2,32 @@
 PYTHONPATH: it looks for the image of an instance, and builds one only where it
 does not find it."""
 
-from benchmarks.swebench.run_infer import SWEBenchEvaluation
-from benchmarks.utils.models import EvalInstance, EvalMetadata
+import contextlib
+import importlib.util
+import os
+import tempfile
+
+from openhands.sdk import LLM
+from openhands.sdk.critic import PassCritic
 
 import wire
 
+# It asks git about the checkout, from within.
+os.chdir(os.path.dirname(importlib.util.find_spec("benchmarks").submodule_search_locations[0]))
 
+from benchmarks.swebench.run_infer import SWEBenchEvaluation  # noqa: E402
+from benchmarks.utils.models import EvalInstance, EvalMetadata  # noqa: E402
+
+
+@contextlib.contextmanager
 def workspace(request):
-    # Of the settings of a run those that the workspace depends on.
-    metadata = EvalMetadata.model_construct(workspace_type="docker", agent_type="default", env_setup_commands=None)
-    evaluation = SWEBenchEvaluation.model_construct(metadata=metadata)
-    return evaluation.prepare_workspace(EvalInstance(id=request["instance"], data={}), forward_env=["OH_SESSION_API_KEYS_0"])
+    with tempfile.TemporaryDirectory() as results:
+        metadata = EvalMetadata(
+            llm=LLM(model="openai/stand-in"), dataset="none", max_iterations=1, eval_output_dir=results, workspace_type="docker", critic=PassCritic()
+        )
+        evaluation = SWEBenchEvaluation(metadata=metadata)
+        with evaluation.prepare_workspace(EvalInstance(id=request["instance"], data={}), forward_env=["OH_SESSION_API_KEYS_0"]) as started:
+            yield started
 
 
 wire.serve(workspace)
