@@ -30,13 +30,13 @@ const (
 // as starts an image in one way after another and drives it.
 func (c Client) as(ctx context.Context, found *image.Image, starts []clients.Start) (findings []payload.Finding, all []verify.Client, err error) {
 	for _, start := range starts {
-		d := drive{start: start, image: clients.Image{Labels: payload.ReadLabels(found.Labels())}, outcome: verify.Client{
+		d := &drive{start: start, image: clients.Image{Labels: payload.ReadLabels(found.Labels())}, outcome: verify.Client{
 			Name: start.Client, Way: start.Way, Passed: true, Steps: map[verify.Step]payload.Status{},
 		}, tell: func(f payload.Finding) {
 			findings = append(findings, f)
 			c.found(f)
 		}}
-		if err := d.run(ctx, func() (*Server, error) { return c.startAs(ctx, found, start) }); err != nil {
+		if err := d.run(ctx, func() (*Server, error) { return c.startWithin(ctx, found, start, d.judgeEngine) }); err != nil {
 			return findings, all, err
 		}
 		all = append(all, d.outcome)
@@ -57,6 +57,28 @@ func (d *drive) judge(o verify.Outcome) {
 	f := o.Finding(d.start.Name())
 	d.outcome.Steps[o.Step] = f.Status
 	d.outcome.Passed = d.outcome.Passed && f.Status != payload.StatusFailed
+	d.tell(f)
+}
+
+// startWithin is startAs, but without the client's limit of open files where the
+// engine cannot raise its own, which is then a finding about the engine.
+func (c Client) startWithin(ctx context.Context, found *image.Image, start clients.Start, refused func(verify.Outcome)) (*Server, error) {
+	server, err := c.startAs(ctx, found, start)
+	if err == nil || start.OpenFiles == 0 || !strings.Contains(err.Error(), "rlimit") {
+		return server, err
+	}
+	limit := start.OpenFiles
+	start.OpenFiles = 0
+	if server, err = c.startAs(ctx, found, start); err == nil {
+		refused(verify.Outcome{Step: verify.StepLimits, Detail: fmt.Sprintf("the engine refuses %d open files, with which the client starts containers: none of its starts here", limit)})
+	}
+	return server, err
+}
+
+// judgeEngine notes what the engine, and not the image, lacks.
+func (d *drive) judgeEngine(o verify.Outcome) {
+	f := o.Finding(d.start.Name())
+	f.Status, f.Cure = payload.StatusWarning, "run the engine with a higher limit of open files (LimitNOFILE of its service)"
 	d.tell(f)
 }
 

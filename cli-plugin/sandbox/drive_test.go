@@ -79,6 +79,8 @@ func TestContainerAs(t *testing.T) {
 type dock struct {
 	enginetest.Cabinet
 	server  *httptest.Server
+	few     bool // the engine raises no limit of open files
+	ulimits []*container.Ulimit
 	refuses error // to start
 	status  int   // of exit after SIGTERM
 	dies    bool  // before anybody asks
@@ -92,7 +94,7 @@ func (d *dock) ContainerCreate(_ context.Context, o client.ContainerCreateOption
 	if d.dies {
 		close(d.ended)
 	}
-	d.bound = network.PortMap{}
+	d.bound, d.ulimits = network.PortMap{}, o.HostConfig.Ulimits
 	at := netip.MustParseAddrPort(strings.TrimPrefix(d.server.URL, "http://"))
 	for port := range o.HostConfig.PortBindings {
 		d.bound[port] = []network.PortBinding{{HostIP: at.Addr(), HostPort: fmt.Sprint(at.Port())}}
@@ -103,6 +105,9 @@ func (d *dock) ContainerCreate(_ context.Context, o client.ContainerCreateOption
 }
 
 func (d *dock) ContainerStart(context.Context, string, client.ContainerStartOptions) (client.ContainerStartResult, error) {
+	if d.few && len(d.ulimits) > 0 {
+		return client.ContainerStartResult{}, errors.New("error setting rlimit type 7: operation not permitted")
+	}
 	return client.ContainerStartResult{}, d.refuses
 }
 
@@ -322,8 +327,31 @@ func TestAs(t *testing.T) {
 	}
 }
 
-// An editor that never comes is given up, and so is a start that is interrupted:
-// nothing is left of either.
+// An engine that cannot raise the limit of open files starts the image without, and
+// is told of.
+func TestAsWithFewFiles(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	d := &dock{few: true}
+	d.server = httptest.NewServer(&talks{files: map[string]string{}, key: func() string { return d.key }})
+	defer d.server.Close()
+	sdk, err := clients.Named("sdk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, Logf: t.Logf}
+	findings, outcomes, err := c.as(t.Context(), runtimeImage(payload.AgentServer, ""), sdk.Starts(clients.Image{}))
+	if err != nil || len(outcomes) != 1 || !outcomes[0].Passed || len(outcomes[0].Steps) != len(verify.Steps()) {
+		t.Fatalf("%+v, %v", outcomes, err)
+	}
+	if f := findings[0]; f.Check != "sdk: limits" || f.Status != payload.StatusWarning || !strings.Contains(f.Detail, "65536 open files") || f.Cure == "" {
+		t.Errorf("%+v", f)
+	}
+	if len(d.Made) != 2 || !slices.Equal(d.Made, d.Removed) {
+		t.Errorf("%q were made, %q removed", d.Made, d.Removed)
+	}
+}
+
+// A start that is interrupted leaves nothing.
 func TestAsGivesUp(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	d := &dock{}
@@ -347,8 +375,8 @@ func TestAsGivesUp(t *testing.T) {
 	}
 }
 
-// What a server says of VS Code decides neither the machine that is asked nor the
-// length of what is read.
+// What a server says of VS Code decides neither the machine that is asked nor how
+// much is read.
 func TestEditorOfAStranger(t *testing.T) {
 	for name, address := range map[string]string{"another machine": "http://192.0.2.1/", "none": "", "a name that goes on": "http://editor.example/"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -31,7 +31,11 @@ const (
 	StepStop    Step = "stop"    // the server ends after SIGTERM
 )
 
-// Steps are all, in their order.
+// StepLimits is the engine's, before the others: it starts a container within the
+// client's limits. Nothing is noted where it does.
+const StepLimits Step = "limits"
+
+// Steps are all of the image, in their order.
 func Steps() []Step {
 	return []Step{StepHealth, StepCommand, StepFile, StepPage, StepEditor, StepStop}
 }
