@@ -30,13 +30,11 @@ const (
 // as starts an image in one way after another and drives it.
 func (c Client) as(ctx context.Context, found *image.Image, starts []clients.Start) (findings []payload.Finding, all []verify.Client, err error) {
 	for _, start := range starts {
-		d := &drive{start: start, image: clients.Image{Labels: payload.ReadLabels(found.Labels())}, outcome: verify.Client{
+		d := drive{client: c, found: found, start: start, outcome: verify.Client{
 			Name: start.Client, Way: start.Way, Passed: true, Steps: map[verify.Step]payload.Status{},
-		}, tell: func(f payload.Finding) {
-			findings = append(findings, f)
-			c.found(f)
 		}}
-		if err := d.run(ctx, func() (*Server, error) { return c.startWithin(ctx, found, start, d.judgeEngine) }); err != nil {
+		err := d.run(ctx)
+		if findings = append(findings, d.findings...); err != nil {
 			return findings, all, err
 		}
 		all = append(all, d.outcome)
@@ -46,10 +44,17 @@ func (c Client) as(ctx context.Context, found *image.Image, starts []clients.Sta
 
 // drive is one start of an image, and what came of it so far.
 type drive struct {
-	start   clients.Start
-	image   clients.Image
-	tell    func(payload.Finding)
-	outcome verify.Client
+	client   Client
+	found    *image.Image
+	start    clients.Start
+	findings []payload.Finding
+	outcome  verify.Client
+}
+
+// tell notes a finding.
+func (d *drive) tell(f payload.Finding) {
+	d.findings = append(d.findings, f)
+	d.client.found(f)
 }
 
 // judge notes what came of a step.
@@ -60,38 +65,16 @@ func (d *drive) judge(o verify.Outcome) {
 	d.tell(f)
 }
 
-// startWithin is startAs, but without the client's limit of open files where the
-// engine cannot raise its own, which is then a finding about the engine.
-func (c Client) startWithin(ctx context.Context, found *image.Image, start clients.Start, refused func(verify.Outcome)) (*Server, error) {
-	server, err := c.startAs(ctx, found, start)
-	if err == nil || start.OpenFiles == 0 || !strings.Contains(err.Error(), "rlimit") {
-		return server, err
-	}
-	limit := start.OpenFiles
-	start.OpenFiles = 0
-	if server, err = c.startAs(ctx, found, start); err == nil {
-		refused(verify.Outcome{Step: verify.StepLimits, Detail: fmt.Sprintf("the engine refuses %d open files, with which the client starts containers: none of its starts here", limit)})
-	}
-	return server, err
-}
-
-// judgeEngine notes what the engine, and not the image, lacks.
-func (d *drive) judgeEngine(o verify.Outcome) {
-	f := o.Finding(d.start.Name())
-	f.Status, f.Cure = payload.StatusWarning, "run the engine with a higher limit of open files (LimitNOFILE of its service)"
-	d.tell(f)
-}
-
 // run starts the server and goes through the steps. An error is that of the engine
 // or of ctx; what is wrong with the image is a finding.
-func (d *drive) run(ctx context.Context, start func() (*Server, error)) (err error) {
+func (d *drive) run(ctx context.Context) (err error) {
 	begin := time.Now()
-	server, err := start()
+	server, err := d.begin(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		d.judge(verify.Outcome{Step: verify.StepHealth, Err: err})
+		d.judge(verify.Outcome{Step: verify.StepHealth, Err: err, NotStarted: true})
 		return nil
 	}
 	defer func() { err = errors.Join(err, server.container.Remove(ctx)) }()
@@ -103,6 +86,18 @@ func (d *drive) run(ctx context.Context, start func() (*Server, error)) (err err
 		return ctx.Err()
 	}
 	return d.stop(ctx, server)
+}
+
+// begin starts the server, without the client's limit of open files where the
+// engine cannot raise its own: that is the engine's fault, and not the image's.
+func (d *drive) begin(ctx context.Context) (*Server, error) {
+	server, err := d.client.startAs(ctx, d.found, d.start)
+	if err == nil || d.start.OpenFiles == 0 || !strings.Contains(err.Error(), "rlimit") {
+		return server, err
+	}
+	d.tell(verify.TooFewFiles(d.start.Name(), d.start.OpenFiles))
+	d.start.OpenFiles = 0
+	return d.client.startAs(ctx, d.found, d.start)
 }
 
 // health waits until the server is alive, longer than the client would to tell
@@ -135,7 +130,7 @@ func (d *drive) health(ctx context.Context, server *Server, begin time.Time) boo
 
 // use has the server do one thing of each kind.
 func (d *drive) use(ctx context.Context, server *Server) {
-	of := server.driver()
+	of, labelled := server.driver(), clients.Image{Labels: payload.ReadLabels(d.found.Labels())}
 	for _, step := range []struct {
 		name  verify.Step
 		needs string // component; empty: none
@@ -146,7 +141,7 @@ func (d *drive) use(ctx context.Context, server *Server) {
 		{verify.StepPage, "browser", openPage},
 		{verify.StepEditor, "vscode", server.openEditor},
 	} {
-		if has, known := d.image.Has(step.needs); step.needs != "" && known && !has {
+		if has, known := labelled.Has(step.needs); step.needs != "" && known && !has {
 			d.tell(payload.Finding{Check: d.start.Name() + ": " + string(step.name), Status: payload.StatusOK, Detail: "the payload has no " + step.needs})
 			continue
 		}

@@ -166,7 +166,7 @@ func (s actionServer) page(ctx context.Context) (string, error) {
 	if err := s.write(ctx, pageFile, pageProgram); err != nil {
 		return "", err
 	}
-	line := fmt.Sprintf("(%s %s >%[2]s.address 2>&1 &) ; until grep -q / %[2]s.address; do sleep 0.1; done; cat %[2]s.address", payload.Python, pageFile)
+	line := fmt.Sprintf("(%s %s >%[2]s.address 2>&1 &) ; until grep -qs / %[2]s.address; do sleep 0.1; done; cat %[2]s.address", payload.Python, pageFile)
 	address, err := s.command(ctx, line, commandLimit)
 	if err != nil {
 		return "", err

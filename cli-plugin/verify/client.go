@@ -31,11 +31,7 @@ const (
 	StepStop    Step = "stop"    // the server ends after SIGTERM
 )
 
-// StepLimits is the engine's, before the others: it starts a container within the
-// client's limits. Nothing is noted where it does.
-const StepLimits Step = "limits"
-
-// Steps are all of the image, in their order.
+// Steps are all, in their order.
 func Steps() []Step {
 	return []Step{StepHealth, StepCommand, StepFile, StepPage, StepEditor, StepStop}
 }
@@ -45,7 +41,10 @@ type Outcome struct {
 	Step   Step
 	Detail string // what was seen
 	Err    error  // why it failed
-	Longer string // of StepHealth: the client's setting for a longer wait
+
+	// Of StepHealth.
+	NotStarted bool   // the engine refuses the container
+	Longer     string // the client's setting for a longer wait
 }
 
 // Finding judges an outcome as a client, by its name, has it.
@@ -64,6 +63,9 @@ func (o Outcome) Finding(client string) payload.Finding {
 func (o Outcome) cure() string {
 	switch o.Step {
 	case StepHealth:
+		if o.NotStarted {
+			return "the engine's words say what it lacks; an image of an older version of this program has not every program that clients start, so build it again"
+		}
 		if o.Longer != "" {
 			return "give it longer by the client's setting " + o.Longer + ", or run fewer of them at once; 'docker openhands run IMAGE' shows the server's log"
 		}
@@ -78,6 +80,16 @@ func (o Outcome) cure() string {
 		return "look at the proof of vscode in 'docker openhands verify --live IMAGE', and for OH_ENABLE_VSCODE in the image's variables"
 	default:
 		return "look for programs of the image that do not end after SIGTERM: the engine has killed the container, and what was not saved is lost"
+	}
+}
+
+// TooFewFiles warns of an engine that starts no container with the limit of open
+// files that a client asks for.
+func TooFewFiles(client string, limit int64) payload.Finding {
+	return payload.Finding{
+		Check: client + ": limits", Status: payload.StatusWarning,
+		Detail: fmt.Sprintf("the engine refuses %d open files, with which the client starts containers: none of them starts here", limit),
+		Cure:   "run the engine with a higher limit of open files (LimitNOFILE of its service)",
 	}
 }
 
