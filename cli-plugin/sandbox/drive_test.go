@@ -148,9 +148,10 @@ func (d *dock) ContainerWait(ctx context.Context, _ string, _ client.ContainerWa
 
 // talks is a server of either interface. What it is to do wrong is a step.
 type talks struct {
-	wrong verify.Step
-	files map[string]string
-	key   func() string
+	wrong   verify.Step
+	endless bool // commands do not end in time
+	files   map[string]string
+	key     func() string
 }
 
 func (s *talks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -238,6 +239,8 @@ func (s *talks) run(line string) (string, int) {
 		return s.page(), 0
 	case strings.Contains(line, pageFile):
 		return "http://127.0.0.1:1/\n", 0
+	case s.endless:
+		return "so far", cutOff
 	case s.wrong == verify.StepCommand:
 		return "no shell", 127
 	}
@@ -348,6 +351,18 @@ func TestAsWithFewFiles(t *testing.T) {
 	}
 	if len(d.Made) != 2 || !slices.Equal(d.Made, d.Removed) {
 		t.Errorf("%q were made, %q removed", d.Made, d.Removed)
+	}
+}
+
+// A command that has not ended is no command that failed.
+func TestCommandWithoutEnd(t *testing.T) {
+	server := httptest.NewServer(&talks{endless: true, files: map[string]string{}, key: func() string { return "" }})
+	defer server.Close()
+	for _, profile := range payload.Servers() {
+		d := (&Server{Address: server.URL, Profile: profile.Name}).driver()
+		if out, err := d.command(t.Context(), "sleep", time.Second); err == nil || err.Error() != "no end after 1s" {
+			t.Errorf("%s: %q, %v", profile.Name, out, err)
+		}
 	}
 }
 

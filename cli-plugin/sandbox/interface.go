@@ -50,6 +50,9 @@ func exited(status int, output string) error {
 	return fmt.Errorf("exit status %d: %s", status, cmp.Or(strings.TrimSpace(output), "it wrote nothing"))
 }
 
+// cutOff is the status that servers tell of a command that has not ended in time.
+const cutOff = -1
+
 // agentServer is the interface of the agent server
 // (agent_server/bash_router.py, file_router.py and vscode_router.py of
 // openhands-agent-server 1.58.2).
@@ -65,7 +68,7 @@ func (s agentServer) command(ctx context.Context, line string, limit time.Durati
 	if err := s.post(ctx, "/api/bash/execute_bash_command", sent, &answer, limit+getLimit); err != nil {
 		return "", err
 	}
-	if answer.Status == nil {
+	if answer.Status == nil || *answer.Status == cutOff {
 		return "", fmt.Errorf("no end after %s", limit)
 	}
 	return answer.Out, exited(*answer.Status, answer.Err+answer.Out)
@@ -148,6 +151,9 @@ func (s actionServer) command(ctx context.Context, line string, limit time.Durat
 	o, err := s.act(ctx, "run", map[string]any{"command": line, "blocking": true}, limit)
 	if err != nil {
 		return "", err
+	}
+	if o.Extras.Metadata.Status == cutOff {
+		return "", fmt.Errorf("no end after %s", limit)
 	}
 	return o.Content, exited(o.Extras.Metadata.Status, o.Content)
 }
