@@ -29,7 +29,7 @@ const (
 // --base and from a file. A base that is named more than once is one.
 func severalBases(cmd *cobra.Command, dockerCLI command.Cli) {
 	file := cmd.Flags().String(basesFlag, "", "File with a base on each line, - for the standard input; # starts a comment")
-	annotate(cmd.Flags(), map[string]facts{basesFlag: {call: true}})
+	annotate(cmd.Flags(), map[string]facts{basesFlag: {group: groupFrom, call: true, suggests: suggestFiles}})
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if *file != "" {
 			listed, err := readBases(cmd.Context(), *file, dockerCLI.In())

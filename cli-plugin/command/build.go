@@ -27,8 +27,8 @@ the same.
 A --tag can have placeholders for what differs between images: {base}, also
 {base.slug}, is the base in a form that fits behind a colon and that no other
 base has; {base.name} and {base.tag} are its two parts; {repo} is --repository;
-{server}, {version} and {deps} are the payload's. A name that belongs to an image
-of somebody else's is refused before anything is done.`,
+{server}, {version} and {deps} are the payload's. A name that belongs to an
+image of somebody else's is refused before anything is done.`,
 		Example: `  docker openhands build alpine:3.20
   docker openhands build --server agent-server alpine:3.20
   docker openhands build --dry-run alpine:3.20

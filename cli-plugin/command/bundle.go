@@ -16,8 +16,11 @@ import (
 // that both programs read the same command line.
 func newBundle(dockerCLI command.Cli) *cobra.Command {
 	return &cobra.Command{
-		Use:                "bundle COMMAND",
-		Short:              "Examine ELF files, bundle programs with their libraries, seal and verify",
+		Use:   "bundle COMMAND",
+		Short: "Examine ELF files; bundle, seal and verify programs",
+		Example: `  docker openhands bundle tree /usr/bin/git
+  docker openhands bundle copy --dest ./out /usr/bin/git
+  docker openhands bundle verify ./out`,
 		DisableFlagParsing: true,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {

@@ -78,16 +78,30 @@ func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
 		return completeImages(dockerCLI, engine.BaseNames, -1)
 	case suggestPayloads:
 		return completeImages(dockerCLI, engine.DepsNames, -1)
+	case suggestRuntimes:
+		return completeImages(dockerCLI, engine.RuntimeNames, -1)
 	case suggestServers:
 		return cobra.FixedCompletions(serverNames(), cobra.ShellCompDirectiveNoFileComp)
 	case suggestClients:
 		return completeList(append(client.Names(), allClients))
 	case suggestOptional:
 		return completeComponents(func(c templates.Component) bool { return c.Optional })
-	case suggestReleases:
-		return completeReleases
 	case suggestStandard:
 		return completeComponents(func(c templates.Component) bool { return !c.Optional })
+	case suggestPlatforms:
+		return cobra.FixedCompletions([]string{"linux/amd64", "linux/arm64"}, cobra.ShellCompDirectiveNoFileComp)
+	case suggestReleases:
+		return completeReleases
+	case suggestFiles:
+		return completeFiles
+	case suggestFolders:
+		return completeFolders
+	case suggestTOML:
+		return completeTOML
+	case suggestArchives:
+		return completePrefixed("type=docker,dest=", "type=oci,dest=")
+	case suggestConfigs:
+		return completePrefixed("apt=", "ca=", "npm=", "pip=", "uv=")
 	}
 	if len(f.choices) > 0 {
 		return cobra.FixedCompletions(f.choices, cobra.ShellCompDirectiveNoFileComp)

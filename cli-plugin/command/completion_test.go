@@ -3,6 +3,9 @@ package command
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,6 +25,20 @@ func TestCompleteList(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q: %s", typed, diff)
 		}
+	}
+}
+
+// A folder of any size is read in part.
+func TestCompleteFileOfMany(t *testing.T) {
+	dir := t.TempDir()
+	for n := range manyFiles + 10 {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(n)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _ := completePrefixed("ca=")(nil, nil, "ca="+dir+"/")
+	if len(got) != manyFiles || !strings.HasPrefix(got[0], "ca="+dir+"/") {
+		t.Errorf("%d names, the first %q", len(got), got[:min(1, len(got))])
 	}
 }
 

@@ -40,7 +40,10 @@ func newComponents(dockerCLI command.Cli) *cobra.Command {
 		Short: "List what a payload can be made of",
 		Long: `Lists what a payload can be made of. SIZE is that in the newest payload of the
 engine that has the component, without the libraries that components share.
-'docker openhands build --with' puts optional ones in, --without leaves others out.`,
+'docker openhands build --with' puts optional ones in, --without leaves others
+out.`,
+		Example: `  docker openhands components
+  docker openhands components --component-dir ./my-tool`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			components, err := request.Components(dirs)
@@ -59,6 +62,7 @@ engine that has the component, without the libraries that components share.
 		},
 	}
 	cmd.Flags().StringArrayVar(&dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
+	annotate(cmd.Flags(), map[string]facts{"component-dir": {suggests: suggestFolders}})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	return cmd
 }

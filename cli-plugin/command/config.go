@@ -26,8 +26,9 @@ comes from. In order, a value comes from
   the flag                   --extra-deps 'CMD'
   a variable                 OH_BUILD_EXTRA_DEPS='CMD'
   OpenHands' configuration   the variable SANDBOX_RUNTIME_EXTRA_DEPS, then
-                             runtime_extra_deps in section [sandbox] of config.toml;
-                             any setting: [extended.docker-openhands] extra-deps
+                             runtime_extra_deps in section [sandbox] of
+                             config.toml; any setting:
+                             [extended.docker-openhands] extra-deps
   docker's config.json       docker openhands config set extra-deps 'CMD'
   the default
 
@@ -73,6 +74,11 @@ it is now; --trust=false takes that back.`,
 	flags.StringVar(&image, "image", "", "Image for --write-openhands (default: what build would make)")
 	flags.BoolVar(&yes, "trust", false, "Let config.toml of the working directory choose everything, as long as it stays as it is")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
+	annotate(flags, map[string]facts{
+		"config":          {suggests: suggestTOML},
+		"write-openhands": {suggests: suggestTOML},
+		"image":           {suggests: suggestRuntimes},
+	})
 	cmd.AddCommand(newConfigSet(dockerCLI), newConfigUnset(dockerCLI))
 	return cmd
 }
@@ -150,9 +156,10 @@ func newConfigSet(dockerCLI command.Cli) *cobra.Command {
 
 func newConfigUnset(dockerCLI command.Cli) *cobra.Command {
 	return &cobra.Command{
-		Use:   "unset NAME",
-		Short: "Take a value out of docker's config.json",
-		Args:  arguments(1, 1),
+		Use:     "unset NAME",
+		Example: "  docker openhands config unset without",
+		Short:   "Take a value out of docker's config.json",
+		Args:    arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			docker := dockerCLI.ConfigFile()
 			if _, ok := docker.Plugins[settings.Plugin][args[0]]; ok { // also one that no setting has any more

@@ -57,12 +57,12 @@ func (o *containerOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.init, "init", false, "Run the engine's init before that of the image")
 	f.StringVar(&o.restart, "restart", "no", "When the engine starts a container with --detach again")
 	f.BoolVar(&o.remove, "rm", false, "Remove the container when the server ends (default without --detach)")
-	all := map[string]facts{"port": {modes: bothModes()}}
+	all := map[string]facts{"port": {group: groupContainer, modes: bothModes()}}
 	for _, name := range []string{
 		"name", "publish", "network", "add-host", "env", "env-file", "session-key", "no-session-key", "volume", "mount", "workdir",
 		"label", "gpus", "memory", "cpus", "init", "restart", "rm",
 	} {
-		all[name] = facts{call: true}
+		all[name] = facts{group: groupContainer, call: true}
 	}
 	annotate(f, all)
 }

@@ -27,6 +27,9 @@ func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 		Long: `Builds the deps image, or finds the one that the engine or the registry has.
 With --push it goes to its tag in --repository, where every other build of the
 same payload finds it.`,
+		Example: `  docker openhands deps build
+  docker openhands deps build --server agent-server --without browser
+  docker openhands deps build --push --repository registry.example/runtime`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error

@@ -33,10 +33,10 @@ func (o *destinationOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.output, "output", "", "Write an archive instead: type=docker,dest=FILE or type=oci,dest=FILE; FILE - is the standard output")
 	f.StringVar(&o.compression, "compression", string(image.Gzip), "Compression of pushed and written layers: gzip, or zstd, which engines before Docker 23 cannot read")
 	annotate(f, map[string]facts{
-		"load":        {call: true},
-		"push":        {call: true, modes: onlyTwoStage()},
-		"output":      {call: true, modes: onlyTwoStage()},
-		"compression": {modes: onlyTwoStage(), choices: []string{string(image.Gzip), string(image.Zstd)}},
+		"load":        {group: groupTo, call: true},
+		"push":        {group: groupTo, call: true, modes: onlyTwoStage()},
+		"output":      {group: groupTo, call: true, modes: onlyTwoStage(), suggests: suggestArchives},
+		"compression": {group: groupTo, modes: onlyTwoStage(), choices: []string{string(image.Gzip), string(image.Zstd)}},
 	})
 }
 

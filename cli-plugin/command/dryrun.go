@@ -26,7 +26,7 @@ type dryRun struct {
 func (d *dryRun) flags(f *pflag.FlagSet) {
 	f.BoolVar(&d.plan, "dry-run", false, "Say what is there, what would be built, how large it is and how long it takes, and build nothing; where a push would go is asked")
 	f.BoolVar(&d.dockerfile, "print-dockerfile", false, "Print the Dockerfile that a build stands for, and build nothing")
-	annotate(f, map[string]facts{"dry-run": {call: true}, "print-dockerfile": {call: true}})
+	annotate(f, map[string]facts{"dry-run": {group: groupHow, call: true}, "print-dockerfile": {group: groupHow, call: true}})
 }
 
 func (d *dryRun) wanted() bool { return d.plan || d.dockerfile }

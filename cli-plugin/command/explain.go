@@ -16,7 +16,7 @@ func newExplain(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [CODE...]",
 		Short: "Say what the code of an error means and what to do",
-		Long:  "Says what codes of errors mean, why they come and what to do. Without one it lists\nall codes.",
+		Long:  "Says what codes of errors mean, why they come and what to do. Without one it\nlists all codes.",
 		Example: `  docker openhands explain
   docker openhands explain OH-003`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -11,6 +11,7 @@ import (
 // They are kept in pflag's annotations, so that whoever has the flag has them.
 // A command with settings has to say of each of its flags either modes or call.
 type facts struct {
+	group     flagGroup     // in which the help shows the flag
 	modes     []string      // in which the flag has a meaning; empty, for call only: all
 	call      bool          // the flag says what one call does or prints, so it is no setting
 	kind      settings.Kind // where pflag's type does not tell it
@@ -21,17 +22,42 @@ type facts struct {
 	spellings []string      // names of the flag in "python -m openhands.runtime.utils.runtime_build"
 }
 
+// flagGroup is a heading of a command's help, for flags that answer one question.
+type flagGroup string
+
+const (
+	groupWhat        flagGroup = "What is made"
+	groupFrom        flagGroup = "From where"
+	groupTo          flagGroup = "To where"
+	groupHow         flagGroup = "How"
+	groupContainer   flagGroup = "The server's container"
+	groupTraditional flagGroup = "Traditional mode"
+	groupOther       flagGroup = "Options" // of flags without one
+)
+
+// flagGroups are all of them in the order of the help.
+func flagGroups() []flagGroup {
+	return []flagGroup{groupFrom, groupWhat, groupTo, groupContainer, groupHow, groupTraditional, groupOther}
+}
+
 // suggestion is a kind of value that a shell can complete.
 type suggestion string
 
 const (
-	suggestBases    suggestion = "bases"
-	suggestPayloads suggestion = "payloads"
-	suggestServers  suggestion = "servers"
-	suggestClients  suggestion = "clients"
-	suggestOptional suggestion = "optional components"
-	suggestStandard suggestion = "standard components"
-	suggestReleases suggestion = "releases of the server"
+	suggestBases     suggestion = "bases"
+	suggestPayloads  suggestion = "payloads"
+	suggestRuntimes  suggestion = "runtime images"
+	suggestServers   suggestion = "servers"
+	suggestClients   suggestion = "clients"
+	suggestOptional  suggestion = "optional components"
+	suggestStandard  suggestion = "standard components"
+	suggestPlatforms suggestion = "platforms"
+	suggestReleases  suggestion = "releases of the server"
+	suggestFiles     suggestion = "files"
+	suggestFolders   suggestion = "folders"
+	suggestTOML      suggestion = "TOML files"
+	suggestArchives  suggestion = "types of archives and their files"
+	suggestConfigs   suggestion = "names of package managers' settings and their files"
 )
 
 // annotationPrefix is before the names of our annotations: docker and cobra
@@ -42,7 +68,7 @@ const annotationPrefix = "dev.openhands."
 func annotate(flags *pflag.FlagSet, all map[string]facts) {
 	for name, f := range all {
 		for key, values := range map[string][]string{
-			"modes": f.modes, "call": {}, "kind": {string(f.kind)}, "choices": f.choices, "suggests": {string(f.suggests)},
+			"group": {string(f.group)}, "modes": f.modes, "call": {}, "kind": {string(f.kind)}, "choices": f.choices, "suggests": {string(f.suggests)},
 			"yields-to": {f.yieldsTo}, "denies": {f.denies}, "spellings": f.spellings,
 		} {
 			if key == "call" && f.call || len(values) > 0 && values[0] != "" {
@@ -63,7 +89,7 @@ func factsOf(flag *pflag.Flag) facts {
 	}
 	_, call := flag.Annotations[annotationPrefix+"call"]
 	return facts{
-		modes: all("modes"), call: call, kind: settings.Kind(one("kind")), choices: all("choices"), suggests: suggestion(one("suggests")),
+		group: flagGroup(one("group")), modes: all("modes"), call: call, kind: settings.Kind(one("kind")), choices: all("choices"), suggests: suggestion(one("suggests")),
 		yieldsTo: one("yields-to"), denies: one("denies"), spellings: all("spellings"),
 	}
 }

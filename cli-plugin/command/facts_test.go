@@ -41,6 +41,9 @@ func TestFacts(t *testing.T) {
 			if !f.call && len(f.modes) == 0 {
 				t.Errorf("%s says neither a mode in which it has a meaning nor that it is about one call", where)
 			}
+			if f.group == "" || !slices.Contains(flagGroups(), f.group) {
+				t.Errorf("%s is in the group %q of the help", where, f.group)
+			}
 			if slices.ContainsFunc(f.modes, func(mode string) bool { return !slices.Contains(bothModes(), mode) }) {
 				t.Errorf("%s is for the modes %q", where, f.modes)
 			}
@@ -81,7 +84,7 @@ func TestAnnotate(t *testing.T) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.String("all", "", "")
 	flags.String("none", "", "")
-	want := facts{modes: bothModes(), call: true, kind: "k", choices: []string{"a", "b"}, suggests: "s", yieldsTo: "y", denies: "d", spellings: []string{"e", "f"}}
+	want := facts{group: groupHow, modes: bothModes(), call: true, kind: "k", choices: []string{"a", "b"}, suggests: "s", yieldsTo: "y", denies: "d", spellings: []string{"e", "f"}}
 	annotate(flags, map[string]facts{"all": want, "none": {}})
 	if diff := cmp.Diff(want, factsOf(flags.Lookup("all")), cmp.AllowUnexported(facts{})); diff != "" {
 		t.Error(diff)

@@ -34,13 +34,13 @@ func newDepsLock(dockerCLI command.Cli) *cobra.Command {
 		Use:   "lock [FOLDER]",
 		Short: "Refresh what components pin, and show the difference",
 		Long: `Makes the files anew in which components pin versions and hashes of packages:
-requirements.txt and the locks of releases from pyproject.toml with uv, archives.sha512, package.json where
-it follows an archive, and package-lock.json with npm. FOLDER, by default the current one, is a checkout of
-this project, a folder of components or one component. The components that are
-built into the plugin cannot be changed. The clients have your own settings of
-uv and npm and none of FOLDER's: where packages come from is not a component's to
-say. Debian's packages are not pinned: a build installs those of the builder
-base's suite.
+requirements.txt and the locks of releases from pyproject.toml with uv,
+archives.sha512, package.json where it follows an archive, and package-lock.json
+with npm. FOLDER, by default the current one, is a checkout of this project, a
+folder of components or one component. The components that are built into the
+plugin cannot be changed. The clients have your own settings of uv and npm and
+none of FOLDER's: where packages come from is not a component's to say. Debian's
+packages are not pinned: a build installs those of the builder base's suite.
 
 With --openhands-version it is the lock of that release of the server, and no
 other file: your own, which 'docker openhands build --openhands-version' takes

@@ -17,8 +17,8 @@ func newLogs(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs SERVER",
 		Short: "Print the log of a server",
-		Long: `Prints the log of a server that "docker openhands run" has started. The server is
-named as "docker openhands ps" does, or by the start of its container's ID.`,
+		Long: `Prints the log of a server that "docker openhands run" has started. The server
+is named as "docker openhands ps" does, or by the start of its container's ID.`,
 		Example:           `  docker openhands logs --follow --tail 20 openhands-alpine-3.20`,
 		Args:              arguments(1, 1),
 		ValidArgsFunction: completeServers(dockerCLI, 1),

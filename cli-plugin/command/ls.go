@@ -21,10 +21,10 @@ func newLs(dockerCLI command.Cli) *cobra.Command {
 		Aliases:    []string{"list"},
 		SuggestFor: []string{"images"},
 		Short:      "List payloads and runtime images",
-		Long: `Lists the payloads and the runtime images that the engine has, each runtime image
-below the payload whose layers it has on disk in common. OWN is what no other
-image of the engine has: removing the image alone frees so much. "Built upon" is
-what has further steps than 'docker openhands build' makes.
+		Long: `Lists the payloads and the runtime images that the engine has, each runtime
+image below the payload whose layers it has on disk in common. OWN is what no
+other image of the engine has: removing the image alone frees so much. "Built
+upon" is what has further steps than 'docker openhands build' makes.
 
 Filters with different names have to match all, of those with one name one is
 enough. "base" takes a name, a repository or a pattern; "dangling" are images

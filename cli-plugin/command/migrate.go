@@ -39,12 +39,12 @@ func newMigrate(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate [--config FILE | --image REF]",
 		Short: "Move from a traditional image to one of two stages",
-		Long: `Reads what OpenHands is configured with (config.toml, the SANDBOX_* variables) or
-looks at a traditional image, says what will be the same and what will not, and
-whether the extra dependencies will work. Then it builds the two-stage image
+		Long: `Reads what OpenHands is configured with (config.toml, the SANDBOX_* variables)
+or looks at a traditional image, says what will be the same and what will not,
+and whether the extra dependencies will work. Then it builds the two-stage image
 beside the old one, verifies both and compares them. Nothing is switched unless
---apply says so; --undo switches back. Where nothing of OpenHands V0 is found, it
-builds nothing and says what it looked for.`,
+--apply says so; --undo switches back. Where nothing of OpenHands V0 is found,
+it builds nothing and says what it looked for.`,
 		Example: `  docker openhands migrate --dry-run
   docker openhands migrate --config ~/OpenHands/config.toml --apply
   docker openhands migrate --config ~/OpenHands/config.toml --undo`,
@@ -67,13 +67,13 @@ builds nothing and says what it looked for.`,
 	chosen.StringVar(&m.image, "image", "", "Traditional image to compare with (default: the one that is configured, or that the engine has)")
 	chosen.StringArrayVar(&m.buildArgs, "extra-build-args", nil, "Arguments that the traditional build was given")
 	chosen.BoolVar(&m.noBrowser, "no-browser", false, "Leave the browser out")
-	annotate(chosen, map[string]facts{"image": {modes: bothModes()}, "extra-build-args": factsOfBuildArgs(), "no-browser": factsOfNoBrowser()})
+	annotate(chosen, map[string]facts{"image": {group: groupFrom, modes: bothModes()}, "extra-build-args": factsOfBuildArgs(), "no-browser": factsOfNoBrowser()})
 	cmd.Flags().AddFlagSet(chosen)
 	cmd.Flags().StringVar(&m.config, "config", "", "Configuration of OpenHands to read and to switch (default: config.toml in the working directory)")
 	cmd.Flags().BoolVar(&m.dry, "dry-run", false, "Say what would change, and build nothing")
 	cmd.Flags().BoolVar(&m.apply, "apply", false, "Switch the configuration when everything has passed; a backup is kept")
 	cmd.Flags().BoolVar(&m.undo, "undo", false, "Switch the configuration back")
-	annotate(cmd.Flags(), map[string]facts{"config": {call: true}, "dry-run": {call: true}, "apply": {call: true}, "undo": {call: true}})
+	annotate(cmd.Flags(), map[string]facts{"config": {group: groupFrom, call: true, suggests: suggestTOML}, "dry-run": {group: groupHow, call: true}, "apply": {group: groupHow, call: true}, "undo": {group: groupHow, call: true}})
 	return cmd
 }
 

@@ -30,14 +30,14 @@ func (o *modeOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.browser, "enable-browser", true, "Do not leave the browser out")
 	f.Lookup("enable-browser").Hidden = true
 	annotate(f, map[string]facts{
-		"mode":           {modes: bothModes(), choices: bothModes()},
+		"mode":           {group: groupTraditional, modes: bothModes(), choices: bothModes()},
 		"no-browser":     factsOfNoBrowser(),
-		"enable-browser": {modes: bothModes(), denies: "no-browser"},
+		"enable-browser": {group: groupWhat, modes: bothModes(), denies: "no-browser"},
 	})
 }
 
 func factsOfNoBrowser() facts {
-	return facts{modes: bothModes(), spellings: []string{"no-enable-browser"}}
+	return facts{group: groupWhat, modes: bothModes(), spellings: []string{"no-enable-browser"}}
 }
 
 func bothModes() []string       { return []string{modeTwoStage, modeTraditional} }

@@ -51,17 +51,17 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 	f.StringVar(&o.depsRepository, "deps-repository", "", "Repository of the payload (default: --repository; with --push the first one of each registry that images go to)")
 	annotate(f, map[string]facts{
-		"deps-repository":   {modes: onlyTwoStage()},
-		"server":            {modes: onlyTwoStage(), suggests: suggestServers},
-		"openhands-version": {modes: bothModes(), yieldsTo: "source", suggests: suggestReleases},
-		"source":            {modes: bothModes()},
-		"builder-base":      {modes: onlyTwoStage(), suggests: suggestBases},
-		"with":              {modes: onlyTwoStage(), suggests: suggestOptional},
-		"without":           {modes: onlyTwoStage(), suggests: suggestStandard},
-		"component-dir":     {modes: onlyTwoStage()},
-		"python-env":        {modes: onlyTwoStage()},
-		"platform":          {modes: bothModes()},
-		"repository":        {modes: bothModes()},
+		"deps-repository":   {group: groupTo, modes: onlyTwoStage()},
+		"server":            {group: groupWhat, modes: onlyTwoStage(), suggests: suggestServers},
+		"openhands-version": {group: groupWhat, modes: bothModes(), suggests: suggestReleases, yieldsTo: "source"},
+		"source":            {group: groupWhat, modes: bothModes(), suggests: suggestFolders},
+		"builder-base":      {group: groupWhat, modes: onlyTwoStage(), suggests: suggestBases},
+		"with":              {group: groupWhat, modes: onlyTwoStage(), suggests: suggestOptional},
+		"without":           {group: groupWhat, modes: onlyTwoStage(), suggests: suggestStandard},
+		"component-dir":     {group: groupWhat, modes: onlyTwoStage(), suggests: suggestFolders},
+		"python-env":        {group: groupWhat, modes: onlyTwoStage(), choices: []string{string(plan.PythonEnvFull), string(plan.PythonEnvLean)}},
+		"platform":          {group: groupTo, modes: bothModes(), suggests: suggestPlatforms},
+		"repository":        {group: groupTo, modes: bothModes()},
 	})
 }
 
@@ -94,16 +94,16 @@ func (o *runtimeOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.assemble, "assemble", string(plan.AssembleAuto), "auto puts layers together, never builds the Dockerfile form")
 	f.BoolVar(&o.exportLibraryPath, "export-library-path", false, "Set LD_LIBRARY_PATH to the payload's libraries; breaks programs of many bases")
 	annotate(f, map[string]facts{
-		"base":                {modes: bothModes(), suggests: suggestBases, yieldsTo: "image", spellings: []string{"base-image"}},
-		"deps-image":          {modes: onlyTwoStage(), suggests: suggestPayloads},
-		"tag":                 {modes: bothModes()},
-		"extra-deps":          {modes: bothModes()},
-		"user":                {modes: onlyTwoStage()},
-		"no-sudo":             {modes: onlyTwoStage()},
-		"tools":               {modes: onlyTwoStage(), choices: []string{string(payload.BaseFirst), string(payload.PayloadFirst)}},
-		"layer-order":         {modes: onlyTwoStage(), choices: []string{string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)}},
-		"assemble":            {modes: onlyTwoStage(), choices: []string{string(plan.AssembleAuto), string(plan.AssembleNever)}},
-		"export-library-path": {modes: onlyTwoStage()},
+		"base":                {group: groupFrom, modes: bothModes(), suggests: suggestBases, yieldsTo: "image", spellings: []string{"base-image"}},
+		"deps-image":          {group: groupFrom, modes: onlyTwoStage(), suggests: suggestPayloads},
+		"tag":                 {group: groupTo, modes: bothModes()},
+		"extra-deps":          {group: groupWhat, modes: bothModes()},
+		"user":                {group: groupWhat, modes: onlyTwoStage()},
+		"no-sudo":             {group: groupWhat, modes: onlyTwoStage()},
+		"tools":               {group: groupWhat, modes: onlyTwoStage(), choices: []string{string(payload.BaseFirst), string(payload.PayloadFirst)}},
+		"layer-order":         {group: groupHow, modes: onlyTwoStage(), choices: []string{string(plan.OrderAuto), string(plan.OrderPayloadFirst), string(plan.OrderBaseFirst)}},
+		"assemble":            {group: groupHow, modes: onlyTwoStage(), choices: []string{string(plan.AssembleAuto), string(plan.AssembleNever)}},
+		"export-library-path": {group: groupWhat, modes: onlyTwoStage()},
 	})
 }
 
@@ -130,14 +130,14 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the results to this file as JSON")
 	f.BoolVar(&o.json, "json", false, "Print JSON")
 	annotate(f, map[string]facts{
-		"force-rebuild":  {modes: bothModes()},
-		"no-cache":       {modes: bothModes()},
-		"pull":           {modes: onlyTwoStage(), choices: pullChoices()},
-		"offline":        {modes: onlyTwoStage()},
-		"progress":       {modes: bothModes(), choices: progressChoices()},
-		"package-config": {modes: onlyTwoStage()},
-		"metadata-file":  {modes: bothModes()},
-		"json":           {call: true},
+		"force-rebuild":  {group: groupHow, modes: bothModes()},
+		"no-cache":       {group: groupHow, modes: bothModes()},
+		"pull":           {group: groupFrom, modes: onlyTwoStage(), choices: pullChoices()},
+		"offline":        {group: groupFrom, modes: onlyTwoStage()},
+		"progress":       {group: groupHow, modes: bothModes(), choices: progressChoices()},
+		"package-config": {group: groupFrom, modes: onlyTwoStage(), suggests: suggestConfigs},
+		"metadata-file":  {group: groupTo, modes: bothModes(), suggests: suggestFiles},
+		"json":           {group: groupHow, call: true},
 	})
 }
 

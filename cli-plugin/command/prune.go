@@ -27,11 +27,11 @@ func newPrune(dockerCLI command.Cli) *cobra.Command {
 		Use:        "prune",
 		SuggestFor: []string{"rm", "rmi", "remove"},
 		Short:      "Remove images that newer ones took the place of",
-		Long: `Removes payloads and runtime images that no container uses and that have no name,
-or of which the engine has a newer one: of the same version, over the same base.
-A payload stays as long as a runtime image made from it stays. Images with a name
-that you gave stay, and those that you built on top. What is removed is shown
-first.
+		Long: `Removes payloads and runtime images that no container uses and that have no
+name, or of which the engine has a newer one: of the same version, over the same
+base. A payload stays as long as a runtime image made from it stays. Images with
+a name that you gave stay, and those that you built on top. What is removed is
+shown first.
 
 With --all, everything goes that no container uses and that you have not built
 on, whatever its name. Filters, which are those of 'docker openhands ls', leave

@@ -37,6 +37,13 @@ func TestReference(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, _, _ := strings.Cut(page.String(), "### SEE ALSO")
+		text, _, _ = strings.Cut(text, "### Options\n")
+		if sections := flagSections(cmd, 0); len(sections) > 0 {
+			text += "### Options\n"
+			for _, section := range sections {
+				text += "\n" + section.Title + ":\n\n```\n" + section.Text + "\n```\n"
+			}
+		}
 		pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = strings.TrimSpace(text) + "\n"
 		for _, child := range cmd.Commands() {
 			add(child)

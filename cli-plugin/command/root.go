@@ -93,28 +93,25 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, own Release) *cobra.Com
 	}
 	root.Flags().BoolVar(&showVersion, "version", false, "Print the version of the plugin and of OpenHands")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(
-		newBuild(dockerCLI),
-		newBundle(dockerCLI),
-		newCompletion(dockerCLI),
-		newComponents(dockerCLI),
-		newConfig(dockerCLI),
-		newDeps(dockerCLI),
-		newExplain(dockerCLI),
-		newHelp(),
-		newInspect(dockerCLI),
-		newLogs(dockerCLI),
-		newLs(dockerCLI),
-		newMigrate(dockerCLI),
-		newPrune(dockerCLI),
-		newPs(dockerCLI),
-		newRun(dockerCLI),
-		newStop(dockerCLI),
-		newTags(dockerCLI),
-		newUse(dockerCLI),
-		newVerify(dockerCLI),
-		newVersion(dockerCLI, own),
-	)
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Images", []*cobra.Command{
+			newBuild(dockerCLI), newDeps(dockerCLI), newInspect(dockerCLI), newLs(dockerCLI), newPrune(dockerCLI), newTags(dockerCLI), newVerify(dockerCLI),
+		}},
+		{"Servers", []*cobra.Command{newLogs(dockerCLI), newPs(dockerCLI), newRun(dockerCLI), newStop(dockerCLI)}},
+		{"OpenHands and its clients", []*cobra.Command{newConfig(dockerCLI), newMigrate(dockerCLI), newUse(dockerCLI)}},
+		{"Components and programs", []*cobra.Command{newBundle(dockerCLI), newComponents(dockerCLI)}},
+		{"Help", []*cobra.Command{newCompletion(dockerCLI), newExplain(dockerCLI), newHelp(), newVersion(dockerCLI, own)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.SetUsageFunc(func(cmd *cobra.Command) error { return writeUsage(cmd, dockerCLI.Out()) })
 	completeAll(root, dockerCLI)
 	finishErrors(root)
 	return root

@@ -63,8 +63,8 @@ options of the server.`,
 	flags.StringVar(&call.image, "image", "", "Image to start, the same as the argument IMAGE")
 	flags.BoolVarP(&call.detach, "detach", "d", false, "Leave the server running")
 	annotate(flags, map[string]facts{
-		"image":  {modes: bothModes()},
-		"detach": {modes: bothModes()},
+		"image":  {group: groupFrom, modes: bothModes()},
+		"detach": {group: groupContainer, modes: bothModes()},
 	})
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(flags)

@@ -22,7 +22,7 @@ import (
 // cmd must all be defined.
 func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 	file := cmd.Flags().String("config", "", "Configuration of OpenHands to read (default: config.toml in the working directory)")
-	annotate(cmd.Flags(), map[string]facts{"config": {call: true}})
+	annotate(cmd.Flags(), map[string]facts{"config": {group: groupFrom, call: true, suggests: suggestTOML}})
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if before != nil {

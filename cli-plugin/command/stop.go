@@ -19,9 +19,9 @@ func newStop(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stop SERVER... | --all",
 		Short: "Stop servers and remove their containers",
-		Long: `Stops servers that "docker openhands run" has started and removes their containers
-with all that is in them, as Ctrl-C does; what lies in mounted folders and in
-volumes with a name stays. With --keep the containers stay, too.`,
+		Long: `Stops servers that "docker openhands run" has started and removes their
+containers with all that is in them, as Ctrl-C does; what lies in mounted
+folders and in volumes with a name stays. With --keep the containers stay, too.`,
 		Example: `  docker openhands stop openhands-alpine-3.20
   docker openhands stop --all --keep`,
 		Args: func(cmd *cobra.Command, args []string) error {

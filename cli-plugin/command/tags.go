@@ -29,9 +29,11 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	var mode modeOptions
 	var asJSON, printDockerfile bool
 	cmd := &cobra.Command{
-		Use:               "tags [BASE...]",
-		Short:             "Print the names that a build would use",
-		Long:              "Prints the names that a build would use, and builds nothing.",
+		Use:   "tags [BASE...]",
+		Short: "Print the names that a build would use",
+		Long:  "Prints the names that a build would use, and builds nothing.",
+		Example: `  docker openhands tags alpine:3.20
+  docker openhands tags --mode traditional --source ~/OpenHands debian:12`,
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mode.check(cmd, &runtimes); err != nil {
@@ -55,7 +57,7 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	mode.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
-	annotate(cmd.Flags(), map[string]facts{"json": {call: true}, "print-dockerfile": {call: true}})
+	annotate(cmd.Flags(), map[string]facts{"json": {group: groupHow, call: true}, "print-dockerfile": {group: groupHow, call: true}})
 	severalBases(cmd, dockerCLI)
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(cmd.Flags())

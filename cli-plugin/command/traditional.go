@@ -26,23 +26,25 @@ type traditionalOptions struct {
 }
 
 func (o *traditionalOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.buildFolder, "build-folder", "", "Traditional mode: only prepare this folder for a build")
-	annotate(f, map[string]facts{"build-folder": {call: true, modes: onlyTraditional()}})
+	f.StringVar(&o.buildFolder, "build-folder", "", "Only prepare this folder for a build")
+	annotate(f, map[string]facts{"build-folder": {group: groupTraditional, call: true, modes: onlyTraditional(), suggests: suggestFolders}})
 	o.buildFlags(f)
 }
 
 // buildFlags are those of commands that always build.
 func (o *traditionalOptions) buildFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.buildArgs, "extra-build-args", nil, "Traditional mode: further arguments of 'docker buildx build'")
-	f.BoolVar(&o.strictTags, "strict-tags", false, "Traditional mode: refuse images that have the right tag, but were made from something else")
+	f.StringArrayVar(&o.buildArgs, "extra-build-args", nil, "Further arguments of 'docker buildx build'")
+	f.BoolVar(&o.strictTags, "strict-tags", false, "Refuse images that have the right tag, but were made from something else")
 	annotate(f, map[string]facts{
 		"extra-build-args": factsOfBuildArgs(),
-		"strict-tags":      {modes: onlyTraditional()},
+		"strict-tags":      {group: groupTraditional, modes: onlyTraditional()},
 	})
 }
 
 // factsOfBuildArgs are those of --extra-build-args: it is split as by a shell.
-func factsOfBuildArgs() facts { return facts{modes: onlyTraditional(), kind: settings.Words} }
+func factsOfBuildArgs() facts {
+	return facts{group: groupTraditional, modes: onlyTraditional(), kind: settings.Words}
+}
 
 // traditionalBuild is a call of "build --mode traditional".
 type traditionalBuild struct {

@@ -59,6 +59,7 @@ that build and run need no --server.`,
 	flags := cmd.Flags()
 	flags.StringVar(&file, "write", "", "Write the settings into this file")
 	flags.BoolVar(&asJSON, "json", false, "Print JSON")
+	annotate(flags, map[string]facts{"write": {suggests: suggestFiles}})
 	return cmd
 }
 

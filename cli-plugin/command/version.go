@@ -32,10 +32,12 @@ func newVersion(dockerCLI command.Cli, own Release) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the versions of the plugin, of OpenHands, and of what the plugin works with",
-		Long: `Prints the versions of the plugin, of the servers that payloads can be made with,
-and of the engine and the buildx that are found. It is no failure to find none.`,
-		Args: arguments(0, 0),
+		Short: "Print the versions of plugin, OpenHands, engine and buildx",
+		Long: `Prints the versions of the plugin, of the servers that payloads can be made
+with, and of the engine and the buildx that are found. It is no failure to find
+none.`,
+		Example: "  docker openhands version --json",
+		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			program, err := describeProgram(cmd.Context(), dockerCLI, own)
 			if err != nil {
