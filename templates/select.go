@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Choice says which components a payload is made of.
@@ -73,12 +74,26 @@ func buildable(components []Component) error {
 	return nil
 }
 
+// UnknownError is the error for a component that is not there.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("there is no component %q; the components are %s", e.Name, strings.Join(e.Known, ", "))
+}
+
 func (choice Choice) check(all []Component) error {
 	for _, name := range slices.Concat(choice.With, choice.Without) {
 		i := slices.IndexFunc(all, func(c Component) bool { return c.Name == name })
 		switch {
 		case i < 0:
-			return fmt.Errorf("there is no component %q; the components are %s", name, names(all))
+			unknown := &UnknownError{Name: name}
+			for _, c := range all {
+				unknown.Known = append(unknown.Known, c.Name)
+			}
+			return unknown
 		case !slices.Contains(choice.With, name):
 		case slices.Contains(choice.Without, name):
 			return fmt.Errorf("component %q is both asked for and left out", name)

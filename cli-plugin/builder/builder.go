@@ -260,7 +260,7 @@ func (b *Builder) Describe(ctx context.Context, ref string) (*image.Image, error
 		found, err = b.registry().Describe(ctx, parsed)
 	}
 	if err != nil && ctx.Err() == nil {
-		err = registry.PullProblem(registry.ThisMachine, "image", ref, err)
+		err = b.suggest(ctx, ref, registry.PullProblem(registry.ThisMachine, "image", ref, err))
 	}
 	return found, err
 }

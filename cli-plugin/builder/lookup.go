@@ -192,7 +192,7 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case b.Engine.Absent != nil, errors.As(err, &excess):
-		return nil, registry.PullProblem(registry.ThisMachine, what, ref, err)
+		return nil, b.suggest(ctx, ref, registry.PullProblem(registry.ThisMachine, what, ref, err))
 	}
 	b.Logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
 	return nil, nil
@@ -202,12 +202,22 @@ func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, er
 func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
 	if b.Pull == PullNever {
 		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
-			"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
+			b.Engine.Meant(ctx, ref)+"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
 	}
 	step := b.View().Step("pulling " + ref)
 	pulled, err := b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Logf: b.Logf, Layer: step.Layer})
 	step.End(err)
-	return pulled, err
+	return pulled, b.suggest(ctx, ref, err)
+}
+
+// suggest adds to the error of an image that cannot be had those of the engine
+// that may have been meant.
+func (b *Builder) suggest(ctx context.Context, ref string, err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) && (p.Code == problem.NotFound || p.Code == problem.RegistryDenied || p.Code == problem.RegistryFailed) {
+		p.Next = b.Engine.Meant(ctx, ref) + p.Next
+	}
+	return err
 }
 
 // checkDeps refuses an image that was named as payload and is none.

@@ -52,7 +52,7 @@ func Named(name string) (Client, error) {
 		return all[i], nil
 	}
 	return Client{}, problem.New(problem.Usage, fmt.Sprintf("%q is no client that is known here", name), nil,
-		"Choose one of "+strings.Join(Names(), ", "))
+		problem.Meant(problem.Similar(Names(), name), "%s")+"Choose one of "+strings.Join(Names(), ", "))
 }
 
 // Names are those of all clients.

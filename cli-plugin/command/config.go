@@ -180,7 +180,7 @@ func settingNamed(dockerCLI command.Cli, name string) (settings.Setting, error) 
 		}
 		names = append(names, setting.Name)
 	}
-	return settings.Setting{}, problem.New(problem.Usage, fmt.Sprintf("%q is no setting", name), nil, meant(similar(names, name), "%s")+"There are "+strings.Join(names, ", "))
+	return settings.Setting{}, problem.New(problem.Usage, fmt.Sprintf("%q is no setting", name), nil, problem.Meant(problem.Similar(names, name), "%s")+"There are "+strings.Join(names, ", "))
 }
 
 func completeSettings(dockerCLI command.Cli) cobra.CompletionFunc {

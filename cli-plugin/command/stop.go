@@ -86,7 +86,7 @@ func serversNamed(ctx context.Context, e *engine.Engine, words []string) ([]sand
 		switch len(found) - before {
 		case 0:
 			return nil, problem.New(problem.Usage, "no server is called "+word, nil,
-				meant(similar(names, word), "%s")+"See 'docker openhands ps --all'")
+				problem.Meant(problem.Similar(names, word), "%s")+"See 'docker openhands ps --all'")
 		case 1:
 		default:
 			return nil, problem.New(problem.Usage, "more than one server has an ID that begins with "+word, nil, "Write more of it")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker/cli/cli/command"
 )
@@ -39,10 +40,10 @@ func checkVariables(dockerCLI command.Cli, note func(format string, args ...any)
 		}
 		meantFor := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, settings.VariableName("")), "_", "-"))
 		var variables []string
-		for _, setting := range similar(names, meantFor) {
+		for _, setting := range problem.Similar(names, meantFor) {
 			variables = append(variables, settings.VariableName(setting))
 		}
-		note("the variable %s is no setting. %s'docker openhands config' lists all", name, meant(variables, "%s"))
+		note("the variable %s is no setting. %s'docker openhands config' lists all", name, problem.Meant(variables, "%s"))
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (e *Engine) Details(ctx context.Context, ref string) (*Details, error) {
 		return nil, err
 	}
 	if found == nil {
-		return nil, problem.New(problem.NotFound, "the engine has no image "+ref, nil, "'docker openhands ls' shows those that it has")
+		return nil, problem.New(problem.NotFound, "the engine has no image "+ref, nil, e.Meant(ctx, ref)+"'docker openhands ls' shows those that it has")
 	}
 	inv, err := e.Inventory(ctx)
 	if err != nil {

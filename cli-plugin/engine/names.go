@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/client"
 )
@@ -19,10 +20,13 @@ const (
 	DepsNames                 // payloads
 	RuntimeNames              // runtime images
 	OwnNames                  // payloads and runtime images
+	AllNames
 )
 
 func (n Names) has(kind string) bool {
 	switch n {
+	case AllNames:
+		return true
 	case BaseNames:
 		return kind == ""
 	case DepsNames:
@@ -31,6 +35,16 @@ func (n Names) has(kind string) bool {
 		return kind == payload.KindRuntime
 	}
 	return kind != ""
+}
+
+// Meant asks whether a name that no image has was meant for one of the engine's,
+// as problem.Meant does. It is empty where the engine does not tell.
+func (e *Engine) Meant(ctx context.Context, name string) string {
+	if e.Absent != nil || e.API == nil {
+		return ""
+	}
+	names, _ := ImageNames(ctx, e.API, AllNames) // a suggestion is not worth an error
+	return problem.Meant(problem.Similar(names, name), "%s")
 }
 
 // ImageNames returns the names of images that the engine behind api has.

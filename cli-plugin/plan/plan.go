@@ -185,7 +185,8 @@ func New(o Options, in Inputs) (Plan, error) {
 
 func (o *Options) check(in Inputs) error {
 	if servers := templates.Servers(in.Components); len(servers) > 0 && !slices.Contains(servers, o.Server) {
-		return problem.Usagef("--server is %q, not %s", o.Server, strings.Join(servers, " or "))
+		return problem.New(problem.Usage, fmt.Sprintf("--server is %q, not %s", o.Server, strings.Join(servers, " or ")), nil,
+			problem.Meant(problem.Similar(servers, o.Server), "%s"))
 	}
 	if in.Source != nil {
 		if o.Version != "" {
@@ -263,7 +264,12 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 		Server: o.Server, Version: o.Version, With: o.With, Without: o.Without, Lean: o.PythonEnv == PythonEnvLean,
 	})
 	if err != nil {
-		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, "")
+		next := ""
+		var unknown *templates.UnknownError
+		if errors.As(err, &unknown) {
+			next = problem.Meant(problem.Similar(unknown.Known, unknown.Name), "%s")
+		}
+		return Deps{}, problem.New(problem.Usage, "the components cannot be chosen", err, next)
 	}
 	d := Deps{Repository: o.DepsRepository, Version: o.Version, Server: o.Server, Arch: o.Arch, BuilderBase: o.BuilderBase}
 	for _, component := range components {

@@ -102,7 +102,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // New returns an Error.
 func New(code Code, summary string, cause error, next string) *Error {
-	return &Error{Code: code, Summary: summary, Cause: cause, Next: next}
+	return &Error{Code: code, Summary: summary, Cause: cause, Next: strings.TrimSpace(next)}
 }
 
 // Usagef returns an Error of bad usage. Its next step is left to WithHelp: what
@@ -112,11 +112,11 @@ func Usagef(format string, args ...any) *Error {
 }
 
 // WithHelp names the help of the command that was called as the next step of
-// bad usage that has none. Other errors are returned unchanged.
+// bad usage that has none, or no more than a question what was meant. Other errors are returned unchanged.
 func WithHelp(command string, err error) error {
 	var p *Error
-	if errors.As(err, &p) && p.Code == Usage && p.Next == "" {
-		p.Next = "See '" + command + " --help'"
+	if errors.As(err, &p) && p.Code == Usage && (p.Next == "" || strings.HasSuffix(p.Next, "?")) {
+		p.Next = strings.TrimSpace(p.Next + " See '" + command + " --help'")
 	}
 	return err
 }
