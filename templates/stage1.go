@@ -92,12 +92,12 @@ const libsOrder = 50
 // Layers returns the stages whose output becomes a layer, from the bottom up.
 func (s Stage1) Layers() []string {
 	var layers []string
-	libs := "libs"
+	libs := payload.LayerLibs
 	for _, c := range s.Components {
 		if c.Order > libsOrder && libs != "" {
 			layers, libs = append(layers, libs), ""
 		}
-		layers = append(layers, "component-"+c.Name)
+		layers = append(layers, componentStage+c.Name)
 	}
 	if libs != "" {
 		layers = append(layers, libs)
@@ -110,10 +110,13 @@ func (s Stage1) Layers() []string {
 func (s Stage1) Contents() []string {
 	var contents []string
 	for _, layer := range s.Layers() {
-		contents = append(contents, strings.TrimPrefix(layer, "component-"))
+		contents = append(contents, strings.TrimPrefix(layer, componentStage))
 	}
-	return append(contents, "manifest")
+	return append(contents, payload.LayerManifest)
 }
+
+// componentStage begins the name of a component's stage.
+const componentStage = "component-"
 
 // Changing returns the uppermost layers, those made of a checkout of OpenHands,
 // Settled all below: their proofs are not run again when the checkout changes.

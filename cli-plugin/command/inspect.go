@@ -109,9 +109,9 @@ func writeDetails(w io.Writer, d *engine.Details, noTrunc bool) error {
 		table.row(name, d.Labels[name])
 	}
 	table.row()
-	table.row("LAYER", "SIZE", "IMAGES", "CREATED BY")
+	table.row("LAYER", "COMPONENT", "SIZE", "IMAGES", "CREATED BY")
 	for _, l := range d.Layers {
-		table.row(imageID(l.DiffID, !noTrunc), units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), oneLine(l.CreatedBy, noTrunc))
+		table.row(imageID(l.DiffID, !noTrunc), l.Component, units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), oneLine(l.CreatedBy, noTrunc))
 	}
 	table.row()
 	table.row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")

@@ -64,7 +64,7 @@ func described() *engine.Details {
 		Inputs: map[string]string{"builder-base": "debian:trixie-slim"},
 		Labels: map[string]string{payload.LabelKind: payload.KindRuntime, payload.LabelSetup: strings.Repeat("0123456789abcdef", 8)},
 		Layers: []engine.Layer{
-			{DiffID: imageOf(7), Size: 9_000, Images: 3, CreatedBy: "docker openhands: payload oh_deps_v1.6.0_31qxd72a9cbixlee"},
+			{DiffID: imageOf(7), Component: "browser", Size: 9_000, Images: 3, CreatedBy: "docker openhands: payload oh_deps_v1.6.0_31qxd72a9cbixlee"},
 			{DiffID: imageOf(8), Size: 0, Images: 1, CreatedBy: "RUN /bin/sh -c " + strings.Repeat("make and install, ", 20)},
 		},
 		Manifest: payload.Manifest{Components: []payload.Component{{Name: "browser", Bytes: 1 << 28, Files: 300, Description: "Chromium's headless shell and what it opens, for Playwright and for the browser tool"}}},

@@ -27,6 +27,7 @@ type Details struct {
 // Layer is a layer of an image in an engine.
 type Layer struct {
 	DiffID    string `json:"diffID"`
+	Component string `json:"component,omitempty"` // of the payload, or libs or manifest; empty where the image does not say
 	CreatedBy string `json:"createdBy"`
 	Size      int64  `json:"size"`
 	Images    int    `json:"images"` // of the engine that have it on disk in common, this one among them
@@ -65,6 +66,7 @@ func (e *Engine) Details(ctx context.Context, ref string) (*Details, error) {
 	if d.Layers, err = e.layers(ctx, inv, d.ID, found.DiffIDs()); err != nil {
 		return nil, err
 	}
+	nameComponents(d.Layers, payload.ReadLabels(d.Labels))
 	d.Manifest, err = e.readManifest(ctx, d.ID)
 	if errors.Is(err, errNoDocument) {
 		err = problem.New(problem.NotDeps, "the payload of "+ref+" does not say what it is", err, "'docker openhands verify "+ref+"' looks at the rest of it")
@@ -95,4 +97,22 @@ func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs 
 		}
 	}
 	return layers, nil
+}
+
+// nameComponents says of the layers of the payload what they hold, if the labels
+// do for just so many layers: a payload in one layer has none to tell apart.
+func nameComponents(layers []Layer, labels payload.Labels) {
+	names := strings.Split(labels.Layers, ",")
+	var own []*Layer
+	for i := range layers {
+		if labels.Kind == payload.KindDeps || strings.HasPrefix(layers[i].CreatedBy, payload.LayerOrigin) {
+			own = append(own, &layers[i])
+		}
+	}
+	if len(own) != len(names) {
+		return
+	}
+	for i, name := range names {
+		own[i].Component = name
+	}
 }

@@ -116,7 +116,7 @@ func (w Attempt) Extra() string { return strings.Join(slices.Sorted(maps.Keys(w.
 // those are the lowest. What is made here is compressed as form says.
 func (r Recipe) Compose(base *Image, w Attempt, form Compression, layersOfPayload func(below []Layer) ([]Layer, error)) (*Image, error) {
 	run := func(layers []Layer) Layers {
-		return Layers{Layers: layers, Origin: "docker openhands: payload " + r.Runtime.Labels[payload.LabelDepsTag]}
+		return Layers{Layers: layers, Origin: payload.LayerOrigin + r.Runtime.Labels[payload.LabelDepsTag]}
 	}
 	own := func(data []byte, by string) (Layers, error) {
 		l, err := NewLayer(data, form)

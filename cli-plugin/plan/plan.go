@@ -328,7 +328,7 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	d.Image = cmp.Or(o.DepsRepository, o.Repository) + ":" + d.Tag
 	d.Labels = payload.Labels{
 		Kind: payload.KindDeps, Version: o.Version, Server: o.Server, Components: strings.Join(d.Components, ","),
-		Variant: strings.Join(o.variant(in), " "), DepsTag: d.Tag, Inputs: strings.Join(told, " "),
+		Variant: strings.Join(o.variant(in), " "), DepsTag: d.Tag, Layers: strings.Join(stage.Contents(), ","), Inputs: strings.Join(told, " "),
 	}.Map()
 	d.Labels["org.opencontainers.image.title"] = "OpenHands payload"
 	d.Labels["org.opencontainers.image.version"] = o.Version

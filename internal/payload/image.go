@@ -22,10 +22,22 @@ const (
 	LabelUser       = "dev.openhands.user"        // NAME[:UID]
 	LabelTools      = "dev.openhands.tools"       // whose tools come first; missing for BaseFirst
 	LabelExtraDeps  = "dev.openhands.extra-deps"  // fingerprint of the command for extra dependencies; empty without one
+	LabelLayers     = "dev.openhands.deps.layers" // what each layer of the payload holds, the lowest first, comma-separated: components, LayerLibs, LayerManifest
 	LabelInputs     = "dev.openhands.deps.inputs" // what the hash in LabelDepsTag is over: NAME=VALUE, separated by spaces
 	KindDeps        = "deps"
 	KindRuntime     = "runtime"
 )
+
+// Layers of a payload that hold no component: the libraries that components
+// share, and what the payload says of itself.
+const (
+	LayerLibs     = "libs"
+	LayerManifest = "manifest"
+)
+
+// LayerOrigin begins the history of a layer that a runtime image has from its
+// payload, before the payload's tag.
+const LayerOrigin = "docker openhands: payload "
 
 // SystemPath is the PATH of a base that sets none.
 const SystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -15,6 +15,7 @@ type Labels struct {
 	Components string
 	Variant    string
 	DepsTag    string
+	Layers     string
 	Inputs     string
 
 	DepsDigest string
@@ -31,7 +32,7 @@ type Labels struct {
 func (l *Labels) fields() map[string]*string {
 	return map[string]*string{
 		LabelKind: &l.Kind, LabelVersion: &l.Version, LabelServer: &l.Server, LabelComponents: &l.Components,
-		LabelVariant: &l.Variant, LabelDepsTag: &l.DepsTag, LabelInputs: &l.Inputs,
+		LabelVariant: &l.Variant, LabelDepsTag: &l.DepsTag, LabelLayers: &l.Layers, LabelInputs: &l.Inputs,
 		LabelDepsDigest: &l.DepsDigest, LabelBaseName: &l.BaseName, LabelBaseDigest: &l.BaseDigest, LabelSetup: &l.Setup,
 		LabelPlatform: &l.Platform, LabelUser: &l.User, LabelTools: &l.Tools, LabelExtraDeps: &l.ExtraDeps,
 	}
