@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/bundler"
@@ -16,18 +17,23 @@ import (
 )
 
 // Main runs the command that args name and returns the exit status: 0 on
-// success, 1 on failure (for verify: when something is not sealed; for tree:
-// when something is not found) and 2 on bad usage. Errors are printed to
+// success, 1 on failure, 2 on bad usage, and 3 where the command looked and the
+// answer is no: for verify when something is not sealed, for tree when something
+// is not found. Errors are printed to
 // stderr after the program's name.
 func Main(ctx context.Context, program string, stdout, stderr io.Writer, args []string) int {
 	err := Run(ctx, program, stdout, args)
 	var usage UsageError
+	var no CheckError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "%s: %v\nSee '%s'\n", program, err, usage.Help)
 		return 2
+	case errors.As(err, &no):
+		fmt.Fprintf(stderr, "%s: %v\n", program, err)
+		return 3
 	default:
 		fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return 1
@@ -43,21 +49,27 @@ type UsageError struct {
 
 func usagef(format string, args ...any) error { return UsageError{error: fmt.Errorf(format, args...)} }
 
+// CheckError is the answer of a check that says no. Nothing broke.
+type CheckError struct{ error }
+
+func nof(format string, args ...any) error { return CheckError{fmt.Errorf(format, args...)} }
+
 // command is a sub-command: it declares its flags and returns what runs on the
 // remaining arguments.
 type command struct {
 	name, args, short string
+	examples          []string // arguments, each of a call
 	setup             func(*flag.FlagSet) func(ctx context.Context, stdout io.Writer, args []string) error
 }
 
 var commands = []command{
-	{"component", "", "copy, bundle and seal what a recipe names", componentCommand},
-	{"merge", "LIBSDIR...", "unite the library trees of components", mergeCommand},
-	{"seal", "DIR", "seal the tree below DIR in place", sealCommand},
-	{"verify", "DIR | --trace PROGRAM ARGS...", "check that the tree below DIR is sealed", verifyCommand},
-	{"manifest", "DIR", "write the manifest of the tree below DIR", manifestCommand},
-	{"copy", "--dest DIR FILE...", "copy files with everything that they need", copyCommand},
-	{"tree", "FILE...", "print what files need and how it is found", treeCommand},
+	{"component", "", "Copy, bundle and seal what a recipe names", []string{"--recipe recipe.json --out ./out --libs ./libs"}, componentCommand},
+	{"merge", "LIBSDIR...", "Unite the library trees of components", []string{"--out ./out ./libs/a ./libs/b"}, mergeCommand},
+	{"seal", "DIR", "Seal the tree below DIR in place", []string{"./out", "--dry-run ./out"}, sealCommand},
+	{"verify", "DIR | --trace PROGRAM ARGS...", "Check that the tree below DIR is sealed", []string{"./out", "--root ./out --trace /openhands/bin/git --version"}, verifyCommand},
+	{"manifest", "DIR", "Write the manifest of the tree below DIR", []string{"--version 1.6.0 --server action-execution-server --components git ./out"}, manifestCommand},
+	{"copy", "--dest DIR FILE...", "Copy files with everything that they need", []string{"--dest ./out /usr/bin/git"}, copyCommand},
+	{"tree", "FILE...", "Print what files need and how it is found", []string{"/usr/bin/git", "--why libz.so.1 /usr/bin/git", "--missing --root ./rootfs /usr/bin/git"}, treeCommand},
 }
 
 // Names returns the names of the commands.
@@ -88,10 +100,7 @@ func run(ctx context.Context, program string, stdout io.Writer, args []string) e
 		return usagef("no command")
 	}
 	if slices.Contains([]string{"-h", "--help", "help"}, args[0]) {
-		fmt.Fprintf(stdout, "usage: %s COMMAND [FLAGS] ARGS\n", program)
-		for _, c := range commands {
-			fmt.Fprintf(stdout, "  %-10s %s\n", c.name, c.short)
-		}
+		writeHelp(stdout, program)
 		return flag.ErrHelp
 	}
 	for _, c := range commands {
@@ -103,9 +112,7 @@ func run(ctx context.Context, program string, stdout io.Writer, args []string) e
 		do := c.setup(flags)
 		rest, err := parse(flags, args[1:])
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(stdout, "usage: %s %s [FLAGS] %s\n%s\n", program, c.name, c.args, c.short)
-			flags.SetOutput(stdout)
-			flags.PrintDefaults()
+			c.writeHelp(stdout, program, flags)
 		}
 		if err != nil {
 			return err
@@ -161,6 +168,24 @@ func printJSON(w io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// documentVersion is raised when readers of a printed document would
+// misunderstand a field.
+const documentVersion = 1
+
+// printDocument prints an object as JSON, with the version of its form.
+func printDocument(w io.Writer, object any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return fmt.Errorf("encoding %T: %w", object, err)
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return fmt.Errorf("%T is no object: %w", object, err)
+	}
+	fields["schemaVersion"] = json.RawMessage(strconv.Itoa(documentVersion))
+	return printJSON(w, fields)
 }
 
 // plural returns "1 file", "2 files".

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +50,7 @@ func TestPayload(t *testing.T) {
 	oh(t, "merge", "--out", root, out, libs)
 	write(t, filepath.Join(root, "data"), "data\n")
 	_, err := call("verify", root)
-	if err == nil || !strings.Contains(err.Error(), "not sealed: 1 finding") {
+	if no := (CheckError{}); !errors.As(err, &no) || !strings.Contains(err.Error(), "not sealed: 1 finding") {
 		t.Errorf("without the program that launchers link to: %v", err)
 	}
 	write(t, filepath.Join(root, payload.Wrappers), "#!/openhands/libexec/bash\n")
@@ -68,8 +70,11 @@ func TestPayload(t *testing.T) {
 	if err := os.Remove(private); err != nil {
 		t.Fatal(err)
 	}
-	var verified struct{ Offenders []any }
-	if err := json.Unmarshal([]byte(oh(t, "verify", "--json", root)), &verified); err != nil || verified.Offenders == nil {
+	var verified struct {
+		Offenders     []any
+		SchemaVersion int
+	}
+	if err := json.Unmarshal([]byte(oh(t, "verify", "--json", root)), &verified); err != nil || verified.Offenders == nil || verified.SchemaVersion != documentVersion {
 		t.Errorf("verify --json: %v, %v", verified, err)
 	}
 	var sealed struct{ Sealed, Already int }
@@ -150,12 +155,54 @@ func TestUsageIsNotPrintedUnasked(t *testing.T) {
 		{[]string{"tree", "--nope", "x"}, 2, "", "oh-bundle: flag provided but not defined: -nope\nSee 'oh-bundle tree --help'\n"},
 		{[]string{"tree"}, 2, "", "oh-bundle: tree takes at least one file\nSee 'oh-bundle tree --help'\n"},
 		{[]string{"nope"}, 2, "", "oh-bundle: unknown command \"nope\"\nSee 'oh-bundle --help'\n"},
-		{[]string{"merge", "--help"}, 0, "usage: oh-bundle merge [FLAGS] LIBSDIR...\nunite the library trees of components\n  -out directory\n    \tdirectory that gets the union\n", ""},
+		{[]string{"merge", "--help"}, 0, "Usage:  oh-bundle merge [OPTIONS] LIBSDIR...\n\nUnite the library trees of components\n\nExamples:\n  oh-bundle merge --out ./out ./libs/a ./libs/b\n\nOptions:\n      --out directory   directory that gets the union\n", ""},
 	} {
 		var stdout, stderr bytes.Buffer
 		status := Main(t.Context(), "oh-bundle", &stdout, &stderr, c.args)
 		if status != c.status || stdout.String() != c.stdout || stderr.String() != c.stderr {
 			t.Errorf("%q: status %d, printed %q and %q", c.args, status, &stdout, &stderr)
+		}
+	}
+}
+
+// A check that says no is told apart from what broke.
+func TestStatuses(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"tree", "/bin/sh"}, 0},
+		{[]string{"tree", "/nonexistent"}, 1},
+		{[]string{"tree"}, 2},
+		{[]string{"tree", "--why", "libnone.so", "/bin/sh"}, 3},
+		{[]string{"verify", "/nonexistent"}, 1},
+	} {
+		var out bytes.Buffer
+		if status := Main(t.Context(), "oh-bundle", &out, &out, c.args); status != c.want {
+			t.Errorf("%q: status %d, want %d: %s", c.args, status, c.want, &out)
+		}
+	}
+}
+
+// Every command's help has an example whose options it knows, and fits a terminal.
+func TestHelp(t *testing.T) {
+	for _, c := range commands {
+		text, _ := call(c.name, "--help")
+		for line := range strings.Lines(text) {
+			if !strings.HasPrefix(line, "  oh-bundle") && len(line) > helpWidth+1 {
+				t.Errorf("%s: %s", c.name, line)
+			}
+		}
+		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+		flags.SetOutput(io.Discard)
+		c.setup(flags)
+		for _, example := range c.examples {
+			if _, err := parse(flags, strings.Fields(example)); err != nil {
+				t.Errorf("%s %s: %v", c.name, example, err)
+			}
+		}
+		if len(c.examples) == 0 {
+			t.Errorf("%s has no example", c.name)
 		}
 	}
 }
@@ -177,6 +224,9 @@ func oh(t *testing.T, args ...string) string {
 
 func write(t *testing.T, name, text string) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}

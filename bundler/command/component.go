@@ -71,7 +71,7 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 			return err
 		}
 		if *asJSON {
-			return printJSON(stdout, report)
+			return printDocument(stdout, report)
 		}
 		printComponent(stdout, component, report)
 		return nil

@@ -47,7 +47,7 @@ func copyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 			return errors.Join(errors.New("nothing was copied"), err)
 		}
 		if *asJSON {
-			return printJSON(stdout, report)
+			return printDocument(stdout, report)
 		}
 		for _, f := range report.Files {
 			fmt.Fprintf(stdout, "%s from %s\n", f.Path, f.Source)

@@ -31,7 +31,7 @@ func sealCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []string)
 		}
 		report, err := s.Seal(ctx, dir)
 		if report != nil {
-			if err := printJSON(stdout, report); err != nil {
+			if err := printDocument(stdout, report); err != nil {
 				return err
 			}
 		}
@@ -47,7 +47,7 @@ func printPlan(ctx context.Context, stdout io.Writer, s bundler.Sealer, dir stri
 		return err
 	}
 	if asJSON {
-		if err := printJSON(stdout, plan); err != nil {
+		if err := printDocument(stdout, plan); err != nil {
 			return err
 		}
 		return plan.Err()

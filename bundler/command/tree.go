@@ -108,9 +108,9 @@ func (o *treeOptions) run(ctx context.Context, stdout io.Writer, args []string) 
 	case len(all.failed) > 0:
 		return errors.Join(all.failed...)
 	case o.why != "" && all.chains == 0:
-		return fmt.Errorf("nothing needs %s", o.why)
+		return nof("nothing needs %s", o.why)
 	case o.why == "" && all.missing > 0:
-		return fmt.Errorf("%s not found", plural(all.missing, "thing"))
+		return nof("%s not found", plural(all.missing, "thing"))
 	}
 	return nil
 }

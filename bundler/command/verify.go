@@ -57,12 +57,12 @@ func verifyCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []strin
 			report.Offenders = append(report.Offenders, findings...)
 		}
 		if opt.asJSON {
-			err = printJSON(stdout, report)
+			err = printDocument(stdout, report)
 		} else {
 			printVerify(stdout, report)
 		}
 		if n := len(report.Offenders); n > 0 && err == nil {
-			return fmt.Errorf("%s is not sealed: %s", dir, plural(n, "finding"))
+			return nof("%s is not sealed: %s", dir, plural(n, "finding"))
 		}
 		return err
 	}
@@ -98,7 +98,7 @@ func (opt verifyOptions) runTraced(ctx context.Context, stdout io.Writer, argv [
 		return err
 	}
 	if opt.asJSON {
-		if err := printJSON(stdout, report); err != nil {
+		if err := printDocument(stdout, report); err != nil {
 			return err
 		}
 	} else {
@@ -108,7 +108,7 @@ func (opt verifyOptions) runTraced(ctx context.Context, stdout io.Writer, argv [
 	}
 	switch n := len(report.Offenders); {
 	case n > 0:
-		return fmt.Errorf("%s needs the system below: %s", argv[0], plural(n, "finding"))
+		return nof("%s needs the system below: %s", argv[0], plural(n, "finding"))
 	case report.Status != 0:
 		return fmt.Errorf("%s ended with status %d", argv[0], report.Status)
 	}

@@ -31,11 +31,14 @@ func newBundle(dockerCLI command.Cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := bundle.Run(cmd.Context(), cmd.CommandPath(), terminal.Writer(dockerCLI.Out()), args)
 			var usage bundle.UsageError
+			var no bundle.CheckError
 			switch {
 			case err == nil, errors.Is(err, flag.ErrHelp):
 				return nil
 			case errors.As(err, &usage):
 				return problem.New(problem.Usage, err.Error(), nil, fmt.Sprintf("See '%s'", usage.Help))
+			case errors.As(err, &no):
+				return problem.New(problem.NotSealed, "'"+cmd.CommandPath()+" "+args[0]+"' says no", err, "See what it printed")
 			}
 			return problem.New(problem.BundleFailed, "'"+cmd.CommandPath()+" "+args[0]+"' ended with a failure", err, "See what it printed, or its --help")
 		},

@@ -46,7 +46,7 @@ const (
 	BadSetting     Code = "OH-025" // a variable or a file with settings cannot be understood
 	NotVerified    Code = "OH-026" // an image is not as it should be
 	NotMigrated    Code = "OH-027" // a switch to another image, or back, cannot be made
-	BundleFailed   Code = "OH-028" // a command of the bundler failed or found something
+	BundleFailed   Code = "OH-028" // a command of the bundler failed
 	NoLock         Code = "OH-029" // newer versions of what components pin cannot be found
 	Outdated       Code = "OH-030" // what components pin is not the newest
 	BadComponent   Code = "OH-031" // a component cannot be understood
@@ -54,6 +54,7 @@ const (
 	NotForClient   Code = "OH-033" // a client of OpenHands cannot take an image
 	NameTaken      Code = "OH-034" // a name that an image is to get belongs to one of somebody else's
 	NotLocked      Code = "OH-035" // a release of a server has no lock
+	NotSealed      Code = "OH-036" // a tree is not sealed, or a file needs what is not there
 	Unforeseen     Code = "OH-099" // every other error
 )
 

@@ -22,7 +22,7 @@ func Statuses() []Status {
 		{0, "It was done, or it is as it should be."},
 		{StatusFailed, "Something broke or is missing: no engine, no image, no access, a build that failed."},
 		{StatusUsage, "A command line, a setting on it or an image reference that makes no sense. Nothing was done."},
-		{StatusCheck, "A check was made and says no: `verify` found faults, `deps lock --check` newer pins."},
+		{StatusCheck, "A check was made and says no: `verify` found faults, `deps lock --check` newer pins, `bundle verify` what is not sealed, `bundle tree` what is not there."},
 		{StatusInterrupted, "SIGINT or SIGTERM, as Ctrl-C sends it. `run` ends with 0 when its server had answered: that is how it is meant to end."},
 	}
 }
@@ -32,7 +32,7 @@ func (c Code) Status() int {
 	switch c {
 	case Usage, Reference:
 		return StatusUsage
-	case NotVerified, Outdated:
+	case NotVerified, NotSealed, Outdated:
 		return StatusCheck
 	case Interrupted:
 		return StatusInterrupted

@@ -10,8 +10,8 @@
 //	oh-bundle copy --dest DIR [--root ROOT] FILE...
 //	oh-bundle tree [--root DIR] [--json] [--why LIB | --missing] FILE...
 //
-// It exits with 0 on success, 1 on failure (for verify: when something is not
-// sealed; for tree: when something is not found), and 2 on bad usage.
+// It exits with 0 on success, 1 on failure, 2 on bad usage, and 3 where verify
+// finds something that is not sealed, or tree something that is not there.
 package main
 
 import (
