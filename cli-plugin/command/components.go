@@ -97,6 +97,7 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 
 func writeComponents(w io.Writer, reports []componentReport) error {
 	table := newTable(w)
+	table.fit("LICENSE", "SERVER")
 	table.row("COMPONENT", "DEFAULT", "SIZE", "LICENSE", "SERVER", "DESCRIPTION")
 	for _, r := range reports {
 		standard, size := "no", "-"

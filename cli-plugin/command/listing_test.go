@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,11 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/opts"
 	"github.com/google/go-cmp/cmp"
 	"github.com/mattn/go-runewidth"
@@ -71,8 +77,36 @@ func described() *engine.Details {
 	}
 }
 
+// running are servers.
+func running() []sandbox.Listed {
+	return []sandbox.Listed{
+		{ID: strings.Repeat("a", 64), Name: "openhands-alpine-3.20-x7k2", Image: "ghcr.io/openhands/runtime:oh_v1.6.0_alpine_t_3.20_31qxd72a9cbixlee", Server: payload.ActionExecutionServer,
+			Created: time.Now().Add(-3 * time.Hour), State: "running", Status: "Up 3 hours", Address: "http://127.0.0.1:34567"},
+		{ID: strings.Repeat("b", 64), Name: "agent", Image: "team/agent:1", Server: payload.AgentServer, Created: time.Now().Add(-50 * time.Hour), State: "exited", Status: "Exited (137) 2 hours ago"},
+	}
+}
+
+// checked is what was found out about an image.
+func checked() verify.Report {
+	return verify.Report{Image: "team/app:1", Findings: []payload.Finding{
+		{Check: "label dev.openhands.version", Status: payload.StatusOK, Detail: "1.58.2"},
+		{Check: "payload is complete", Status: payload.StatusOK, Detail: "2141 files of 10 components, as the manifest says: " + strings.Repeat("python, tmux, ", 8)},
+		{Check: "payload is sealed", Status: payload.StatusFailed, Detail: "/openhands/bin/git: its interpreter is /lib64/ld-linux-x86-64.so.2 and not " + payload.Prefix + "/lib/ld.so, which a base may lack", Cure: "Build the image again"},
+	}}
+}
+
+func mustComponents(t *testing.T) []templates.Component {
+	t.Helper()
+	all, err := request.Components(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // What people see on terminals of 80 and 120 columns, and in a pipe.
 func TestListsFitTheTerminal(t *testing.T) {
+	prose := regexp.MustCompile(`^(  .*:|  grammars|payload is sealed:) `) // sentences, which the terminal wraps
 	results := []builder.Result{
 		{References: stock().Images[0].References, ID: imageOf(1), Reused: true},
 		{Base: "alpine:3.20", References: stock().Images[1].References, ID: imageOf(2), Seconds: 0.42},
@@ -82,7 +116,12 @@ func TestListsFitTheTerminal(t *testing.T) {
 		"ls":      func(w *screen, o *listOptions) error { return o.writeInventory(w, stock()) },
 		"prune":   func(w *screen, o *listOptions) error { return o.writePruned(w, gone) },
 		"inspect": func(w *screen, o *listOptions) error { return writeDetails(w, described(), o.noTrunc) },
-		"build":   func(w *screen, _ *listOptions) error { return writeResults(w, results) },
+		"ps":      func(w *screen, o *listOptions) error { return writeServers(w, running(), o.viewOptions) },
+		"verify":  func(w *screen, _ *listOptions) error { return writeReport(w, checked()) },
+		"components": func(w *screen, _ *listOptions) error {
+			return writeComponents(w, reportComponents(mustComponents(t), nil))
+		},
+		"build": func(w *screen, _ *listOptions) error { return writeResults(w, results) },
 	} {
 		var all strings.Builder
 		for _, columns := range []uint{80, 120, 0} {
@@ -91,12 +130,12 @@ func TestListsFitTheTerminal(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			for line := range strings.Lines(w.String()) {
-				if width := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); columns > 0 && width > int(columns) {
+				if width := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); columns > 0 && width > int(columns) && !prose.MatchString(line) {
 					t.Errorf("%s: a line of %d columns on a terminal of %d: %s", name, width, columns, line)
 				}
 			}
 			fmt.Fprintf(&all, "---- %d columns\n%s", columns, w)
-			if name == "build" {
+			if !slices.Contains([]string{"ls", "prune", "inspect"}, name) {
 				continue
 			}
 			whole := &screen{columns: columns}

@@ -67,6 +67,7 @@ func writeServers(w io.Writer, found []sandbox.Listed, view viewOptions) error {
 	table := newTable(w)
 	if !view.noTrunc {
 		table.fit("CREATED", "SERVER")
+		table.whole = []string{"NAME", "ADDRESS"}
 	}
 	table.row("NAME", "IMAGE", "SERVER", "CREATED", "STATUS", "ADDRESS")
 	for _, s := range found {

@@ -17,6 +17,7 @@ type table struct {
 	to       io.Writer
 	rows     [][]string
 	width    int      // of a line, in columns of a terminal; 0: as wide as the cells are
+	whole    []string // headings of what people copy, which no line shortens
 	optional []string // headings of what a line that is too narrow goes without, the first one first
 }
 
@@ -83,8 +84,14 @@ func (t *table) narrow(rows [][]string) {
 	}
 	room := widths(rows)
 	for lineWidth(room, t.width) > t.width {
-		widest := slices.Index(room, slices.Max(room))
-		if room[widest] <= leastCell {
+		widest := -1
+		for i, width := range room {
+			kept := i < len(rows[0]) && slices.Contains(t.whole, rows[0][i])
+			if !kept && (widest < 0 || width > room[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 || room[widest] <= leastCell {
 			break
 		}
 		room[widest]--

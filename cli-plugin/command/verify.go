@@ -106,15 +106,24 @@ func verdict(r verify.Report) error {
 		"Each finding says what to do")
 }
 
-// writeReport prints a table, then the cure of each finding that needs one.
+// writeReport prints a table, then whole what was found where it is not as it
+// should be, and the cure.
 func writeReport(w io.Writer, r verify.Report) error {
 	table := newTable(w)
+	table.fit()
 	table.row("CHECK", "RESULT", "WHAT WAS FOUND")
 	for _, f := range r.Findings {
 		table.row(f.Check, string(f.Status), f.Detail)
 	}
 	if err := table.flush(); err != nil {
 		return err
+	}
+	for _, f := range r.Findings {
+		if table.width > 0 && f.Status != payload.StatusOK {
+			if _, err := fmt.Fprintln(w, terminal.Line(f.Check+": "+f.Detail)); err != nil {
+				return err
+			}
+		}
 	}
 	return writeCures(w, r)
 }
