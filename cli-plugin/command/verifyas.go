@@ -29,7 +29,7 @@ func clientsNamed(names []string) ([]client.Client, error) {
 		if err != nil {
 			known := append(client.Names(), allClients)
 			return nil, problem.New(problem.Usage, fmt.Sprintf("--as has %q, which is no client that is known here", name), nil,
-				meant(similar(known, name), "%s")+"Choose of "+strings.Join(known, ", "))
+				problem.Meant(problem.Similar(known, name), "%s")+"Choose of "+strings.Join(known, ", "))
 		}
 		if !slices.ContainsFunc(chosen, func(other client.Client) bool { return other.Name == c.Name }) {
 			chosen = append(chosen, c)
