@@ -134,6 +134,7 @@ func TestExtraDepsWithoutShell(t *testing.T) {
 		why        string
 	}{
 		"no shell":               {nil, nil, nil, "neither the base base:1 nor the payload has a shell"},
+		"a link to no shell":     {nil, nil, []string{"bin/sh->/openhands/fallback/bin/sh"}, "neither the base base:1 nor the payload has a shell"},
 		"a shell of the base":    {nil, []string{"bin/sh=x"}, []string{"bin/sh=x"}, "the build failed"},
 		"a shell of the payload": {[]string{"openhands/fallback/bin/bash=x"}, nil, []string{"bin/sh=x"}, "the build failed"},
 	} {

@@ -80,8 +80,8 @@ func (s *output) add(data []byte) {
 }
 
 // processFailed is what BuildKit says of a step whose program failed: the whole
-// command, and the status.
-var processFailed = regexp.MustCompile(`(?:did not complete successfully|executor failed running).*exit (?:code|status): (\d+)`)
+// command, which can be of several lines, and the status.
+var processFailed = regexp.MustCompile(`(?s)(?:did not complete successfully|executor failed running).*exit (?:code|status): (\d+)`)
 
 // stepError is the failure of a program that a build ran.
 type stepError struct {

@@ -45,6 +45,10 @@ func TestFailedStep(t *testing.T) {
 			step("[2/2] RUN x", "executor failed running [/bin/sh -c x]: exit code: 1", "no\n"),
 			"the step 2/2 ended with status 1, after saying: no",
 		},
+		"a command of two lines": {
+			step("[2/2] RUN x", "executor failed running [/bin/sh -c x\n. y]: exit code: 127", "no\n"),
+			"the step 2/2 ended with status 127, after saying: no",
+		},
 		"without a word": {step("[2/2] RUN false", wrapper), "failed to solve: " + wrapper},
 		"something else": {step("[1/2] FROM x", "x: not found", "resolving\n"), "failed to solve: x: not found"},
 		"a hostile step": {

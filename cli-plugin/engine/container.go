@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"strings"
 
@@ -166,7 +167,11 @@ func (e *Engine) readFile(ctx context.Context, id, path string) (data []byte, er
 	return data, err
 }
 
-// Paths lets use ask for paths of an image.
+// maxLinks is how many links the kernel follows, see path_resolution(7).
+const maxLinks = 40
+
+// Paths lets use ask for paths of an image. A link exists if what it leads to
+// does.
 func (e *Engine) Paths(ctx context.Context, id string, use func(exists func(path string) (bool, error)) error) (err error) {
 	made, err := e.Create(ctx, Nothing(id), nil)
 	if err != nil {
@@ -174,13 +179,19 @@ func (e *Engine) Paths(ctx context.Context, id string, use func(exists func(path
 	}
 	defer func() { err = errors.Join(err, made.Remove(ctx)) }()
 	return use(func(path string) (bool, error) {
-		_, err := e.API.ContainerStatPath(ctx, made.ID, client.ContainerStatPathOptions{Path: path})
-		switch {
-		case err == nil:
-			return true, nil
-		case cerrdefs.IsNotFound(err), strings.Contains(err.Error(), "not a directory"):
-			return false, nil
+		for at, links := path, 0; links <= maxLinks; links++ {
+			found, err := e.API.ContainerStatPath(ctx, made.ID, client.ContainerStatPathOptions{Path: at})
+			switch {
+			case err == nil && found.Stat.Mode&fs.ModeSymlink != 0:
+				at = found.Stat.LinkTarget // absolute: an engine follows links
+				continue
+			case err == nil:
+				return true, nil
+			case cerrdefs.IsNotFound(err), strings.Contains(err.Error(), "not a directory"):
+				return false, nil
+			}
+			return false, fmt.Errorf("looking for %s: %w", path, err)
 		}
-		return false, fmt.Errorf("looking for %s: %w", path, err)
+		return false, nil
 	})
 }

@@ -16,12 +16,12 @@ import (
 // what they lack is in the answer.
 func TestExtraDeps(t *testing.T) {
 	const command = `set -eu; x=; for n in 6 7; do x=${x:-1}$n; done; if [ -d /openhands ]; then echo "$x" >/made; fi`
-	refused := func(t *testing.T, base, command string, flags []string) (said, log string) {
+	refused := func(t *testing.T, base, command string, flags []string) (said string) {
 		t.Helper()
 		var stderr bytes.Buffer
 		cmd := lab.Engine{}.Command(t.Context(), slices.Concat([]string{"openhands", "build", "--base", base, "--progress", "plain", "--extra-deps", command}, flags)...)
 		cmd.Stderr = &stderr
-		return checkParagraph(t, cmd.Run(), stderr.String(), problem.BuildFailed), stderr.String()
+		return checkParagraph(t, cmd.Run(), stderr.String(), problem.BuildFailed)
 	}
 	without, with := leaveMost(t), leaveMost(t, "shell-tools")
 	for _, test := range []struct {
@@ -34,14 +34,14 @@ func TestExtraDeps(t *testing.T) {
 		t.Run(test.base, func(t *testing.T) {
 			image := build(t, test.base, append(test.flags, "--extra-deps", command)...)
 			equal(t, docker(t, "run", "--rm", "--entrypoint", payload.Rescue, image, "cat", "/made"), "167")
-			said, log := refused(t, test.base, "apt-get update", test.flags)
-			contains(t, said, "127")
-			contains(t, log, "apt-get: ")
+			said := refused(t, test.base, "apt-get update", test.flags)
+			contains(t, said, "ended with status 127, after saying:")
+			contains(t, said, "not found")
 		})
 	}
 	t.Run("no shell", func(t *testing.T) {
 		for _, form := range []string{"auto", "never"} {
-			said, _ := refused(t, "scratch", "true", append(without, "--assemble", form))
+			said := refused(t, "scratch", "true", append(without, "--assemble", form))
 			contains(t, said, "neither the base scratch nor the payload has a shell")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/container"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
@@ -448,7 +450,8 @@ func (s *Store) ContainerRemove(context.Context, string, client.ContainerRemoveO
 	return client.ContainerRemoveResult{}, nil
 }
 
-// ContainerStatPath finds regular files in the layers of an image.
+// ContainerStatPath finds files in the layers of an image. Links have absolute
+// targets.
 func (s *Store) ContainerStatPath(_ context.Context, id string, o client.ContainerStatPathOptions) (client.ContainerStatPathResult, error) {
 	files := mutate.Extract(s.Images[id])
 	defer files.Close()
@@ -460,7 +463,8 @@ func (s *Store) ContainerStatPath(_ context.Context, id string, o client.Contain
 		case err != nil:
 			return client.ContainerStatPathResult{}, err
 		case "/"+header.Name == o.Path:
-			return client.ContainerStatPathResult{}, nil
+			stat := container.PathStat{Name: path.Base(o.Path), Mode: header.FileInfo().Mode(), LinkTarget: header.Linkname}
+			return client.ContainerStatPathResult{Stat: stat}, nil
 		}
 	}
 }
