@@ -98,7 +98,7 @@ func (s agentServer) page(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return s.command(ctx, strings.Join([]string{
-		payload.Python, pageFile, payload.Bin + "/oh-chromium-headless-shell", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
+		payload.Interpreter, pageFile, payload.Bin + "/oh-chromium-headless-shell", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom",
 	}, " "), pageLimit)
 }
 
@@ -172,7 +172,7 @@ func (s actionServer) page(ctx context.Context) (string, error) {
 	if err := s.write(ctx, pageFile, pageProgram); err != nil {
 		return "", err
 	}
-	line := fmt.Sprintf("(%s %s >%[2]s.address 2>&1 &) ; until grep -qs / %[2]s.address; do sleep 0.1; done; cat %[2]s.address", payload.Python, pageFile)
+	line := fmt.Sprintf("(%s %s >%[2]s.address 2>&1 &) ; until grep -qs / %[2]s.address; do sleep 0.1; done; cat %[2]s.address", payload.Interpreter, pageFile)
 	address, err := s.command(ctx, line, commandLimit)
 	if err != nil {
 		return "", err
