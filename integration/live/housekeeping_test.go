@@ -6,6 +6,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // TestHousekeeping makes an image of the same name three times in an engine of
@@ -29,8 +30,10 @@ func TestHousekeeping(t *testing.T) {
 	}
 	type made struct{ Images []struct{ ID string } }
 	var builds [3]made
-	for i, user := range []string{"one", "two", "three"} {
-		openhands(&builds[i], "build", "--base", "scratch", "--deps-image", smallDeps, "--offline", "--user", user, "--json", "--progress", "quiet")
+	const base = "oh-live/housekeeping:base"
+	for i, content := range []string{"one", "two", "three"} { // an image over each, of one name
+		load(t, second.Engine, base, v1.Config{}, engineArch(t), layer(t, []entry{{name: "/etc/base", mode: 0o644, data: []byte(content)}}))
+		openhands(&builds[i], "build", "--base", base, "--deps-image", smallDeps, "--offline", "--user", "three", "--json", "--progress", "quiet")
 	}
 	deps, used, gone, last := builds[0].Images[0].ID, builds[0].Images[1].ID, builds[1].Images[1].ID, builds[2].Images[1].ID
 	if _, err := second.Docker(t.Context(), "create", "--name", "user", used); err != nil {
@@ -85,7 +88,7 @@ func TestHousekeeping(t *testing.T) {
 	}
 	openhands(&details, "inspect", "--json", last)
 	if details.ID != last || details.Labels[payload.LabelUser] != "three" || len(details.Manifest.Components) != 1 ||
-		len(details.Layers) != 3 || details.Layers[0].Images != 3 || details.Layers[2].Images != 1 {
+		len(details.Layers) != 4 || details.Layers[0].Images != 3 || details.Layers[2].Images != 1 {
 		t.Errorf("it is described as %+v", details)
 	}
 }

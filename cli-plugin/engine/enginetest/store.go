@@ -115,9 +115,9 @@ func (s *Store) addStack(layers []string) {
 func (s *Store) layoutFiles(t testing.TB, img v1.Image) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
-	path, err := layout.Write(dir, empty.Index)
+	written, err := layout.Write(dir, empty.Index)
 	if err == nil {
-		err = path.AppendImage(img)
+		err = written.AppendImage(img)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -156,9 +156,9 @@ func (s *Store) ImageSave(_ context.Context, ids []string, _ ...client.ImageSave
 	if err != nil {
 		return nil, err
 	}
-	path, err := layout.Write(dir, empty.Index)
+	written, err := layout.Write(dir, empty.Index)
 	if err == nil {
-		err = path.AppendImage(img)
+		err = written.AppendImage(img)
 	}
 	return io.NopCloser(&b), errors.Join(err, archive.AddFS(os.DirFS(dir)), archive.Close())
 }
@@ -407,7 +407,7 @@ func (s *Store) ImageList(_ context.Context, o client.ImageListOptions) (client.
 // ImageOfLayout reads an image by its manifest's digest.
 func ImageOfLayout(t testing.TB, dir, id string) v1.Image {
 	t.Helper()
-	path, err := layout.FromPath(dir)
+	written, err := layout.FromPath(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,7 +415,7 @@ func ImageOfLayout(t testing.TB, dir, id string) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := path.Image(hash)
+	img, err := written.Image(hash)
 	if err != nil {
 		t.Fatal(err)
 	}
