@@ -34,6 +34,15 @@ func (m mode[S]) runsOn(base string) bool {
 // see `make matrix`.
 func chosenBases() []string { return strings.Fields(os.Getenv("OH_BASES")) }
 
+// sampled are those bases of a suite that its run is cut down to, see `make live`.
+func sampled(bases []string) []string {
+	sample := strings.Fields(os.Getenv("OH_SAMPLE"))
+	if len(sample) == 0 {
+		return bases
+	}
+	return slices.DeleteFunc(slices.Clone(bases), func(base string) bool { return !slices.Contains(sample, base) })
+}
+
 // obtain reports whether the engine has a base or can pull it.
 func obtain(t *testing.T, base string) bool {
 	t.Helper()
@@ -60,7 +69,7 @@ type suite[S any] struct {
 // run fills the suite's table. Images are built one after the other; bases are
 // then tested side by side, as many as -parallel allows.
 func (s suite[S]) run(t *testing.T) {
-	bases := s.bases
+	bases := sampled(s.bases)
 	if chosen := chosenBases(); len(chosen) > 0 {
 		bases = chosen
 	}
