@@ -189,7 +189,14 @@ func terminal(command string) agentserver.Action {
 
 // checkAgentTerminal looks at the terminal's shell: it is tmux's, keeps its
 // state, and has the environment that the base made.
-func checkAgentTerminal(t *testing.T, a *agent) {
+func checkAgentTerminal(t *testing.T, a *agent) { checkTerminalWithout(t, a, "OH_SESSION_API_KEYS_0") }
+
+// checkAgentTerminalWithKey is for releases that leave the session key in the
+// environment of their terminals.
+func checkAgentTerminalWithKey(t *testing.T, a *agent) { checkTerminalWithout(t, a) }
+
+func checkTerminalWithout(t *testing.T, a *agent, variables ...string) {
+	t.Helper()
 	said := a.converse(t, "terminal",
 		terminal(`kept=größe; cd /tmp; echo "tmux: ${TMUX:+inside}"`),
 		terminal(`echo "kept $kept in $PWD"; id; sh -c 'exit 4'`),
@@ -198,7 +205,7 @@ func checkAgentTerminal(t *testing.T, a *agent) {
 	contains(t, said[1], "kept größe in /tmp")
 	contains(t, said[1], a.id)
 	contains(t, said[1], "exit code 4")
-	for _, name := range []string{"PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OH_SESSION_API_KEYS_0"} {
+	for _, name := range append(variables, "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH") {
 		if strings.Contains(said[2], "\n"+name+"=") {
 			t.Errorf("%s reaches the terminal:\n%s", name, said[2])
 		}

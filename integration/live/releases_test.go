@@ -37,7 +37,7 @@ func TestAgentServerOfAnotherRelease(t *testing.T) {
 		{"/server_info", checkAgentInfo(release)},
 		{"session key", checkAgentKey},
 		{"bash over HTTP", checkAgentBash},
-		{"terminal", checkAgentTerminal},
+		{"terminal", checkAgentTerminalWithKey},
 		{"file editor", checkAgentEditor},
 		{"browser", checkAgentBrowser},
 		{"--check-browser", checkAgentSelfTest},

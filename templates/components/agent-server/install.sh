@@ -19,9 +19,12 @@ for extension in $venv/lib/python3.13/site-packages/openhands/agent_server/vscod
 	ln -s "$extension" "/openhands/vscode/extensions/${extension##*/}"
 done
 
-# Where the browser tool looks, in the folders of Playwright.
+# Where the browser tool looks: in the folders of Playwright, and in releases that
+# do not obey PLAYWRIGHT_BROWSERS_PATH on PATH.
 mkdir -p /openhands/share
-echo "oh-browser /openhands/browser/ms-playwright/chromium-0/chrome-linux64/chrome" >/openhands/share/browsers.txt
+for path in browser/ms-playwright/chromium-0/chrome-linux64/chrome fallback/bin/chromium-browser; do
+	echo "oh-chromium-browser /openhands/$path"
+done >/openhands/share/browsers.txt
 
 # Wheels take these two from the system; here Python looks for them in the
 # payload alone, whose own are gathered later.

@@ -21,6 +21,10 @@ root=/openhands/browser/ms-playwright
 while read -r program executable; do
 	mkdir -p "${executable%/*}"
 	ln -s "/openhands/bin/$program" "$executable"
+	case $executable in
+	"$root"/*) ;;
+	*) continue ;;
+	esac
 	folder=${executable#$root/}
 	folder=$root/${folder%%/*}
 	touch "$folder/INSTALLATION_COMPLETE"
