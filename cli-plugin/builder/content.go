@@ -32,20 +32,34 @@ func (p *publisher) content(ctx context.Context, base *image.Image, w image.Atte
 	read := *base
 	read.Layers = slices.Clone(base.Layers)
 	left := image.NewBudget()
-	group, ctx := errgroup.WithContext(ctx)
+	// Whichever is read first, it is the lowest layer that is wrong that is told of:
+	// a failure ends the reading of those above alone.
+	errs := make([]error, len(read.Layers))
+	var contexts []context.Context
+	var cancel []context.CancelFunc
+	for range read.Layers {
+		reading, end := context.WithCancel(ctx)
+		defer end()
+		contexts, cancel = append(contexts, reading), append(cancel, end)
+	}
+	var group errgroup.Group
 	group.SetLimit(maxRead)
 	for i := range read.Layers {
 		group.Go(func() error {
 			l := &read.Layers[i]
 			count := func() io.Writer { return step.Part(p.called.of(l.DiffID), l.Descriptor.Size) }
-			if err := lookInto(ctx, l, w, left, count); err != nil {
-				return fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, base.Ref, err)
+			if err := lookInto(contexts[i], l, w, left, count); err != nil {
+				errs[i] = fmt.Errorf("reading the layer %s of %s: %w", l.Descriptor.Digest, base.Ref, err)
+				for _, end := range cancel[i+1:] {
+					end()
+				}
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	_ = group.Wait() // each has its place in errs
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return nil, errs[i]
 	}
 	known := slices.Clone(read.Layers)
 	for i := range known {
