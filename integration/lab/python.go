@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -54,14 +53,19 @@ func InstallPython(ctx context.Context, python, dir string, log io.Writer, insta
 // findPython returns the path of a Python of a version: one on PATH, else one of
 // pyenv's, whose programs on PATH work for the chosen versions only.
 func findPython(ctx context.Context, version string) (string, error) {
-	candidates := []string{"python" + version}
-	if root, err := output(exec.CommandContext(ctx, "pyenv", "root")); err == nil {
-		found, err := filepath.Glob(filepath.Join(root, "versions", version+".*", "bin", "python"+version))
+	root, err := output(exec.CommandContext(ctx, "pyenv", "root"))
+	if err != nil { // which need not be on PATH
+		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", err
 		}
-		candidates = slices.Concat(candidates, found)
+		root = filepath.Join(home, ".pyenv")
 	}
+	found, err := filepath.Glob(filepath.Join(root, "versions", version+".*", "bin", "python"+version))
+	if err != nil {
+		return "", err
+	}
+	candidates := append([]string{"python" + version}, found...)
 	for _, python := range candidates {
 		path, err := output(exec.CommandContext(ctx, python, "-c", "import sys; print(sys.executable)"))
 		if err == nil {
