@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
+	mobyclient "github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -147,9 +148,20 @@ func completeReleases(cmd *cobra.Command, _ []string, _ string) ([]string, cobra
 	return versions, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeImages suggests names of images of the engine, to the value of a flag
-// where limit is negative, and else to so many arguments.
+// completeImages suggests names of images of the engine, see completeFromEngine.
 func completeImages(dockerCLI command.Cli, which engine.Names, limit int) cobra.CompletionFunc {
+	return completeFromEngine(dockerCLI, limit, func(ctx context.Context, api mobyclient.APIClient) ([]string, error) {
+		names, err := engine.ImageNames(ctx, api, which)
+		if err == nil && which == engine.BaseNames {
+			names = append(names, plan.Scratch)
+		}
+		return names, err
+	})
+}
+
+// completeFromEngine suggests names that an engine has, to the value of a flag
+// where limit is negative, and else to so many arguments.
+func completeFromEngine(dockerCLI command.Cli, limit int, list func(context.Context, mobyclient.APIClient) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if limit >= 0 && len(args) >= limit {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -161,12 +173,9 @@ func completeImages(dockerCLI command.Cli, which engine.Names, limit int) cobra.
 		if err != nil {
 			return nil, failed
 		}
-		names, err := engine.ImageNames(ctx, api, which)
+		names, err := list(ctx, api)
 		if err != nil {
 			return nil, failed
-		}
-		if which == engine.BaseNames {
-			names = append(names, plan.Scratch)
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -95,28 +95,14 @@ func serversNamed(ctx context.Context, e *engine.Engine, words []string) ([]sand
 	return found, nil
 }
 
-// completeServers suggests names of servers, to so many arguments, any number
-// where limit is negative.
+// completeServers suggests names of servers, see completeFromEngine.
 func completeServers(dockerCLI command.Cli, limit int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if limit >= 0 && len(args) >= limit {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
-		defer cancel()
-		failed := cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
-		api, err := engineAPI(dockerCLI)
-		if err != nil {
-			return nil, failed
-		}
+	return completeFromEngine(dockerCLI, limit, func(ctx context.Context, api client.APIClient) ([]string, error) {
 		all, err := sandbox.List(ctx, &engine.Engine{API: api}, true, client.Filters{})
-		if err != nil {
-			return nil, failed
-		}
 		var names []string
 		for _, s := range all {
 			names = append(names, s.Name)
 		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
+		return names, err
+	})
 }

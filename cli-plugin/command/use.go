@@ -100,21 +100,27 @@ func useImage(ctx context.Context, dockerCLI command.Cli, chosen client.Client, 
 	return writeAdvice(dockerCLI.Out(), advice, file == "")
 }
 
-// imageFor describes a runtime image of the engine or, where there is none or it
-// lacks the image, of its registry.
+// imageFor describes a runtime image.
 func imageFor(ctx context.Context, dockerCLI command.Cli, name string) (client.Image, error) {
 	if err := problem.CheckReference("image", name); err != nil {
 		return client.Image{}, err
 	}
-	e, err := engineFor(ctx, dockerCLI, &builder.Output{}, "")
-	if err != nil {
-		return client.Image{}, err
-	}
-	found, err := (&builder.Builder{Engine: e, CLI: dockerCLI, Log: os.Stderr}).Describe(ctx, name)
+	_, found, err := anywhere(ctx, dockerCLI, name)
 	if err != nil {
 		return client.Image{}, err
 	}
 	return clientImage(name, found)
+}
+
+// anywhere describes an image of the engine or, where there is none or it lacks
+// the image, of its registry.
+func anywhere(ctx context.Context, dockerCLI command.Cli, ref string) (*engine.Engine, *image.Image, error) {
+	e, err := engineFor(ctx, dockerCLI, &builder.Output{}, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := (&builder.Builder{Engine: e, CLI: dockerCLI, Log: os.Stderr}).Describe(ctx, ref)
+	return e, found, err
 }
 
 // clientImage is an image as its clients are told of it. It is an error where it

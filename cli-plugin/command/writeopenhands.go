@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
@@ -62,15 +60,9 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, re
 	return err
 }
 
-// describe returns an image of the engine or, where there is none or it lacks
-// the image, of its registry. One that OpenHands V0 cannot start is an error.
+// describe returns an image. One that OpenHands V0 cannot start is an error.
 func describe(ctx context.Context, dockerCLI command.Cli, ref string) (*image.Image, error) {
-	e, err := engineFor(ctx, dockerCLI, &builder.Output{}, "")
-	if err != nil {
-		return nil, err
-	}
-	b := &builder.Builder{Engine: e, CLI: dockerCLI, Log: os.Stderr}
-	found, err := b.Describe(ctx, ref)
+	e, found, err := anywhere(ctx, dockerCLI, ref)
 	if err != nil {
 		return nil, err
 	}
