@@ -205,11 +205,11 @@ func (c *Client) connect() (*connections, error) {
 }
 
 // registryTransport checks certificates but those of registries that the
-// engine does not check either. It tells a meter, if there is one, what passes.
+// engine does not check either. It tells the meter of a request's context, if
+// there is one, what passes.
 type registryTransport struct {
 	strict, lax http.RoundTripper
 	insecure    []string
-	meter       *meter
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -219,8 +219,8 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 		next = t.lax
 	}
 	trip := next.RoundTrip
-	if t.meter != nil {
-		trip = func(request *http.Request) (*http.Response, error) { return t.meter.roundTrip(next, request) }
+	if count, ok := request.Context().Value(meterKey{}).(*meter); ok {
+		trip = func(request *http.Request) (*http.Response, error) { return count.roundTrip(next, request) }
 	}
 	response, err := trip(request)
 	if err == nil && request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {

@@ -23,6 +23,10 @@ func (t *Traffic) Add(more Traffic) {
 	t.Present += more.Present
 }
 
+// meterKey is the key of a push's meter in the context of its requests: several
+// pushes, and the end of what came before them, share connections.
+type meterKey struct{}
+
 // meter counts by the requests of the OCI distribution specification.
 type meter struct {
 	layers map[string]bool // digests of layers; configurations are blobs, too
@@ -50,6 +54,13 @@ func (m *meter) note(request *http.Request, status int) {
 	case request.Method == http.MethodPut && status == http.StatusCreated && m.layers[query.Get("digest")] && !strings.Contains(request.URL.Path, "/manifests/"):
 		m.traffic.Uploaded++
 	}
+}
+
+// sum returns what was counted by now.
+func (m *meter) sum() Traffic {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.traffic
 }
 
 // meteredBody counts what is sent.

@@ -28,8 +28,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 	for _, l := range whole.Layers {
 		count.layers[l.Descriptor.Digest.String()] = true
 	}
-	open.transport.meter = count
-	defer func() { open.transport.meter = nil }()
+	ctx = context.WithValue(ctx, meterKey{}, count)
 	do := func(ref name.Reference) error {
 		err := open.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry, sending})
 		if err != nil && ctx.Err() == nil {
@@ -67,7 +66,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 	for _, repository := range repositories {
 		noteLocations(layers, repository)
 	}
-	t := count.traffic
+	t := count.sum()
 	t.Present = max(0, len(count.layers)*len(repositories)-t.Uploaded-t.Mounted)
 	for _, ref := range names {
 		c.Logf("pushed %s@%s", ref, root)

@@ -1,15 +1,62 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry/registrytest"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
 )
+
+// Pushes at the same time count what is theirs, and so while the upload that asked
+// for permission is taken back.
+func TestPushesAtOnce(t *testing.T) {
+	r := registrytest.New(t)
+	c := &Client{Config: configfile.New(""), Arch: "amd64", Logf: t.Logf}
+	want := make([]int64, 3)
+	var group errgroup.Group
+	for i := range want {
+		layer, err := image.NewLayer(bytes.Repeat([]byte{byte(i)}, (i+1)<<20), image.Gzip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := image.Image{Layers: []image.Layer{layer}}
+		made.Config.RootFS.DiffIDs = []digest.Digest{layer.DiffID} // so that the configurations differ
+		whole, err := made.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[i] = layer.Descriptor.Size + int64(2*len(whole.RawManifest)+len(whole.RawConfig)) // the manifest by digest and by tag
+		text := fmt.Sprintf("%s/at/once%d:1", r.Host, i)
+		ref, err := name.ParseReference(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CheckPush(t.Context(), []name.Repository{ref.Context()}); err != nil {
+			t.Fatal(err)
+		}
+		group.Go(func() error {
+			traffic, _, err := c.Push(t.Context(), whole, []string{text}, func(image.Layer) io.Writer { return io.Discard })
+			if err == nil && (traffic.Uploaded != 1 || traffic.Bytes != want[i]) {
+				err = fmt.Errorf("push %d came to %+v, it has %d bytes", i, traffic, want[i])
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
 
 func TestPushProblem(t *testing.T) {
 	answer := func(status int, code transport.ErrorCode, detail any) error {
