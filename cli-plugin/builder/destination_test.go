@@ -101,8 +101,8 @@ func TestDestinationIsAskedFirst(t *testing.T) {
 			e.API = idleEngine{s, t}
 			b := publishing(e, Output{Push: true, Compression: image.Gzip})
 			b.CLI = buildxtest.NewStandIn(t, `echo "ERROR: something is built" >&2; exit 1`)
-			if test.cli != nil {
-				b.CLI = test.cli
+			if test.cli != nil { // of no use for either
+				b.CLI, host = test.cli, other.Host
 			}
 			var said strings.Builder
 			b.Log = &said

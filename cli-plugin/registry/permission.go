@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // CheckPush reports, as a push would, why this user cannot push to one of the
-// repositories. Their registries have half a minute to answer. Each is asked to
+// repositories, the first in their order. Their registries have half a minute to answer. Each is asked to
 // begin an upload, which is taken back: a token server may grant what the
 // registry refuses.
 func (c *Client) CheckPush(ctx context.Context, repositories []name.Repository) error {
@@ -23,21 +24,24 @@ func (c *Client) CheckPush(ctx context.Context, repositories []name.Repository) 
 	defer asking.Stop()
 	flaky := transport.WithRetryStatusCodes(http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 	through := transport.NewRetry(boundTransport{asking, open.transport}, flaky)
+	errs := make([]error, len(repositories))
 	var group errgroup.Group
 	group.SetLimit(maxAsked)
-	for _, repository := range repositories {
+	for i, repository := range repositories {
 		group.Go(func() error {
 			err := remote.CheckPushPermission(repository.Tag(name.DefaultTag), keychain{c.Config}, through)
 			switch {
 			case err == nil:
-				return nil
 			case ctx.Err() != nil:
-				return ctx.Err()
+				errs[i] = ctx.Err()
+			default:
+				errs[i] = pushProblem(repository.Name(), asking.Reason(err))
 			}
-			return pushProblem(repository.Name(), asking.Reason(err))
+			return nil
 		})
 	}
-	return group.Wait()
+	_ = group.Wait() // each has its place in errs
+	return cmp.Or(errs...)
 }
 
 // boundTransport ends requests with a context, for a caller that takes none.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,14 +87,25 @@ type dock struct {
 	dies    bool  // before anybody asks
 	key     string
 	bound   network.PortMap
-	ended   chan struct{}
+
+	lock  sync.Mutex // a wait for the container before may only begin
+	ended chan struct{}
+}
+
+func (d *dock) end() chan struct{} {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	return d.ended
 }
 
 func (d *dock) ContainerCreate(_ context.Context, o client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
-	d.ended = make(chan struct{})
+	ended := make(chan struct{})
 	if d.dies {
-		close(d.ended)
+		close(ended)
 	}
+	d.lock.Lock()
+	d.ended = ended
+	d.lock.Unlock()
 	d.bound, d.ulimits = network.PortMap{}, o.HostConfig.Ulimits
 	at := netip.MustParseAddrPort(strings.TrimPrefix(d.server.URL, "http://"))
 	for port := range o.HostConfig.PortBindings {
@@ -117,7 +129,7 @@ func (d *dock) ContainerInspect(context.Context, string, client.ContainerInspect
 
 func (d *dock) state() *container.State {
 	select {
-	case <-d.ended:
+	case <-d.end():
 		return &container.State{ExitCode: d.status}
 	default:
 		return &container.State{Running: true}
@@ -129,15 +141,16 @@ func (d *dock) ContainerLogs(context.Context, string, client.ContainerLogsOption
 }
 
 func (d *dock) ContainerStop(context.Context, string, client.ContainerStopOptions) (client.ContainerStopResult, error) {
-	close(d.ended)
+	close(d.end())
 	return client.ContainerStopResult{}, nil
 }
 
 func (d *dock) ContainerWait(ctx context.Context, _ string, _ client.ContainerWaitOptions) client.ContainerWaitResult {
 	result, failed := make(chan container.WaitResponse, 1), make(chan error, 1)
+	ended := d.end()
 	go func() {
 		select {
-		case <-d.ended:
+		case <-ended:
 			result <- container.WaitResponse{StatusCode: int64(d.status)}
 		case <-ctx.Done():
 			failed <- ctx.Err()
