@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
@@ -17,18 +18,28 @@ import (
 // blobStore keeps layers that leave this machine in files, until they have.
 type blobStore struct {
 	lease *state.Lease
-	dir   string // empty: nothing was kept yet
+	lock  sync.Mutex // over dir
+	dir   string     // empty: nothing was kept yet
+}
+
+// folder is where they are kept.
+func (s *blobStore) folder() (_ string, err error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.dir == "" {
+		s.dir, err = s.lease.Folder()
+	}
+	return s.dir, err
 }
 
 // add keeps one layer as it passes by. One that is compressed stays as it is,
 // unless its compression has to be the given one.
 func (s *blobStore) add(ctx context.Context, layer io.Reader, want image.Compression, must bool) (_ image.Layer, err error) {
-	if s.dir == "" {
-		if s.dir, err = s.lease.Folder(); err != nil {
-			return image.Layer{}, fmt.Errorf("making a folder for layers: %w", err)
-		}
+	dir, err := s.folder()
+	if err != nil {
+		return image.Layer{}, fmt.Errorf("making a folder for layers: %w", err)
 	}
-	file, err := os.CreateTemp(s.dir, "layer-")
+	file, err := os.CreateTemp(dir, "layer-")
 	if err != nil {
 		return image.Layer{}, fmt.Errorf("keeping a layer: %w", err)
 	}

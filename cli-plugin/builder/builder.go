@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
@@ -34,10 +35,16 @@ type Builder struct {
 	Offline       bool              // with PullNever: nothing is built that needs a network
 	PackageConfig map[string]string // files for package managers, see HostSecrets
 	Output        *Output           // nil: images are loaded into the engine
+	Jobs          int               // images that are made at a time; 0: one
+	Each          func(Result)      // is told of each image once nothing more comes of it, one at a time; nil: nobody is
 
+	once   lazies
 	client *registry.Client // see registry
 	shown  *progress.View   // see View
 }
+
+// lazies has what is made when it is first needed made once.
+type lazies struct{ client, shown sync.Once }
 
 // The kinds of results.
 const (
@@ -61,74 +68,6 @@ type Result struct {
 	Failure    *problem.Error    `json:"error,omitempty"`  // why there is no such image; it has no ID then
 }
 
-// Build makes every image of the plan, the deps image first. An image that is
-// there already and was made from the same inputs is reused. One that cannot be
-// made keeps no other from being made, unless none of the others could be
-// either. Results are those of all images that were tried, also where it ends
-// with an error.
-func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
-	to, err := b.target(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, to.end()) }()
-	if err := to.names(ctx, p); err != nil {
-		return nil, err
-	}
-	var deps *image.Image
-	defer func() {
-		for i := range results {
-			results[i].describe(p)
-			if results[i].Kind == KindDeps && deps != nil {
-				results[i].remember(deps.Size)
-			} else {
-				results[i].remember(0)
-			}
-		}
-	}()
-	var failed failures
-	// A base that cannot be had is found out before minutes go into stage 1.
-	bases := make([]*image.Image, len(p.Runtimes))
-	unusable := make([]error, len(p.Runtimes))
-	for i, r := range p.Runtimes {
-		if bases[i], unusable[i] = to.base(ctx, r.Base); unusable[i] == nil {
-			continue
-		}
-		failed.add(r, unusable[i])
-		if stops(ctx, unusable[i]) || len(failed) == len(p.Runtimes) {
-			return nil, failed.err(len(p.Runtimes))
-		}
-		b.Logf("going on without the base %s: %v", r.Base, unusable[i])
-	}
-	var result Result
-	if deps, result, err = to.payload(ctx, p); err != nil {
-		return nil, err
-	}
-	results = append(results, result)
-	for i, r := range p.Runtimes {
-		err := unusable[i]
-		if err == nil {
-			if n := len(p.Runtimes); n > 1 {
-				b.Logf("%d of %d: the image over %s", i+1, n, r.Base)
-			}
-			var made Result
-			if made, err = to.runtime(ctx, p.Deps, deps, bases[i], r); err == nil {
-				results = append(results, made)
-				continue
-			}
-			failed.add(r, err)
-		}
-		if stops(ctx, err) || len(p.Runtimes) == 1 {
-			return results, err
-		}
-		results = append(results, Result{Base: r.Base, References: b.names(r), Failure: problemOf(ctx, err)})
-		if unusable[i] == nil && i < len(p.Runtimes)-1 {
-			b.Logf("going on without the image over %s: %v", r.Base, err)
-		}
-	}
-	return results, failed.err(len(p.Runtimes))
-}
-
 // describe says what is the same for all images of a plan.
 func (r *Result) describe(p plan.Plan) {
 	r.Server, r.Platform, r.Kind = p.Deps.Server, "linux/"+p.Deps.Arch, KindRuntime
@@ -147,9 +86,7 @@ func (b *Builder) names(r plan.Runtime) []string {
 
 // View is where progress is shown.
 func (b *Builder) View() *progress.View {
-	if b.shown == nil {
-		b.shown = progress.New(b.Log, b.Progress)
-	}
+	b.once.shown.Do(func() { b.shown = progress.New(b.Log, b.Progress) })
 	return b.shown
 }
 
@@ -163,9 +100,9 @@ func (b *Builder) buildx() *buildx.Client {
 
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
-	if b.client == nil {
+	b.once.client.Do(func() {
 		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.Logf}
-	}
+	})
 	return b.client
 }
 

@@ -21,6 +21,9 @@ type failures []failure
 
 func (f *failures) add(r plan.Runtime, err error) { *f = append(*f, failure{r.Base, err}) }
 
+// maxNamed is how many failed images an error names.
+const maxNamed = 10
+
 // err returns the error of a plan with that many runtime images; nil where none
 // has failed.
 func (f failures) err(images int) error {
@@ -31,7 +34,11 @@ func (f failures) err(images int) error {
 		return f[0].err
 	}
 	var names []string
-	for _, one := range f {
+	for i, one := range f {
+		if i == maxNamed {
+			names = append(names, fmt.Sprintf("%d more", len(f)-i))
+			break
+		}
 		name := one.base
 		if p := problemOf(context.Background(), one.err); p.Code != problem.Unforeseen {
 			name += fmt.Sprintf(" (%s)", p.Code)

@@ -2,30 +2,40 @@ package builder
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
 
 // layerNames are what people call layers, by their diff IDs: a payload's by their
 // components.
-type layerNames map[digest.Digest]string
+type layerNames struct {
+	lock sync.Mutex
+	byID map[digest.Digest]string
+}
+
+func newLayerNames() *layerNames { return &layerNames{byID: map[digest.Digest]string{}} }
 
 // learn names the layers of something: by names where there is one for each.
-func (n layerNames) learn(of string, ids []digest.Digest, names []string) {
+func (n *layerNames) learn(of string, ids []digest.Digest, names []string) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
 	for i, id := range ids {
 		switch {
-		case n[id] != "": // an image may have a layer twice
+		case n.byID[id] != "": // an image may have a layer twice
 		case len(names) == len(ids):
-			n[id] = names[i]
+			n.byID[id] = names[i]
 		default:
-			n[id] = fmt.Sprintf("%s, layer %d of %d", of, i+1, len(ids))
+			n.byID[id] = fmt.Sprintf("%s, layer %d of %d", of, i+1, len(ids))
 		}
 	}
 }
 
 // of is the name of a layer. One that is nobody else's is made here.
-func (n layerNames) of(id digest.Digest) string {
-	if name, ok := n[id]; ok {
+func (n *layerNames) of(id digest.Digest) string {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if name, ok := n.byID[id]; ok {
 		return name
 	}
 	return "set-up " + id.Encoded()[:12]

@@ -26,22 +26,16 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 	if m.Repository != nil {
 		p.know(m.Layers, fits)
 	}
-	lacking := func() (missing []digest.Digest) {
-		for _, id := range ids {
-			if l, ok := p.known[id]; !ok || !fits(l) {
-				missing = append(missing, id)
-			}
-		}
-		return missing
-	}
-	if missing := lacking(); len(missing) > 0 && p.Output.Push {
+	all, missing := p.having(ids, fits)
+	if len(missing) > 0 && p.Output.Push {
 		located, err := p.registry().Locate(ctx, missing, p.registries(), fits)
 		if err != nil {
 			return nil, err
 		}
 		p.know(located, fits)
+		all, missing = p.having(ids, fits)
 	}
-	if missing := lacking(); len(missing) > 0 {
+	if len(missing) > 0 {
 		err := p.compress(ctx, m, must, missing)
 		var excess *image.ExcessError
 		if errors.As(err, &excess) {
@@ -50,13 +44,10 @@ func (p *publisher) layers(ctx context.Context, m *image.Image, must bool) ([]im
 		if err != nil {
 			return nil, err
 		}
+		all, missing = p.having(ids, fits)
 	}
-	if missing := lacking(); len(missing) > 0 {
+	if len(missing) > 0 {
 		return nil, fmt.Errorf("the image %s lacks the layer %s that it names", m.Ref, missing[0])
-	}
-	all := make([]image.Layer, len(ids))
-	for i, id := range ids {
-		all[i] = p.known[id]
 	}
 	return all, nil
 }
@@ -75,7 +66,7 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 		started := time.Now()
 		l, err := p.blobs.add(ctx, io.TeeReader(layer, read), p.Output.Compression, must)
 		if err == nil && wanted[l.DiffID] {
-			p.known[l.DiffID] = l
+			p.know([]image.Layer{l}, func(l image.Layer) bool { return !must || l.Compression() == p.Output.Compression })
 			step.Done(p.called.of(l.DiffID), l.Descriptor.Size, started)
 		}
 		return l.DiffID, err
@@ -83,6 +74,8 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 	if m.Repository == nil {
 		saved, err := p.Engine.Save(ctx, m, image.Reading{Layer: func(layer io.Reader) error { _, err := keep(layer); return err }})
 		if err == nil {
+			p.lock.Lock()
+			defer p.lock.Unlock()
 			p.configs[m.ID] = saved.RawConfig
 		}
 		return err
@@ -129,7 +122,10 @@ func (p *publisher) config(ctx context.Context, m *image.Image) ([]byte, error) 
 	if m.Repository != nil {
 		return m.RawConfig, nil
 	}
-	if config, ok := p.configs[m.ID]; ok {
+	p.lock.Lock()
+	config, ok := p.configs[m.ID]
+	p.lock.Unlock()
+	if ok {
 		return config, nil
 	}
 	saved, err := p.Engine.Save(ctx, m, image.Reading{})

@@ -23,6 +23,16 @@ func (l local) payload(ctx context.Context, p plan.Plan) (*image.Image, Result, 
 	return l.deps(ctx, p.Deps, l.payloadAnew(p))
 }
 
+// early implements target: of several bases, those that are to be pulled can wait
+// for their turn where the payload is there.
+func (l local) early(ctx context.Context, p plan.Plan) (bool, error) {
+	if len(p.Runtimes) < 2 || p.Deps.Given {
+		return len(p.Runtimes) == 1, nil
+	}
+	found, err := l.Engine.Image(ctx, p.Deps.Image)
+	return found == nil || len(depsDiffer(p.Deps)(found.Labels(), found.Platform())) > 0, err
+}
+
 // base returns the base image from the engine or a registry; nil for scratch.
 func (l local) base(ctx context.Context, ref string) (*image.Image, error) {
 	if ref == plan.Scratch {

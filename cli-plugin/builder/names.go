@@ -17,35 +17,31 @@ import (
 // payload, has not asked for that.
 
 // names implements target.
-func (l local) names(ctx context.Context, p plan.Plan) error {
-	for _, r := range p.Runtimes {
-		for _, name := range r.References() {
-			found, err := l.holder(ctx, name)
-			if err != nil {
-				return err
-			}
-			l.tellHandedOn(name, found, r)
+func (l local) names(ctx context.Context, r plan.Runtime) error {
+	for _, name := range r.References() {
+		found, err := l.holder(ctx, name)
+		if err != nil {
+			return err
 		}
+		l.tellHandedOn(name, found, r)
 	}
 	return nil
 }
 
 // names implements target. An archive takes no name from anybody.
-func (p *publisher) names(ctx context.Context, whole plan.Plan) error {
+func (p *publisher) names(ctx context.Context, r plan.Runtime) error {
 	if !p.Output.Push {
 		return nil
 	}
-	for _, r := range whole.Runtimes {
-		for _, name := range r.Tags { // others are of our own scheme
-			found, err := p.registry().Ask(ctx, name)
-			if err == nil {
-				err = mayHandOn(name, "its registry", "delete that one in the registry", found)
-			}
-			if err != nil {
-				return err
-			}
-			p.tellHandedOn(name, found, r)
+	for _, name := range r.Tags { // others are of our own scheme
+		found, err := p.registry().Ask(ctx, name)
+		if err == nil {
+			err = mayHandOn(name, "its registry", "delete that one in the registry", found)
 		}
+		if err != nil {
+			return err
+		}
+		p.tellHandedOn(name, found, r)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -35,9 +36,11 @@ type publisher struct {
 	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
 	// proven. What else a registry says of a layer is no key to anything.
+	lock    sync.Mutex // over known and configs
 	known   map[digest.Digest]image.Layer
 	configs map[string][]byte // of images of the engine, by their ID
-	called  layerNames
+
+	called *layerNames
 }
 
 // publisher returns the target for what the plan makes, once each of the
@@ -56,7 +59,7 @@ func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error
 	}
 	return &publisher{
 		Builder: b, here: local{b}, blobs: &blobStore{lease: b.Engine.Lease()}, repositories: repositories,
-		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, called: layerNames{},
+		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, called: newLayerNames(),
 	}, nil
 }
 
@@ -97,11 +100,7 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 	if err != nil {
 		return err
 	}
-	for _, l := range layers {
-		if known, ok := p.known[l.DiffID]; ok && known.Descriptor.Digest == l.Descriptor.Digest {
-			p.known[l.DiffID] = l
-		}
-	}
+	p.moved(layers)
 	result.Digest = whole.Descriptor().Digest.String()
 	if result.Traffic == nil {
 		result.Traffic = &registry.Traffic{}
@@ -109,6 +108,9 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 	result.Traffic.Add(traffic)
 	return nil
 }
+
+// early implements target: nothing is pulled for a description.
+func (p *publisher) early(context.Context, plan.Plan) (bool, error) { return true, nil }
 
 // base finds a base; nil for scratch.
 func (p *publisher) base(ctx context.Context, ref string) (*image.Image, error) {
@@ -125,11 +127,39 @@ func (p *publisher) base(ctx context.Context, ref string) (*image.Image, error) 
 
 // know takes layers up that are not known yet, or not in a form that fits.
 func (p *publisher) know(layers []image.Layer, fits func(image.Layer) bool) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
 	for _, l := range layers {
 		if known, ok := p.known[l.DiffID]; fits(l) && (!ok || !fits(known)) {
 			p.known[l.DiffID] = l
 		}
 	}
+}
+
+// moved notes where known layers are now.
+func (p *publisher) moved(layers []image.Layer) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, l := range layers {
+		if known, ok := p.known[l.DiffID]; ok && known.Descriptor.Digest == l.Descriptor.Digest {
+			p.known[l.DiffID] = l
+		}
+	}
+}
+
+// having returns of some layers those that are known in a form that fits, in their
+// order, and the diff IDs of the others.
+func (p *publisher) having(ids []digest.Digest, fits func(image.Layer) bool) (there []image.Layer, missing []digest.Digest) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, id := range ids {
+		if l, ok := p.known[id]; ok && fits(l) {
+			there = append(there, l)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	return there, missing
 }
 
 // payload implements target. With a push, it gets its tag in the repository of
@@ -189,6 +219,14 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 	for _, ref := range result.References {
 		if deps.Repository != nil && deps.Ref == ref {
 			result.Digest = deps.ID
+			continue
+		}
+		there, err := p.registry().Ask(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if there != nil && deps.Repository != nil && there.ConfigDigest() == deps.ConfigDigest() && topCompression(there.Layers) == p.Output.Compression {
+			result.Digest = there.ID
 			continue
 		}
 		missing = append(missing, ref)

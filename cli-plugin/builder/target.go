@@ -8,9 +8,12 @@ import (
 )
 
 // target is where the images of a plan go: an engine, registries, or an archive.
+// Several images may be seen to at once.
 type target interface {
-	// names refuses names that the images of a plan would take from others.
-	names(ctx context.Context, p plan.Plan) error
+	// names refuses names that an image would take from others.
+	names(ctx context.Context, r plan.Runtime) error
+	// early reports whether bases are found before the payload is seen to.
+	early(ctx context.Context, p plan.Plan) (bool, error)
 	// base finds what an image is made over; nil for scratch.
 	base(ctx context.Context, ref string) (*image.Image, error)
 	// payload sees to the payload of the plan.

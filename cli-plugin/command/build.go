@@ -26,7 +26,8 @@ the same.
 
 A --tag can have placeholders for what differs between images: {base}, also
 {base.slug}, is the base in a form that fits behind a colon and that no other
-base has; {base.name} and {base.tag} are its two parts; {repo} is --repository;
+base has; {base.name} and {base.tag} are its two parts, {base.image} the last
+part of its name; {repo} is --repository;
 {server}, {version} and {deps} are the payload's. A name that belongs to an
 image of somebody else's is refused before anything is done.`,
 		Example: `  docker openhands build alpine:3.20

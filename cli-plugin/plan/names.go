@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,20 +15,21 @@ import (
 // A further name of images can be a pattern, with one of these in it for what
 // it is to have of each image. BasePlaceholder is BaseSlugPlaceholder in short.
 const (
-	RepoPlaceholder     = "{repo}"      // the repository of the images that are made
-	BasePlaceholder     = "{base}"      // the base as tags have it, no two bases alike
-	BaseSlugPlaceholder = "{base.slug}" // the same
-	BaseNamePlaceholder = "{base.name}" // the base's repository, without its registry
-	BaseTagPlaceholder  = "{base.tag}"  // the base's tag, "latest" without one; of a digest its first 12 digits
-	ServerPlaceholder   = "{server}"    // the server profile
-	VersionPlaceholder  = "{version}"   // of OpenHands
-	DepsPlaceholder     = "{deps}"      // the payload's hash
+	RepoPlaceholder      = "{repo}"       // the repository of the images that are made
+	BasePlaceholder      = "{base}"       // the base as tags have it, no two bases alike
+	BaseSlugPlaceholder  = "{base.slug}"  // the same
+	BaseNamePlaceholder  = "{base.name}"  // the base's repository, without its registry
+	BaseImagePlaceholder = "{base.image}" // the last part of that
+	BaseTagPlaceholder   = "{base.tag}"   // the base's tag, "latest" without one; of a digest its first 12 digits
+	ServerPlaceholder    = "{server}"     // the server profile
+	VersionPlaceholder   = "{version}"    // of OpenHands
+	DepsPlaceholder      = "{deps}"       // the payload's hash
 )
 
 // Placeholders are all that there are.
 func Placeholders() []string {
 	return []string{
-		BasePlaceholder, BaseNamePlaceholder, BaseSlugPlaceholder, BaseTagPlaceholder,
+		BasePlaceholder, BaseImagePlaceholder, BaseNamePlaceholder, BaseSlugPlaceholder, BaseTagPlaceholder,
 		DepsPlaceholder, RepoPlaceholder, ServerPlaceholder, VersionPlaceholder,
 	}
 }
@@ -64,7 +66,7 @@ func (o *Options) furtherNames(base string, deps Deps) ([]string, error) {
 		}
 		if wrong != nil && name != pattern {
 			wrong = problem.New(problem.Reference, fmt.Sprintf("--tag %s is no name for the image over %s", pattern, base), problem.Cause(wrong),
-				"{base} and {base.tag} fit behind a colon, {base.name} before it")
+				"{base}, {base.image} and {base.tag} fit behind a colon, {base.name} before it")
 		}
 		if wrong != nil {
 			return nil, wrong
@@ -93,7 +95,10 @@ func (o *Options) value(of, base string, deps Deps) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the base %s has no name: %w", base, err)
 	}
-	if of == BaseNamePlaceholder {
+	switch of {
+	case BaseImagePlaceholder:
+		return path.Base(reference.Path(named)), nil
+	case BaseNamePlaceholder:
 		_, familiar, found := strings.Cut(reference.FamiliarName(named), reference.Domain(named)+"/")
 		if !found {
 			familiar = reference.FamiliarName(named)

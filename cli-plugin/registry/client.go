@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -24,15 +25,33 @@ import (
 )
 
 // Client talks to registries. What has been asked once, a login for example, is
-// not asked again.
+// not asked again. It may be used by several goroutines at once.
 type Client struct {
 	Config   *configfile.ConfigFile // docker's, with credentials
 	Insecure []string               // registries that the engine trusts without TLS
 	Arch     string                 // of images of several platforms, GOARCH form
 	Logf     func(format string, args ...any)
 
+	lock   sync.Mutex      // over what follows
 	silent map[string]bool // registries that did not answer
 	open   *connections    // nil: none was talked to
+}
+
+// isSilent reports whether a registry did not answer.
+func (c *Client) isSilent(host string) bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.silent[host]
+}
+
+// giveUp has a registry not asked again for what can be done without.
+func (c *Client) giveUp(host string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.silent == nil {
+		c.silent = map[string]bool{}
+	}
+	c.silent[host] = true
 }
 
 // askingLimit is how long a registry may take to describe an image that can be
@@ -48,7 +67,7 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 		return nil, nil // an image ID, for example
 	}
 	host := parsed.Context().RegistryStr()
-	if c.silent[host] {
+	if c.isSilent(host) {
 		return nil, nil
 	}
 	open, err := c.connect()
@@ -74,10 +93,7 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 		return nil, nil
 	}
 	c.Logf("going on without the registry %s: %v", host, err)
-	if c.silent == nil {
-		c.silent = map[string]bool{}
-	}
-	c.silent[host] = true
+	c.giveUp(host)
 	return nil, nil
 }
 
@@ -178,6 +194,8 @@ type connections struct {
 }
 
 func (c *Client) connect() (*connections, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	if c.open != nil {
 		return c.open, nil
 	}

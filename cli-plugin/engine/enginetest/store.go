@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,9 +32,11 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Store takes and gives images as an engine does, in memory. Like one, it
-// refuses or mutilates an image that lacks a layer which it does not have.
+// Store takes and gives images as an engine does, in memory, to several at once.
+// Like one, it refuses or mutilates an image that lacks a layer which it does not
+// have.
 type Store struct {
+	lock sync.Mutex // held by requests
 	client.APIClient
 	Containerd bool
 	Refuse     int    // so many loads are refused, whatever they hold
@@ -140,6 +143,8 @@ func (s *Store) layoutFiles(t testing.TB, img v1.Image) map[string][]byte {
 }
 
 func (s *Store) ImageSave(_ context.Context, ids []string, _ ...client.ImageSaveOption) (client.ImageSaveResult, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	img, ok := s.Images[ids[0]]
 	if !ok {
 		return nil, cerrdefs.ErrNotFound
@@ -257,6 +262,8 @@ func (s *Store) ImageLoad(_ context.Context, r io.Reader, _ ...client.ImageLoadO
 	for name, target := range links {
 		files[name] = files[target]
 	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	s.Loads = append(s.Loads, names)
 	say := func(message string) (client.ImageLoadResult, error) {
 		return io.NopCloser(strings.NewReader(message)), nil
@@ -367,6 +374,8 @@ func (s *Store) keep(files map[string][]byte) error {
 }
 
 func (s *Store) ImageInspect(_ context.Context, id string, _ ...client.ImageInspectOption) (client.ImageInspectResult, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	info, ok := s.Infos[id]
 	if !ok {
 		return client.ImageInspectResult{}, cerrdefs.ErrNotFound
@@ -375,11 +384,15 @@ func (s *Store) ImageInspect(_ context.Context, id string, _ ...client.ImageInsp
 }
 
 func (s *Store) ImageRemove(_ context.Context, id string, _ client.ImageRemoveOptions) (client.ImageRemoveResult, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	delete(s.Infos, id)
 	return client.ImageRemoveResult{}, nil
 }
 
 func (s *Store) ImageTag(_ context.Context, o client.ImageTagOptions) (client.ImageTagResult, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	info, ok := s.Infos[o.Source]
 	if !ok {
 		return client.ImageTagResult{}, cerrdefs.ErrNotFound
@@ -390,6 +403,8 @@ func (s *Store) ImageTag(_ context.Context, o client.ImageTagOptions) (client.Im
 }
 
 func (s *Store) ImageList(_ context.Context, o client.ImageListOptions) (client.ImageListResult, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	var result client.ImageListResult
 	for id, info := range s.Infos {
 		matches := true
