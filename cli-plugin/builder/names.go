@@ -23,7 +23,9 @@ func (l local) names(ctx context.Context, r plan.Runtime) error {
 		if err != nil {
 			return err
 		}
-		l.tellHandedOn(name, found, r)
+		if found != nil {
+			l.tellHandedOn(name, found.Labels(), r)
+		}
 	}
 	return nil
 }
@@ -34,14 +36,17 @@ func (p *publisher) names(ctx context.Context, r plan.Runtime) error {
 		return nil
 	}
 	for _, name := range r.Tags { // others are of our own scheme
-		found, err := p.registry().Ask(ctx, name)
-		if err == nil {
-			err = mayHandOn(name, "its registry", "delete that one in the registry", found)
-		}
+		found, err := p.lookAhead(ctx, name)
 		if err != nil {
 			return err
 		}
-		p.tellHandedOn(name, found, r)
+		if found == nil {
+			continue
+		}
+		if err := mayHandOn(name, "its registry", "delete that one in the registry", found.labels); err != nil {
+			return err
+		}
+		p.tellHandedOn(name, found.labels, r)
 	}
 	return nil
 }
@@ -50,18 +55,15 @@ func (p *publisher) names(ctx context.Context, r plan.Runtime) error {
 // none has it.
 func (b *Builder) holder(ctx context.Context, name string) (*image.Image, error) {
 	found, err := b.Engine.Image(ctx, name)
-	if err != nil {
+	if err != nil || found == nil {
 		return nil, err
 	}
-	return found, mayHandOn(name, "this engine", "'docker tag "+name+" ANOTHER' gives that image another name, and 'docker rmi "+name+"' then takes this one away", found)
+	return found, mayHandOn(name, "this engine", "'docker tag "+name+" ANOTHER' gives that image another name, and 'docker rmi "+name+"' then takes this one away", found.Labels())
 }
 
-// tellHandedOn says where a name comes from.
-func (b *Builder) tellHandedOn(name string, found *image.Image, r plan.Runtime) {
-	if found == nil {
-		return
-	}
-	have, want := payload.ReadLabels(found.Labels()), payload.ReadLabels(r.Labels)
+// tellHandedOn says where a name comes from, by the labels of the image that has it.
+func (b *Builder) tellHandedOn(name string, labels map[string]string, r plan.Runtime) {
+	have, want := payload.ReadLabels(labels), payload.ReadLabels(r.Labels)
 	switch {
 	case have.Kind != payload.KindRuntime:
 		b.Logf("the name %s goes over from an image of the traditional mode", name)
@@ -72,14 +74,13 @@ func (b *Builder) tellHandedOn(name string, found *image.Image, r plan.Runtime) 
 	}
 }
 
-// mayHandOn refuses to take a name from an image that is not ours; found is the
-// one that has it, nil where none has.
-func mayHandOn(name, where, cure string, found *image.Image) error {
-	if found == nil || found.Labels()[payload.LabelKind] == payload.KindRuntime || isTraditional(found.Labels()) {
+// mayHandOn refuses to take a name from an image that is not ours, by its labels.
+func mayHandOn(name, where, cure string, labels map[string]string) error {
+	if labels[payload.LabelKind] == payload.KindRuntime || isTraditional(labels) {
 		return nil
 	}
 	what := "an image that is no runtime image of OpenHands"
-	if found.Labels()[payload.LabelKind] == payload.KindDeps {
+	if labels[payload.LabelKind] == payload.KindDeps {
 		what = "a payload"
 	}
 	return problem.New(problem.NameTaken, fmt.Sprintf("%s is the name of %s in %s, which would lose it", name, what, where), nil,

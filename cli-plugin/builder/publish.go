@@ -36,9 +36,10 @@ type publisher struct {
 	repositories []name.Repository // that images go to
 	// Layers that can be had, by diff ID: the payload's, and those that are
 	// proven. What else a registry says of a layer is no key to anything.
-	lock    sync.Mutex // over known and configs
-	known   map[digest.Digest]image.Layer
-	configs map[string][]byte // of images of the engine, by their ID
+	lock     sync.Mutex // over known, configs and standing
+	known    map[digest.Digest]image.Layer
+	configs  map[string][]byte    // of images of the engine, by their ID
+	standing map[string]*standing // what names have that were asked about and not pushed to yet
 
 	called *layerNames
 }
@@ -59,7 +60,7 @@ func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error
 	}
 	return &publisher{
 		Builder: b, here: local{b}, blobs: &blobStore{lease: b.Engine.Lease()}, repositories: repositories,
-		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, called: newLayerNames(),
+		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, standing: map[string]*standing{}, called: newLayerNames(),
 	}, nil
 }
 
@@ -477,6 +478,47 @@ func (p *publisher) write(ctx context.Context, whole *image.Image, result *Resul
 	return nil
 }
 
+// standing is what has to be known of an image that has a name which images are
+// pushed to.
+type standing struct {
+	id, config string // digests of manifest and configuration
+	labels     map[string]string
+	platform   string
+	top        image.Compression // of its uppermost layer
+}
+
+// look asks for what has a name, nil where nothing has it.
+func (p *publisher) look(ctx context.Context, ref string) (*standing, error) {
+	found, err := p.registry().Find(ctx, ref)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return &standing{found.ID, found.ConfigDigest(), found.Labels(), found.Platform(), topCompression(found.Layers)}, nil
+}
+
+// lookAhead is look whose answer stands for that of lookAgain.
+func (p *publisher) lookAhead(ctx context.Context, ref string) (*standing, error) {
+	there, err := p.look(ctx, ref)
+	if err == nil {
+		p.lock.Lock()
+		defer p.lock.Unlock()
+		p.standing[ref] = there
+	}
+	return there, err
+}
+
+// lookAgain is look, but the first time after lookAhead.
+func (p *publisher) lookAgain(ctx context.Context, ref string) (*standing, error) {
+	p.lock.Lock()
+	there, known := p.standing[ref]
+	delete(p.standing, ref)
+	p.lock.Unlock()
+	if known {
+		return there, nil
+	}
+	return p.look(ctx, ref)
+}
+
 // published reports whether a registry has the image under all of its names, made
 // from the same inputs.
 func (p *publisher) published(ctx context.Context, in inputs, result *Result) (bool, error) {
@@ -484,15 +526,15 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 		return false, nil
 	}
 	for i, ref := range result.References {
-		found, err := p.registry().Ask(ctx, ref)
+		found, err := p.lookAgain(ctx, ref)
 		if err != nil || found == nil {
 			return false, err
 		}
-		if changed := in.differs(found.Labels(), found.Platform()); len(changed) > 0 ||
-			topCompression(found.Layers) != p.Output.Compression || i > 0 && found.ID != result.Digest {
+		if changed := in.differs(found.labels, found.platform); len(changed) > 0 ||
+			found.top != p.Output.Compression || i > 0 && found.id != result.Digest {
 			return false, nil
 		}
-		result.ID, result.Digest = found.ConfigDigest(), found.ID
+		result.ID, result.Digest = found.config, found.id
 	}
 	result.Reused = true
 	p.Logf("image %s is there already", result.References[0])

@@ -74,7 +74,37 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := open.describe(ctx, parsed, askingLimit)
+	found, err := c.find(ctx, open, parsed, askingLimit)
+	if err != nil && ctx.Err() == nil {
+		c.Logf("going on without the registry %s: %v", host, err)
+		c.giveUp(host)
+		return nil, nil
+	}
+	return found, err
+}
+
+// Find asks the registry of ref, which cannot be done without, for an image that
+// can. It is nil where there is none.
+func (c *Client) Find(ctx context.Context, ref string) (*image.Image, error) {
+	parsed, err := c.Parse(ref)
+	if err != nil {
+		return nil, fmt.Errorf("reading the name %s: %w", ref, err)
+	}
+	open, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.find(ctx, open, parsed, describingLimit)
+	if err != nil && ctx.Err() == nil {
+		err = pushProblem(parsed.Context().Name(), err)
+	}
+	return found, err
+}
+
+// find describes an image that can be done without. Errors are those of a registry
+// that does not answer, and of ctx.
+func (c *Client) find(ctx context.Context, open *connections, ref name.Reference, limit time.Duration) (*image.Image, error) {
+	found, err := open.describe(ctx, ref, limit)
 	var refused *transport.Error
 	var excess *image.ExcessError
 	switch {
@@ -86,15 +116,13 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 		return nil, nil
 	case errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden):
 		// Registries answer so about images that do not exist, too.
-		c.Logf("going on without %s: %s does not show it (%d)", ref, host, refused.StatusCode)
+		c.Logf("going on without %s: %s does not show it (%d)", ref, ref.Context().RegistryStr(), refused.StatusCode)
 		return nil, nil
 	case errors.As(err, &excess):
 		c.Logf("going on without %s: %v", ref, err)
 		return nil, nil
 	}
-	c.Logf("going on without the registry %s: %v", host, err)
-	c.giveUp(host)
-	return nil, nil
+	return nil, err
 }
 
 // describingLimit is how long a registry may take for the documents of an image

@@ -48,9 +48,11 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 			repositories = append(repositories, ref.Context())
 		}
 	}
-	for _, repository := range repositories {
-		if err := do(repository.Digest(root.String())); err != nil {
-			return Traffic{}, nil, err
+	if len(repositories) > 1 { // in one, a tag comes last anyway
+		for _, repository := range repositories {
+			if err := do(repository.Digest(root.String())); err != nil {
+				return Traffic{}, nil, err
+			}
 		}
 	}
 	for _, ref := range refs {
