@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/buildx"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
@@ -36,6 +37,9 @@ type Builder struct {
 	PackageConfig map[string]string // files for package managers, see HostSecrets
 	Output        *Output           // nil: images are loaded into the engine
 	Jobs          int               // images that are made at a time; 0: one
+	Retries       int               // further tries for an image whose registry fails for a while
+	TimeLimit     time.Duration     // for an image whose base is found, all tries together; 0: none
+	Terse         bool              // of images no more is said than what Each is told
 	Each          func(Result)      // is told of each image once nothing more comes of it, one at a time; nil: nobody is
 
 	once   lazies
@@ -55,17 +59,20 @@ const (
 
 // Result is one image that a plan asked for.
 type Result struct {
-	Kind       string            `json:"kind"`           // deps, which is the payload, runtime or traditional
-	Base       string            `json:"base,omitempty"` // empty: the deps image
-	References []string          `json:"references"`     // never empty: the ID stands for the names of an image that got none
+	Kind       string            `json:"kind"`                 // deps, which is the payload, runtime or traditional
+	Base       string            `json:"base,omitempty"`       // empty: the deps image
+	BaseDigest string            `json:"baseDigest,omitempty"` // by which the base's registry knows it, or its ID where it never was in one
+	References []string          `json:"references"`           // never empty: the ID stands for the names of an image that got none
 	ID         string            `json:"id,omitempty"`
 	Server     string            `json:"server,omitempty"`   // profile; empty: not known of a payload that was chosen by name
 	Platform   string            `json:"platform,omitempty"` // for example linux/amd64
 	Reused     bool              `json:"reused"`             // it was there before
 	Seconds    float64           `json:"seconds"`
-	Digest     string            `json:"digest,omitempty"` // of the manifest that was pushed or written
-	Traffic    *registry.Traffic `json:"push,omitempty"`   // of a push
-	Failure    *problem.Error    `json:"error,omitempty"`  // why there is no such image; it has no ID then
+	Digest     string            `json:"digest,omitempty"`        // of the manifest that was pushed or written
+	Traffic    *registry.Traffic `json:"push,omitempty"`          // of a push
+	Up         int64             `json:"sentBytes,omitempty"`     // to registries for a runtime image, failed tries included
+	Down       int64             `json:"receivedBytes,omitempty"` // from registries for a runtime image
+	Failure    *problem.Error    `json:"error,omitempty"`         // why there is no such image; it has no ID then
 }
 
 // describe says what is the same for all images of a plan.
@@ -91,7 +98,11 @@ func (b *Builder) View() *progress.View {
 }
 
 // Logf says a line of progress, for a person.
-func (b *Builder) Logf(format string, args ...any) { b.View().Logf(format, args...) }
+func (b *Builder) Logf(format string, args ...any) {
+	if !b.Terse {
+		b.View().Logf(format, args...)
+	}
+}
 
 // buildx is how the builder builds.
 func (b *Builder) buildx() *buildx.Client {
@@ -101,7 +112,8 @@ func (b *Builder) buildx() *buildx.Client {
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
 	b.once.client.Do(func() {
-		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.Logf}
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.Logf,
+			Pausing: func(host string, pause time.Duration) { b.View().Logf("%s wants a pause of %s", host, pause) }}
 	})
 	return b.client
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -16,7 +18,11 @@ import (
 // none of the others could be either. Results are those of all images that were
 // tried, in the order of the plan, also where it ends with an error.
 func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err error) {
-	to, err := b.target(ctx, p)
+	var to target
+	err = b.patiently(ctx, "the registry", func() (err error) {
+		to, err = b.target(ctx, p)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +56,8 @@ type order struct {
 	result  Result
 	err     error // why there is no image
 	done    bool  // nothing more comes of it
+	total   registry.Total
+	ends    time.Time // by when its image has to be there; zero: it was not begun
 }
 
 func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
@@ -68,14 +76,19 @@ func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
 	if failed := c.failed(); len(failed) > 0 && len(failed) == len(c.orders) {
 		return nil, failed.err(len(c.orders))
 	}
-	deps, result, err := c.to.payload(ctx, c.plan)
+	var deps *image.Image
+	var result Result
+	err = c.patiently(ctx, "the payload", func() (err error) {
+		deps, result, err = c.to.payload(ctx, c.plan)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	result.describe(c.plan)
 	result.remember(deps.Size)
 	c.tell(result)
-	err = c.each(ctx, func(ctx context.Context, o *order) (err error) {
+	err = c.each(ctx, c.timely(func(ctx context.Context, o *order) (err error) {
 		if err := c.find(ctx, o); err != nil {
 			return err
 		}
@@ -83,7 +96,7 @@ func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
 			c.finish(o)
 		}
 		return err
-	})
+	}))
 	results := []Result{result}
 	for i := range c.orders {
 		if o := &c.orders[i]; o.done {
@@ -119,7 +132,8 @@ func (c *conductor) each(ctx context.Context, do func(context.Context, *order) e
 			break
 		}
 		group.Go(func() error {
-			err := do(ctx, o)
+			ctx := registry.Counted(ctx, &o.total)
+			err := c.patiently(ctx, "the image over "+o.runtime.Base, func() error { return do(ctx, o) })
 			if err == nil {
 				return nil
 			}
@@ -143,6 +157,10 @@ func (c *conductor) each(ctx context.Context, do func(context.Context, *order) e
 func (c *conductor) finish(o *order) {
 	o.result.describe(c.plan)
 	o.result.remember(0)
+	o.result.Up, o.result.Down = o.total.Up.Load(), o.total.Down.Load()
+	if o.base != nil {
+		o.result.BaseDigest = o.base.DistributionDigest()
+	}
 	o.done = true
 	c.tell(o.result)
 }
@@ -159,8 +177,8 @@ func (c *conductor) tell(r Result) {
 
 // failed are the orders that have failed by now.
 func (c *conductor) failed() (all failures) {
-	for _, o := range c.orders {
-		if o.err != nil {
+	for i := range c.orders {
+		if o := &c.orders[i]; o.err != nil {
 			all.add(o.runtime, o.err)
 		}
 	}

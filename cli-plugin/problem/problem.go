@@ -55,6 +55,7 @@ const (
 	NameTaken      Code = "OH-034" // a name that an image is to get belongs to one of somebody else's
 	NotLocked      Code = "OH-035" // a release of a server has no lock
 	NotSealed      Code = "OH-036" // a tree is not sealed, or a file needs what is not there
+	TookTooLong    Code = "OH-037" // an image was not finished in the time that it had
 	Unforeseen     Code = "OH-099" // every other error
 )
 

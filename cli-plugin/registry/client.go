@@ -31,6 +31,7 @@ type Client struct {
 	Insecure []string               // registries that the engine trusts without TLS
 	Arch     string                 // of images of several platforms, GOARCH form
 	Logf     func(format string, args ...any)
+	Pausing  func(host string, pause time.Duration) // is told of a pause that a registry wants; nil: Logf is
 
 	lock   sync.Mutex      // over what follows
 	silent map[string]bool // registries that did not answer
@@ -233,12 +234,18 @@ func (c *Client) connect() (*connections, error) {
 	}
 	lax := remote.DefaultTransport.(*http.Transport).Clone()
 	lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // as the engine is told to
-	open := &connections{transport: &registryTransport{
-		strict: untilFull{idleTransport{remote.DefaultTransport, limit}}, lax: untilFull{idleTransport{lax, limit}}, insecure: c.Insecure,
-	}}
+	tell := c.Pausing
+	if tell == nil {
+		tell = func(host string, pause time.Duration) { c.Logf("%s wants a pause of %s", host, pause) }
+	}
+	through := func(next http.RoundTripper) http.RoundTripper {
+		return newPausing(untilFull{idleTransport{next, limit}}, tell)
+	}
+	open := &connections{transport: &registryTransport{strict: through(remote.DefaultTransport), lax: through(lax), insecure: c.Insecure}}
 	options := []remote.Option{
 		remote.WithTransport(open.transport), remote.WithAuthFromKeychain(keychain{c.Config}),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: c.Arch}),
+		remote.WithRetryBackoff(retries()),
 	}
 	var pullErr, pushErr error
 	open.puller, pullErr = remote.NewPuller(options...)
@@ -248,6 +255,12 @@ func (c *Client) connect() (*connections, error) {
 	}
 	c.open = open
 	return open, nil
+}
+
+// retries are the tries that a request has where its registry fails or cuts the
+// connection: five in four to eight seconds.
+func retries() remote.Backoff {
+	return remote.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Jitter: 1, Steps: 5}
 }
 
 // registryTransport checks certificates but those of registries that the
@@ -263,6 +276,9 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 	next := t.strict
 	if slices.Contains(t.insecure, request.URL.Host) {
 		next = t.lax
+	}
+	if total, ok := request.Context().Value(totalKey{}).(*Total); ok {
+		next = countedTransport{next, total}
 	}
 	trip := next.RoundTrip
 	if count, ok := request.Context().Value(meterKey{}).(*meter); ok {

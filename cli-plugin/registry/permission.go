@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,8 +23,12 @@ func (c *Client) CheckPush(ctx context.Context, repositories []name.Repository) 
 	}
 	asking := limitTo(ctx, describingLimit)
 	defer asking.Stop()
-	flaky := transport.WithRetryStatusCodes(http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
-	through := transport.NewRetry(boundTransport{asking, open.transport}, flaky)
+	through := transport.NewRetry(boundTransport{asking, open.transport}, transport.WithRetryBackoff(retries()),
+		transport.WithRetryStatusCodes(http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout),
+		transport.WithRetryPredicate(func(err error) bool {
+			var temporary interface{ Temporary() bool }
+			return errors.As(err, &temporary) && temporary.Temporary() && !errors.Is(err, context.DeadlineExceeded) || cut(err)
+		}))
 	errs := make([]error, len(repositories))
 	var group errgroup.Group
 	group.SetLimit(maxAsked)

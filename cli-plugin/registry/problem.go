@@ -3,10 +3,13 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
@@ -125,6 +128,23 @@ func answerFault(answer *transport.Error) problem.Code {
 		return problem.RegistryDenied
 	}
 	return problem.RegistryFailed
+}
+
+// Transient reports whether the same may go well a little later: a registry wanted
+// a pause, failed, cut the connection, or does not run just now. What it says of
+// an image for good is no such error.
+func Transient(err error) bool {
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		return answer.Temporary() && !spaceless(answer) || answerFault(answer) == problem.RegistryLimit
+	}
+	return cut(err) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// cut reports whether a connection was cut.
+func cut(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed},
+		func(way error) bool { return errors.Is(err, way) })
 }
 
 // spaceless reports whether a registry has no space left.
