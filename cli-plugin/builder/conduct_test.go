@@ -25,13 +25,20 @@ func fleet(t testing.TB, r *registrytest.Registry, bases int) plan.Plan {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	labels := map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: testTag, payload.LabelServer: plan.DefaultServer, payload.LabelVersion: "1.6.0"}
-	f, err := registrytest.NewFleet(context.Background(), r.Host, labels, bases)
-	if err != nil {
+	if err := registrytest.NewFleet(bases).Write(context.Background(), r.Host, labels); err != nil {
 		t.Fatal(err)
 	}
+	return fleetPlan(t, r.Host, bases)
+}
+
+// fleetPlan is the plan of a fleet that the registry at host has.
+func fleetPlan(t testing.TB, host string, bases int) plan.Plan {
+	t.Helper()
+	f := registrytest.NewFleet(bases)
 	whole, err := plan.New(plan.Options{
-		Bases: f.Bases, Repository: r.Host + "/team/runtime", Version: "1.6.0", Server: plan.DefaultServer, Arch: "amd64", LayerOrder: plan.OrderAuto, Assemble: plan.AssembleAuto,
-		Deps: &plan.DepsImage{Ref: f.Payload, Tag: testTag, Version: "1.6.0", Server: plan.DefaultServer}, Tags: []string{r.Host + "/team/eval:{base.image}"},
+		Bases: f.Bases(host), Repository: host + "/team/runtime", Version: "1.6.0", Server: plan.DefaultServer, Arch: "amd64",
+		LayerOrder: plan.OrderAuto, Assemble: plan.AssembleAuto,
+		Deps: &plan.DepsImage{Ref: f.Payload(host), Tag: testTag, Version: "1.6.0", Server: plan.DefaultServer}, Tags: []string{host + "/team/eval:{base.image}"},
 	}, plan.Inputs{})
 	if err != nil {
 		t.Fatal(err)

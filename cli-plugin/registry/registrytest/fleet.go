@@ -19,10 +19,22 @@ import (
 )
 
 // A Fleet is what images are made of by the hundred: a stand-in for a payload, and
-// small bases, each in a repository of its own as those of a dataset are.
-type Fleet struct {
-	Payload string   // its name
-	Bases   []string // their names
+// so many small bases, each in a repository of its own as those of a dataset are.
+type Fleet struct{ bases int }
+
+// NewFleet describes a fleet.
+func NewFleet(bases int) Fleet { return Fleet{bases} }
+
+// Payload is the name of the payload in the registry at host.
+func (Fleet) Payload(host string) string { return host + "/team/payload:1" }
+
+// Bases are the names of the bases there.
+func (f Fleet) Bases(host string) []string {
+	names := make([]string, f.bases)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s/dataset/sweb.eval.x86_64.project_1776_project-%d:latest", host, i)
+	}
+	return names
 }
 
 // What the images of a fleet are like: a payload has as many layers as one with
@@ -33,33 +45,29 @@ const (
 	ownBytes      = 16 << 10
 )
 
-// NewFleet puts a payload with these labels and so many bases into the registry at
-// host.
-func NewFleet(ctx context.Context, host string, labels map[string]string, bases int) (Fleet, error) {
-	f := Fleet{Payload: host + "/team/payload:1"}
+// Write puts the fleet, with these labels of its payload, into the registry at host.
+func (f Fleet) Write(ctx context.Context, host string, labels map[string]string) error {
 	var layers []v1.Layer
 	for i := range payloadLayers {
 		l, err := layer("openhands/part-"+strconv.Itoa(i), ownContent("payload", i))
 		if err != nil {
-			return f, err
+			return err
 		}
 		layers = append(layers, l)
 	}
-	if err := write(ctx, f.Payload, labels, layers...); err != nil {
-		return f, err
+	if err := write(ctx, f.Payload(host), labels, layers...); err != nil {
+		return err
 	}
 	shared, err := layer("etc/passwd", []byte("root:x:0:0:root:/root:/bin/sh\n"), "etc/group", []byte("root:x:0:\n"))
 	if err != nil {
-		return f, err
+		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	for i := range bases {
-		ref := fmt.Sprintf("%s/dataset/sweb.eval.x86_64.project_1776_project-%d:latest", host, i)
-		f.Bases = append(f.Bases, ref)
+	for i, ref := range f.Bases(host) {
 		group.Go(func() error { return WriteBase(ctx, ref, shared, i) })
 	}
-	return f, group.Wait()
+	return group.Wait()
 }
 
 // WriteBase puts a base into a registry whose own content goes by a number.

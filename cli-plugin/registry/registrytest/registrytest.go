@@ -4,6 +4,7 @@ package registrytest
 import (
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -24,15 +25,41 @@ type Registry struct {
 	Uploaded atomic.Int64        // bytes of blobs
 	Before   func(*http.Request) // sees each request; nil: nobody does
 	Store    http.Handler        // answers
+
+	server *http.Server
 }
 
 // New returns a registry that ends with the test.
 func New(t testing.TB) *Registry {
+	t.Helper()
 	r := &Registry{Store: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	r.Host = strings.TrimPrefix(server.URL, "http://")
+	r.listen(t, "127.0.0.1:0")
+	t.Cleanup(func() { r.Stop(t) })
 	return r
+}
+
+func (r *Registry) listen(t testing.TB, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host, r.server = listener.Addr().String(), &http.Server{Handler: r, ErrorLog: log.New(io.Discard, "", 0)}
+	go func(s *http.Server) { _ = s.Serve(listener) }(r.server) // ends with Close
+}
+
+// Stop ends the registry and all of its connections, whatever they are about.
+func (r *Registry) Stop(t testing.TB) {
+	t.Helper()
+	if err := r.server.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Start has a registry that was stopped answer again, with all that it had.
+func (r *Registry) Start(t testing.TB) {
+	t.Helper()
+	r.listen(t, r.Host)
 }
 
 // ServeHTTP implements http.Handler.
