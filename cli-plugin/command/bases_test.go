@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -18,10 +19,27 @@ func TestBases(t *testing.T) {
 		"# one\n  scratch\t# none\n#\n\na\na\n":   {"scratch", "a", "a"},
 		strings.Repeat("#\n", maxBases-1) + "a\n": {"a"},
 	} {
-		got, err := bases(t.Context(), "list", strings.NewReader(text))
+		lines, err := bases(t.Context(), "list", strings.NewReader(text))
+		var got []string
+		for _, l := range lines {
+			got = append(got, l.base)
+		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%.30q: %v %s", text, err, diff)
 		}
+	}
+}
+
+// A line in JSON has tags of its own.
+func TestBasesWithTags(t *testing.T) {
+	const list = `alpine:3.20 # small
+{"base": "debian:12", "tag": "team/eval:{base.image}#"}
+ {"tag": ["a:1", "b:1"], "base": "scratch"}
+`
+	got, err := bases(t.Context(), "list", strings.NewReader(list))
+	want := []listed{{base: "alpine:3.20"}, {"debian:12", []string{"team/eval:{base.image}#"}}, {"scratch", []string{"a:1", "b:1"}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v: %+v", err, got)
 	}
 }
 
@@ -32,10 +50,16 @@ func TestBasesRefused(t *testing.T) {
 		"#\n":                              "there is no base in list",
 		"a\nb\nC\nd":                       "line 3 of list is no base: \"C\": ",
 		"a\n\x1b]0;x\a\n":                  `line 2 of list is no base: "\x1b]0;x\a": `,
-		"a\n" + strings.Repeat("b", 1<<20): "line 2 of list is no base: it has more than 1024 bytes",
+		"a\n" + strings.Repeat("b", 1<<20): "line 2 of list is no base: it has more than 4096 bytes",
 		strings.Repeat("a\n", maxBases+1):  "list has more than 10000 lines",
 		"a\x00b":                           `line 1 of list is no base: "a\x00b": `,
 		"--base":                           "line 1 of list is no base",
+		"{}":                               "line 1 of list is no base: its object has no base",
+		`{"base":"a","tags":["b"]}`:        `unknown field "tags"`,
+		`{"base":"a","tag":3}`:             "line 1 of list is no base: json: ",
+		`{"base":"a"} b`:                   "there is more behind its object",
+		`{"base":"A"}`:                     `line 1 of list is no base: "A": `,
+		`{"base":"a"`:                      "unexpected EOF",
 	} {
 		_, err := bases(t.Context(), "list", strings.NewReader(text))
 		var p *problem.Error

@@ -68,7 +68,7 @@ image of somebody else's is refused before anything is done.`,
 	old.flags(cmd.Flags())
 	dry.flags(cmd.Flags())
 	to.flags(cmd.Flags())
-	severalBases(cmd, dockerCLI)
+	severalBases(cmd, dockerCLI, "bases", &runtimes)
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(cmd.Flags())
 	return cmd

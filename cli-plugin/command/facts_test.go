@@ -69,7 +69,7 @@ func TestFacts(t *testing.T) {
 		}
 	}
 	walk(root)
-	if diff := cmp.Diff([]string{"build", "deps build", "migrate", "run", "tags"}, commands); diff != "" {
+	if diff := cmp.Diff([]string{"batch", "build", "deps build", "migrate", "run", "tags"}, commands); diff != "" {
 		t.Errorf("commands with settings:\n%s", diff)
 	}
 	for name, f := range told {

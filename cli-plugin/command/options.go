@@ -72,6 +72,7 @@ type runtimeOptions struct {
 	depsImage         string
 	serverChosen      bool // by the user: a payload of another one is a mistake
 	tags              []string
+	ownTags           map[string][]string // by bases, in the place of tags
 	extraDeps         string
 	user              string
 	noSudo            bool
@@ -153,7 +154,7 @@ func (o *runtimeOptions) request() request.Request {
 		Options: plan.Options{
 			Bases: o.bases, Repository: o.repository, DepsRepository: o.depsRepository,
 			Version: o.version, Server: o.server, BuilderBase: o.builderBase, With: o.with, Without: o.without, PythonEnv: plan.PythonEnv(o.pythonEnv),
-			Tags: o.tags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
+			Tags: o.tags, OwnTags: o.ownTags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
 			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 		},
 		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage, ServerChosen: o.serverChosen || o.server != plan.DefaultServer,

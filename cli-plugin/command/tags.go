@@ -58,7 +58,7 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().BoolVar(&printDockerfile, "print-dockerfile", false, "Print the Dockerfile of the image over its base instead")
 	annotate(cmd.Flags(), map[string]facts{"json": {group: groupHow, call: true}, "print-dockerfile": {group: groupHow, call: true}})
-	severalBases(cmd, dockerCLI)
+	severalBases(cmd, dockerCLI, "bases", &runtimes)
 	configurable(cmd, dockerCLI)
 	acceptOldSpellings(cmd.Flags())
 	return cmd

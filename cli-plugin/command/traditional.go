@@ -78,6 +78,9 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if err := o.checkFolder(); err != nil {
 		return err
 	}
+	if len(o.runtimes.ownTags) > 0 {
+		return problem.Usagef("the list of bases gives images tags of their own, which has no meaning in the traditional mode")
+	}
 	wanted := o.mode.traditional(o.runtimes)
 	wanted.Image.Platform, wanted.Image.Tags, wanted.Image.StrictTags = o.runtimes.platform, o.runtimes.tags, o.old.strictTags
 	if wanted.Image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {

@@ -41,6 +41,7 @@ func Write(w io.Writer, document any) error {
 // All are the documents, by the names of their schemas.
 func All() map[string]any {
 	return map[string]any{
+		"batch":            BatchLine{},
 		"components":       Components{},
 		"error":            Failure{},
 		"explain":          Explanations{},
@@ -99,6 +100,12 @@ type Images struct {
 // Image is one image that a build was to make.
 type Image struct {
 	Size int64 `json:"size,omitempty"` // bytes, unpacked, where an engine has it
+	builder.Result
+}
+
+// BatchLine is one line of what "batch --manifest" writes.
+type BatchLine struct {
+	SchemaVersion Version `json:"schemaVersion"`
 	builder.Result
 }
 

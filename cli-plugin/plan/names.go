@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -37,8 +38,12 @@ func Placeholders() []string {
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
 // checkPatterns refuses placeholders that there are none of.
-func checkPatterns(patterns []string) error {
-	for _, pattern := range patterns {
+func (o *Options) checkPatterns() error {
+	all := slices.Clone(o.Tags)
+	for _, base := range slices.Sorted(maps.Keys(o.OwnTags)) {
+		all = append(all, o.OwnTags[base]...)
+	}
+	for _, pattern := range all {
 		for _, found := range placeholder.FindAllString(pattern, -1) {
 			if !slices.Contains(Placeholders(), found) {
 				return problem.New(problem.Usage, fmt.Sprintf("--tag %s: there is no placeholder %s", pattern, found), nil,
@@ -51,8 +56,12 @@ func checkPatterns(patterns []string) error {
 
 // furtherNames are the names that the patterns come to for one image.
 func (o *Options) furtherNames(base string, deps Deps) ([]string, error) {
+	patterns := o.Tags
+	if own := o.OwnTags[base]; len(own) > 0 {
+		patterns = own
+	}
 	var names []string
-	for _, pattern := range o.Tags {
+	for _, pattern := range patterns {
 		var wrong error
 		name := placeholder.ReplaceAllStringFunc(pattern, func(of string) string {
 			value, err := o.value(of, base, deps)

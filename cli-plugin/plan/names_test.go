@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/google/go-cmp/cmp"
 )
@@ -28,6 +30,37 @@ func TestFurtherNames(t *testing.T) {
 		if diff := cmp.Diff(want, r.Tags); diff != "" {
 			t.Errorf("%s: %s", o.Bases[i], diff)
 		}
+	}
+}
+
+// The template of docs/batch.md gives the names that the SWE-bench evaluation of
+// OpenHands/benchmarks computes: extract_custom_tag of benchmarks/swebench/build_images.py
+// takes what is between the last slash and the colon behind it.
+func TestNamesOfBenchmarks(t *testing.T) {
+	o := options()
+	o.Bases = []string{"swebench/sweb.eval.x86_64.django_1776_django-11333:v1", "docker.io/swebench/sweb.eval.x86_64.sympy_1776_sympy-20590:latest", "registry.example:5000/mirror/sweb.eval.x86_64.psf_1776_requests-1142"}
+	o.Tags = []string{"ghcr.io/openhands/eval-agent-server:abc1234-{base.image}-source-minimal"}
+	p := mustPlan(t, o, inputs())
+	for i, base := range o.Bases {
+		custom, _, _ := strings.Cut(base[strings.LastIndex(base, "/")+1:], ":")
+		if want := "ghcr.io/openhands/eval-agent-server:abc1234-" + custom + "-source-minimal"; p.Runtimes[i].Tags[0] != want {
+			t.Errorf("%s has %s, want %s", base, p.Runtimes[i].Tags[0], want)
+		}
+	}
+}
+
+// What a list says of one image is said in the place of what is said of all.
+func TestOwnTags(t *testing.T) {
+	o := options()
+	o.Bases, o.Tags, o.OwnTags = []string{"a", "b"}, []string{"all:{base}"}, map[string][]string{"b": {"own:{base.tag}", "own:2"}}
+	p := mustPlan(t, o, inputs())
+	if diff := cmp.Diff([][]string{{"all:a"}, {"own:latest", "own:2"}}, [][]string{p.Runtimes[0].Tags, p.Runtimes[1].Tags}); diff != "" {
+		t.Error(diff)
+	}
+	o.OwnTags["b"][0] = "own:{bse}"
+	var wrong *problem.Error
+	if _, err := New(o, inputs()); !errors.As(err, &wrong) || wrong.Code != problem.Usage {
+		t.Errorf("a placeholder that there is none of: %v", err)
 	}
 }
 

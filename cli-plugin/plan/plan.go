@@ -74,7 +74,8 @@ type Options struct {
 	Without     []string // components left out
 	PythonEnv   PythonEnv
 	Deps        *DepsImage
-	Tags        []string // further names of each runtime image, see Placeholders
+	Tags        []string            // further names of each runtime image, see Placeholders
+	OwnTags     map[string][]string // those of the images over these bases, in the place of Tags
 
 	// DepsRepository is that of the payload; empty: Repository, and with a push
 	// the first repository of each registry that images go to.
@@ -234,7 +235,7 @@ func (o *Options) check(in Inputs) error {
 			}
 		}
 	}
-	if err := checkPatterns(o.Tags); err != nil {
+	if err := o.checkPatterns(); err != nil {
 		return err
 	}
 	what, from := "builder base", o.BuilderBase

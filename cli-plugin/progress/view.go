@@ -69,6 +69,9 @@ func (v *View) Logf(format string, args ...any) {
 	v.out.line(line)
 }
 
+// Live reports whether a terminal is drawn on.
+func (v *View) Live() bool { return v.terminal != nil }
+
 // Raw reports whether programs read what is shown, as it was said.
 func (v *View) Raw() bool { return v.mode == progressui.RawJSONMode }
 
