@@ -16,7 +16,7 @@ COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench batch-bench batch-faults batch-live quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
@@ -146,6 +146,17 @@ hostile: deps
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
+
+# Hundreds of images in a registry on this machine, without an engine.
+batch-bench: build
+	$(GO) run ./integration/bench/batch -o docs/batch-benchmarks.md
+
+# The same through a registry that fails and is killed, and killed themselves; and
+# in an engine. Every run of the tests has some of it.
+batch-faults: helpers
+	OH_BATCH=500 OH_KILLS=20 $(GO) test -v -count=1 -timeout 20m -run '^Test(FaultyRegistry|KilledRuns)$$' ./cli-plugin/builder
+batch-live: deps
+	OH_BATCH=500 $(GO) test -v -count=1 -timeout 30m -run '^TestBatch$$' ./integration/live
 
 # Licences of all modules in the programs that are handed out.
 notices: helpers
