@@ -101,6 +101,10 @@ func TestAddLocks(t *testing.T) {
 		"1.13.txt":     {Data: []byte("x @ http://x/x.whl\n" + lockFor("1.13"))},
 		"latest.txt":   {Data: []byte(good)},
 		"1.14":         {Data: []byte(lockFor("1.14"))},
+		"1.16.txt":     {Data: []byte(strings.Replace(lockFor("1.16"), "=sha256:", "=sha256:0", 1))},
+		"1.17.txt":     {Data: []byte(strings.Replace(lockFor("1.17"), "\n", " --hash=sha256:"+strings.Repeat("0g", 32)+"\n", 1))},
+		"1.18.txt":     {Data: []byte(strings.Replace(lockFor("1.18"), "\n", " --hash=sha256:\n", 1))},
+		"1.19.txt":     {Data: []byte(strings.Replace(lockFor("1.19"), " --hash", "  --hash", 1))},
 		"sub/1.15.txt": {Data: []byte(lockFor("1.15"))},
 	}
 	all := withLocks("1.0", "2.0")

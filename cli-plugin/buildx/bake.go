@@ -20,17 +20,14 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
-	"github.com/docker/cli/cli-plugins/manager"
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/socket"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
-	"github.com/spf13/cobra"
 )
 
 // Client runs buildx.
@@ -146,27 +143,6 @@ func cmpText(said string, err error) error {
 		return err
 	}
 	return errors.New(strings.TrimPrefix(said, errorPrefix))
-}
-
-// Find returns the version of buildx and where it is. Errors are *problem.Error.
-func (c *Client) Find() (version, path string, err error) {
-	plugin, err := c.plugin()
-	if err != nil {
-		return "", "", err
-	}
-	return plugin.Version, plugin.Path, nil
-}
-
-// plugin finds buildx as the docker command does.
-func (c *Client) plugin() (*manager.Plugin, error) {
-	plugin, err := manager.GetPlugin("buildx", c.CLI, &cobra.Command{})
-	if err != nil {
-		return nil, problem.New(problem.NoBuildx, "the docker buildx plugin is missing", err, installBuildx)
-	}
-	if plugin.Err != nil {
-		return nil, problem.New(problem.NoBuildx, "the docker buildx plugin at "+plugin.Path+" does not work", plugin.Err, installBuildx)
-	}
-	return plugin, nil
 }
 
 // env makes buildx see the same engine as this process, as a program of

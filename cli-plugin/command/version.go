@@ -56,8 +56,17 @@ none.`,
 // versionPatience is how long the engine may take to say what it is.
 const versionPatience = 3 * time.Second
 
-// describeProgram asks the engine and buildx at the same time.
+// describeProgram finds out the rest while it waits for the engine.
 func describeProgram(ctx context.Context, dockerCLI command.Cli, own Release) (document.Program, error) {
+	type answer struct {
+		engine *document.Found
+		err    error
+	}
+	asked := make(chan answer, 1)
+	go func() {
+		found, err := findEngine(ctx, dockerCLI)
+		asked <- answer{found, err}
+	}()
 	servers, err := releases()
 	if err != nil {
 		return document.Program{}, err
@@ -66,19 +75,12 @@ func describeProgram(ctx context.Context, dockerCLI command.Cli, own Release) (d
 		Version: own.Version, Commit: own.Commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Servers: servers, Problems: map[string]string{},
 	}
-	asked := make(chan error, 1)
-	go func() {
-		found, err := findEngine(ctx, dockerCLI)
-		program.Engine = found
-		asked <- err
-	}()
-	builder, err := findBuildx(dockerCLI)
-	program.Buildx = builder
-	if err != nil {
+	if program.Buildx, err = findBuildx(dockerCLI); err != nil {
 		program.Problems["buildx"] = missing(err)
 	}
-	if err := <-asked; err != nil {
-		program.Problems["engine"] = missing(err)
+	found := <-asked
+	if program.Engine = found.engine; found.err != nil {
+		program.Problems["engine"] = missing(found.err)
 	}
 	return program, ctx.Err()
 }
