@@ -58,7 +58,11 @@ the newest release that the plugin has a lock for.`,
 			if o.version != "" && !templates.IsRelease(o.version) {
 				return problem.Usagef("--openhands-version is %q, not a version such as 1.34.0", o.version)
 			}
-			files, err := o.refresh(cmd.Context(), !check)
+			var files []pins.File
+			err := meanwhile(dockerCLI, "asking for the newest versions", func() (err error) {
+				files, err = o.refresh(cmd.Context(), !check)
+				return err
+			})
 			if err != nil {
 				return err
 			}

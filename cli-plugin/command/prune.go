@@ -92,7 +92,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 				return err
 			}
 		}
-		if err := remove(ctx, e, images); err != nil {
+		if err := meanwhile(dockerCLI, "removing "+count(len(images), "image"), func() error { return remove(ctx, e, images) }); err != nil {
 			return err
 		}
 		p.Removed = true

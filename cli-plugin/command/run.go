@@ -6,6 +6,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -112,7 +113,7 @@ func (c *runCall) run(cmd *cobra.Command, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	client := c.how.servers(dockerCLI, b)
+	client := sandbox.Client{Engine: b.Engine, View: b.View()}
 	start := client.Start
 	if c.mode.mode == modeTraditional {
 		start = client.StartTraditional

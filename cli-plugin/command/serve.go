@@ -58,6 +58,7 @@ func (s serving) serve(ctx context.Context) (err error) {
 	case err != nil:
 		return errors.Join(err, s.end(ctx))
 	case ctx.Err() == nil && s.detach:
+		s.say("It answered after %.1f s", took.Seconds())
 		return s.leave()
 	}
 	s.say("It answered after %.1f s. Ctrl-C %s", took.Seconds(), map[bool]string{

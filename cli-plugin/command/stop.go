@@ -47,7 +47,7 @@ folders and in volumes with a name stays. With --keep the containers stay, too.`
 			}
 			var errs []error
 			for _, s := range found {
-				if err := s.Stop(cmd.Context(), e, keep); err != nil {
+				if err := meanwhile(dockerCLI, "stopping "+s.Name, func() error { return s.Stop(cmd.Context(), e, keep) }); err != nil {
 					errs = append(errs, err)
 					continue
 				}

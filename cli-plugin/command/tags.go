@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
@@ -15,6 +14,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker/cli/cli/command"
+	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/cobra"
 )
 
@@ -66,7 +66,7 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 
 func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, dockerfile bool) ([]tagReport, error) {
 	if o.mode == modeTraditional {
-		return o.traditionalTags(ctx, runtimes, dockerfile)
+		return o.traditionalTags(ctx, dockerCLI, runtimes, dockerfile)
 	}
 	p, _, err := runtimes.sketch(ctx, dockerCLI)
 	if err != nil {
@@ -75,8 +75,12 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 	return twoStageTags(runtimes.repository, p), nil
 }
 
-func (o *modeOptions) traditionalTags(ctx context.Context, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
-	images, closeSource, err := o.traditional(runtimes).Named(ctx, os.Stderr)
+func (o *modeOptions) traditionalTags(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, dockerfile bool) (_ []tagReport, err error) {
+	view, err := viewOf(dockerCLI, string(progressui.AutoMode))
+	if err != nil {
+		return nil, err
+	}
+	images, closeSource, err := o.traditional(runtimes).Named(ctx, view)
 	if err != nil {
 		return nil, err
 	}

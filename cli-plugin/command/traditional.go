@@ -86,7 +86,11 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if wanted.Image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
 		return problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
 	}
-	images, closeSource, err := wanted.Images(ctx, os.Stderr)
+	view, err := viewOf(dockerCLI, o.how.progress)
+	if err != nil {
+		return err
+	}
+	images, closeSource, err := wanted.Images(ctx, view)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ The clients are those of 'docker openhands use'.`,
 			if trials.As, err = startsOf(chosen, args[0], found); err != nil {
 				return err
 			}
-			servers := how.servers(dockerCLI, b)
+			servers := sandbox.Client{Engine: b.Engine, View: b.View()}
 			told := live || len(trials.As) > 0
 			if told && !asJSON {
 				fmt.Fprintf(dockerCLI.Out(), findingForm, "CHECK", "RESULT", "WHAT WAS FOUND")

@@ -111,7 +111,7 @@ func (m *Move) measure(ctx context.Context, r *Report, payloadMade, made builder
 		Ref: made.References[len(made.References)-1], Old: former,
 		NewBuilt: making{Seconds: made.Seconds, Reused: made.Reused}, PayloadBuilt: making{Seconds: payloadMade.Seconds, Reused: payloadMade.Reused},
 	}
-	client := sandbox.Client{Engine: b.Engine, Logf: b.Logf}
+	client := sandbox.Client{Engine: b.Engine, View: b.View()}
 	if t.New, err = b.Find(ctx, t.Ref); err != nil {
 		return err
 	}

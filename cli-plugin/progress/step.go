@@ -12,11 +12,16 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/opencontainers/go-digest"
 )
 
 // tick is how often the parts of a step are looked at.
 const tick = 200 * time.Millisecond
+
+// sayInterval is how often a line of what a step waits for is shown where there is
+// no live view, in which it takes the place of the one before.
+const sayInterval = 10 * time.Second
 
 // maxParts is how many parts of a step are shown: others may name them.
 const maxParts = 1000
@@ -24,22 +29,32 @@ const maxParts = 1000
 // Step is something that this program does. It is shown when it has taken a
 // second; a quick one is not shown at all.
 type Step struct {
-	view *View
-	wait *time.Timer
-	stop chan struct{} // ends the ticker; nil: it is not shown
-	done chan struct{}
+	view  *View
+	stays bool // shown when it is over
+	wait  *time.Timer
+	stop  chan struct{} // ends the ticker; nil: it is not shown
+	done  chan struct{}
 
 	lock   sync.Mutex
 	vertex client.Vertex
 	ended  bool
 	parts  []*Part
+
 	said   string // last, by what the step waits for
+	told   string // of that, what is shown
+	toldAt time.Time
 }
 
 // Step begins a step. Its name starts with what is done, as in "pulling alpine:3.20".
-func (v *View) Step(name string) *Step {
+func (v *View) Step(name string) *Step { return v.step(name, true) }
+
+// Wait begins a step whose outcome is told by others: at a terminal nothing of it
+// is left in the end.
+func (v *View) Wait(name string) *Step { return v.step(name, false) }
+
+func (v *View) step(name string, stays bool) *Step {
 	now := time.Now()
-	s := &Step{view: v, vertex: client.Vertex{Digest: digest.FromString(rand.Text()), Name: terminal.Line(name), Started: &now}}
+	s := &Step{view: v, stays: stays, toldAt: now, vertex: client.Vertex{Digest: digest.FromString(rand.Text()), Name: terminal.Line(name), Started: &now}}
 	if v.patience == 0 {
 		s.show()
 	} else {
@@ -82,18 +97,21 @@ func (s *Step) Layer(id, doing string, done, total int64) {
 	s.Part(strings.ToLower(doing)+" "+id, total).Set(done, total)
 }
 
-// Say shows a line of what the step waits for, as a server's log. Of what was said
-// before the step is shown, the last line is.
+// Say notes a line of what the step waits for, as a server's log. The last one is
+// shown: live soon, elsewhere every sayInterval.
 func (s *Step) Say(line string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.said = terminal.Line(line); s.stop != nil && !s.ended {
-		s.say()
-	}
+	s.said = terminal.Line(line)
 }
 
-func (s *Step) say() {
-	s.view.send(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: s.vertex.Digest, Data: []byte(s.said + "\n"), Timestamp: time.Now()}}})
+// log is the last line that was said, where it is time to show it.
+func (s *Step) log(now time.Time) []*client.VertexLog {
+	if s.said == s.told || s.view.mode == progressui.PlainMode && now.Sub(s.toldAt) < sayInterval {
+		return nil
+	}
+	s.told, s.toldAt = s.said, now
+	return []*client.VertexLog{{Vertex: s.vertex.Digest, Data: []byte(s.said + "\n"), Timestamp: now}}
 }
 
 // End ends the step and all of its parts. One that fails is shown as cancelled:
@@ -135,15 +153,12 @@ func (s *Step) show() {
 		return
 	}
 	doing, _, _ := strings.Cut(s.vertex.Name, " ")
-	s.view.begin(strings.ToUpper(doing[:min(1, len(doing))]) + doing[min(1, len(doing)):])
+	s.view.begin(strings.ToUpper(doing[:min(1, len(doing))])+doing[min(1, len(doing)):], s.stays)
 	first := s.vertex
 	if s.view.terminal != nil {
 		s.view.send(clock())
 	}
 	s.view.send(&client.SolveStatus{Vertexes: []*client.Vertex{&first}})
-	if s.said != "" {
-		s.say()
-	}
 	s.stop, s.done = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(s.done)
@@ -169,20 +184,21 @@ func clock() *client.SolveStatus {
 	}}}
 }
 
-// tell shows the parts that have changed.
+// tell shows what has changed.
 func (s *Step) tell() {
 	now := time.Now()
-	var statuses []*client.VertexStatus
+	var changed client.SolveStatus
 	s.lock.Lock()
+	changed.Logs = s.log(now)
 	for _, p := range s.parts {
 		if status := p.status(now); status != nil {
 			status.Vertex = s.vertex.Digest
-			statuses = append(statuses, status)
+			changed.Statuses = append(changed.Statuses, status)
 		}
 	}
 	s.lock.Unlock()
-	if len(statuses) > 0 {
-		s.view.send(&client.SolveStatus{Statuses: statuses})
+	if len(changed.Logs)+len(changed.Statuses) > 0 {
+		s.view.send(&changed)
 	}
 }
 

@@ -31,6 +31,8 @@ type View struct {
 	lock  sync.Mutex
 	busy  int      // streams under way
 	below []string // lines that wait for the end of a live view
+	stays bool     // something of what is drawn is to be seen when it has ended
+	paper *paper   // that it is drawn on; nil: lines
 	feed  chan *client.SolveStatus
 	drawn chan struct{}
 }
@@ -78,19 +80,22 @@ func (v *View) Raw() bool { return v.mode == progressui.RawJSONMode }
 // Stream shows the statuses of a build, whose words are fit for a terminal, until
 // end is called. What it is said to do is one word, as in "Building".
 func (v *View) Stream(doing string) (send func(*client.SolveStatus), end func()) {
-	v.begin(doing)
+	v.begin(doing, true)
 	return v.send, sync.OnceFunc(v.finish)
 }
 
-func (v *View) begin(doing string) {
+func (v *View) begin(doing string, stays bool) {
 	v.lock.Lock()
 	defer v.lock.Unlock()
 	if v.busy++; v.feed != nil {
+		v.stays = v.stays || stays
 		return
 	}
 	var out io.Writer = v.out
+	v.stays, v.paper = stays, nil
 	if v.terminal != nil {
-		out = v.terminal
+		v.paper = &paper{File: v.terminal}
+		out = v.paper
 	}
 	display, err := progressui.NewDisplay(out, v.mode, progressui.WithPhase(doing))
 	if err != nil { // the terminal is gone
@@ -124,6 +129,9 @@ func (v *View) finish() {
 	close(v.feed)
 	<-v.drawn
 	v.feed = nil
+	if v.paper != nil && !v.stays {
+		v.paper.erase()
+	}
 	v.out.end()
 	for _, line := range v.below {
 		v.out.line(line)

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -31,6 +32,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 type screen struct {
 	*os.File // the program's side
 	seen     *vt100.VT100
+	drawn    strings.Builder // all that was ever written to it
 	read     chan struct{}
 }
 
@@ -49,10 +51,19 @@ func newScreen(t *testing.T, width int) *screen {
 	s := &screen{File: slave, seen: vt100.NewVT100(height, width+1), read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
-		_, _ = io.Copy(s.seen, master) // it ends with an error when the other side is closed
+		_, _ = io.Copy(atOnce{s.seen}, io.TeeReader(master, &s.drawn)) // it ends with an error when the other side is closed
 		_ = master.Close()
 	}()
 	return s
+}
+
+// atOnce is an emulator that goes to the next row with the end of a line, and not
+// with what is written after it.
+type atOnce struct{ *vt100.VT100 }
+
+func (a atOnce) Write(p []byte) (int, error) {
+	_, err := a.VT100.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\n \b")))
+	return len(p), err
 }
 
 // text is what is seen when nothing more comes. Times, which differ, are zero.
@@ -164,22 +175,80 @@ func TestLines(t *testing.T) {
 	})
 }
 
-// What a step waits for is heard, of the time before it is shown the last line.
+// What a step waits for is heard now and then.
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		v := New(&out, progressui.PlainMode)
 		s := v.Step("starting the server")
 		s.Say("first")
-		s.Say("second \x1b[2J")
 		time.Sleep(2 * time.Second)
+		s.Say("second \x1b[2J")
+		time.Sleep(9 * time.Second)
 		s.Say("third")
+		time.Sleep(2 * time.Second)
+		s.Say("fourth")
+		time.Sleep(20 * time.Second)
 		s.End(nil)
 		s.Say("too late")
-		if want := "#1 starting the server\n#1 1.000 second \\x1b[2J\n#1 2.000 third\n#1 DONE 2.0s\n"; out.String() != want {
+		if want := "#1 starting the server\n#1 10.00 second \\x1b[2J\n#1 20.00 fourth\n#1 DONE 33.0s\n"; out.String() != want {
 			t.Errorf("it says\n%s\nwant\n%s", &out, want)
 		}
 	})
+}
+
+// A wait is seen while it lasts, with what is said meanwhile. In the end only what
+// was said of it is left, wherever on the screen it was; a step beside it stays.
+func TestWaitIsErased(t *testing.T) {
+	t.Setenv("TTY_DISPLAY_RATE", "5")
+	wait := func(v *View, lines int) {
+		s := v.Wait("waiting for the server of alpine:3.20, user openhands")
+		s.shown()
+		for i := range lines {
+			s.Say(fmt.Sprintf("line %d of the log of a server that has much to say, more than a terminal is wide", i))
+			s.tell()
+			time.Sleep(10 * time.Millisecond) // some of them are drawn
+		}
+		s.Part("proof", 0).End()
+		s.End(nil)
+	}
+	for name, tt := range map[string]struct {
+		above int
+		show  func(*View)
+		want  string
+	}{
+		"at the top":     {1, func(v *View) { wait(v, 8) }, ""},
+		"at the bottom":  {60, func(v *View) { wait(v, 8) }, ""},
+		"twice":          {5, func(v *View) { wait(v, 1); v.Logf("between"); wait(v, 3) }, "between\n"},
+		"beside a step":  {1, func(v *View) { s := v.Step("pulling alpine:3.20"); s.shown(); wait(v, 1); s.End(nil) }, "pulling alpine:3.20"},
+		"said meanwhile": {1, func(v *View) { s := v.Wait("waiting"); s.shown(); v.Logf("a line"); s.End(errors.New("x")) }, "a line\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScreen(t, 80)
+			v := New(s, progressui.AutoMode)
+			v.patience = time.Millisecond
+			for i := range tt.above {
+				v.Logf("before %d", i)
+			}
+			tt.show(v)
+			v.Logf("after")
+			got := s.text(t)
+			_, rest, _ := strings.Cut(got, fmt.Sprintf("before %d\n", tt.above-1))
+			if tt.want == "pulling alpine:3.20" {
+				if !strings.Contains(rest, tt.want) || !strings.HasSuffix(rest, "\nafter\n") {
+					t.Errorf("it shows\n%s", got)
+				}
+			} else if rest != tt.want+"after\n" {
+				t.Errorf("it shows\n%s", got)
+			}
+			if drawn := s.drawn.String(); !strings.Contains(drawn, "[+] Waiting") && !strings.Contains(drawn, "[+] Pulling") {
+				t.Errorf("it was never seen: %q", drawn)
+			}
+			if name == "at the top" && !strings.Contains(s.drawn.String(), "line 7 of the log") {
+				t.Error("the last line of the log was never seen")
+			}
+		})
+	}
 }
 
 // What programs read has every step, and no line of ours; quiet has nothing.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
+	"github.com/moby/buildkit/util/progress/progressui"
 )
 
 func deps() Request {
@@ -55,7 +57,7 @@ func TestSketchRefuses(t *testing.T) {
 func TestOpenSourceRefuses(t *testing.T) {
 	for version, folder := range map[string]string{"": t.TempDir(), "../x": ""} {
 		var log bytes.Buffer
-		if _, _, err := openSource(t.Context(), folder, version, &log); err == nil || log.Len() > 0 {
+		if _, _, err := openSource(t.Context(), folder, version, progress.New(&log, progressui.PlainMode)); err == nil || log.Len() > 0 {
 			t.Errorf("the version %q and the folder %q are opened, with the note %q", version, folder, &log)
 		}
 	}

@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional/release"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -30,8 +29,8 @@ func payloadSource(folder string) (_ *plan.Source, err error) {
 
 // openSource opens the sources that the traditional mode works from: those in the
 // user's folder, or those of a release, the newest where no version is given.
-// They are there until closeSource. Log gets a note where nothing vouches for them.
-func openSource(ctx context.Context, folder, version string, log io.Writer) (_ *traditional.Source, closeSource func() error, err error) {
+// They are there until closeSource. A note says where nothing vouches for them.
+func openSource(ctx context.Context, folder, version string, view *progress.View) (_ *traditional.Source, closeSource func() error, err error) {
 	if folder != "" {
 		source, err := traditional.Open(folder)
 		if err != nil {
@@ -49,9 +48,11 @@ func openSource(ctx context.Context, folder, version string, log io.Writer) (_ *
 		return nil, nil, err
 	}
 	if len(r.Hashes) == 0 {
-		fmt.Fprintf(log, "note: no hash of OpenHands %s is known here: its sources are what the Python index gives\n", r.Version)
+		view.Logf("note: no hash of OpenHands %s is known here: its sources are what the Python index gives", r.Version)
 	}
+	step := view.Wait("fetching OpenHands " + r.Version + " from the Python index")
 	dir, remove, err := r.Sources(ctx)
+	step.End(err)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,12 +3,12 @@ package request
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/traditional"
 )
 
@@ -23,12 +23,12 @@ type Traditional struct {
 }
 
 // Images are all of them with their names; it refuses what no engine takes. They
-// are usable until closeSource; log gets what openSource notes.
-func (t Traditional) Images(ctx context.Context, log io.Writer) (images []builder.Traditional, closeSource func() error, err error) {
+// are usable until closeSource.
+func (t Traditional) Images(ctx context.Context, view *progress.View) (images []builder.Traditional, closeSource func() error, err error) {
 	if n := len(t.Bases); n > 1 && len(t.Image.Tags) > 0 {
 		return nil, nil, problem.Usagef("--tag names one image, but there are %d bases", n)
 	}
-	images, closeSource, err = t.Named(ctx, log)
+	images, closeSource, err = t.Named(ctx, view)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,12 +42,12 @@ func (t Traditional) Images(ctx context.Context, log io.Writer) (images []builde
 
 // Named is Images for whoever wants the names only: OpenHands' own builder has
 // some for bases that no engine takes, too.
-func (t Traditional) Named(ctx context.Context, log io.Writer) (images []builder.Traditional, closeSource func() error, err error) {
+func (t Traditional) Named(ctx context.Context, view *progress.View) (images []builder.Traditional, closeSource func() error, err error) {
 	bases := t.Bases
 	if len(bases) == 0 {
 		bases = []string{traditional.DefaultBase}
 	}
-	source, closeSource, err := openSource(ctx, t.Source, t.Version, log)
+	source, closeSource, err := openSource(ctx, t.Source, t.Version, view)
 	if err != nil {
 		return nil, nil, err
 	}

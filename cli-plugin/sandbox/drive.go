@@ -145,7 +145,9 @@ func (d *drive) use(ctx context.Context, server *Server) {
 			d.tell(payload.Finding{Check: d.start.Name() + ": " + string(step.name), Status: payload.StatusOK, Detail: "the payload has no " + step.needs})
 			continue
 		}
+		wait := d.client.View.Wait(fmt.Sprintf("trying %s as %s does", step.name, d.start.Name()))
 		detail, err := step.do(ctx, of)
+		wait.End(err)
 		if ctx.Err() != nil {
 			return
 		}

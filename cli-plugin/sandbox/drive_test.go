@@ -20,10 +20,13 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine/enginetest"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -308,7 +311,7 @@ func TestAs(t *testing.T) {
 					}
 				}
 				var told []payload.Finding
-				c := Client{Engine: &engine.Engine{API: d, ID: "e"}, Logf: t.Logf, Found: func(f payload.Finding) { told = append(told, f) }}
+				c := Client{Engine: &engine.Engine{API: d, ID: "e"}, View: progress.New(t.Output(), progressui.PlainMode), Found: func(f payload.Finding) { told = append(told, f) }}
 				findings, outcomes, err := c.as(t.Context(), runtimeImage(of.Server, test.components), starts)
 				if err != nil {
 					t.Fatal(err)
@@ -354,7 +357,7 @@ func TestAsWithFewFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, Logf: t.Logf}
+	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, View: progress.New(t.Output(), progressui.PlainMode)}
 	findings, outcomes, err := c.as(t.Context(), runtimeImage(payload.AgentServer, ""), sdk.Starts(clients.Image{}))
 	if err != nil || len(outcomes) != 1 || !outcomes[0].Passed || len(outcomes[0].Steps) != len(verify.Steps()) {
 		t.Fatalf("%+v, %v", outcomes, err)
@@ -364,6 +367,42 @@ func TestAsWithFewFiles(t *testing.T) {
 	}
 	if len(d.Made) != 2 || !slices.Equal(d.Made, d.Removed) {
 		t.Errorf("%q were made, %q removed", d.Made, d.Removed)
+	}
+}
+
+// Whatever may take long is shown while it does, each part by its name.
+func TestAsIsShown(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	d := &dock{}
+	d.server = httptest.NewServer(&talks{files: map[string]string{}, key: func() string { return d.key }})
+	defer d.server.Close()
+	app, err := clients.Named("app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, View: progress.New(&shown, progressui.RawJSONMode)} // which waits for nothing
+	if _, _, err := c.as(t.Context(), runtimeImage(payload.AgentServer, "browser,vscode"), app.Starts(clients.Image{})); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(shown.String()) {
+		var status buildkit.SolveStatus
+		if err := json.Unmarshal([]byte(line), &status); err != nil {
+			t.Fatal(err)
+		}
+		for _, vertex := range status.Vertexes {
+			if vertex.Completed == nil {
+				got = append(got, vertex.Name)
+			}
+		}
+	}
+	want := []string{
+		"waiting for the server of team/app:1, as app does", "trying bash as app does", "trying file as app does", "trying browser as app does",
+		"trying VS Code as app does", "stopping the server of team/app:1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -379,6 +418,14 @@ func TestCommandWithoutEnd(t *testing.T) {
 	}
 }
 
+// onWrite is called with what is written to it.
+type onWrite func(text string)
+
+func (f onWrite) Write(p []byte) (int, error) {
+	f(string(p))
+	return len(p), nil
+}
+
 // A start that is interrupted leaves nothing.
 func TestAsGivesUp(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -386,11 +433,11 @@ func TestAsGivesUp(t *testing.T) {
 	d.server = httptest.NewServer(http.NotFoundHandler()) // never alive
 	defer d.server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, Logf: func(format string, _ ...any) {
-		if strings.HasPrefix(format, "starting") {
+	c := Client{Engine: &engine.Engine{API: d, ID: "e"}, View: progress.New(onWrite(func(text string) {
+		if strings.HasPrefix(text, "starting") {
 			cancel()
 		}
-	}}
+	}), progressui.PlainMode)}
 	app, err := clients.Named("app")
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,10 @@ func (c Client) facts(ctx context.Context, found *image.Image) (verify.Facts, er
 	if facts.Labels[payload.LabelKind] == "" {
 		return facts, nil // there is no payload to look at
 	}
-	return facts, examine(ctx, c.Engine, found.ID, &facts)
+	step := c.View.Wait("reading the payload of " + found.Ref)
+	err := examine(ctx, c.Engine, found.ID, &facts)
+	step.End(err)
+	return facts, err
 }
 
 // examine reads the payload of an image. What is wrong with it is a fact, and

@@ -19,7 +19,7 @@ func (c Client) live(ctx context.Context, found *image.Image, components []paylo
 		{"user " + user, func(ctx context.Context) (*Server, error) { return c.Start(ctx, found, Options{}) }, user, "'docker openhands run IMAGE' shows its log"},
 		{"user ID " + anyUser, func(ctx context.Context) (*Server, error) { return c.startAnyUser(ctx, found) }, anyUser, "run the image as root or as " + user + " until then"},
 	} {
-		more, alive, err := l.prove(ctx, components, c.found)
+		more, alive, err := l.prove(ctx, c, components)
 		if err != nil {
 			return findings, servers, err
 		}
@@ -87,9 +87,9 @@ func (l liveStart) alive(ctx context.Context) (_ *Server, f payload.Finding, sec
 
 // prove has the components proven in the live server, and tells of each finding
 // when it is there.
-func (l liveStart) prove(ctx context.Context, components []payload.Component, tell func(...payload.Finding)) (findings []payload.Finding, servers []verify.Server, err error) {
+func (l liveStart) prove(ctx context.Context, c Client, components []payload.Component) (findings []payload.Finding, servers []verify.Server, err error) {
 	found := func(f payload.Finding) {
-		tell(f)
+		c.found(f)
 		findings = append(findings, f)
 	}
 	server, alive, seconds, err := l.alive(ctx)
@@ -101,18 +101,22 @@ func (l liveStart) prove(ctx context.Context, components []payload.Component, te
 		return findings, nil, nil
 	}
 	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-	files := verify.Proof{Argv: []string{payload.Wrappers, payload.StartUpFiles}}
-	files.Status, files.Output, files.Err = server.exec(ctx, l.user, files.Argv, proofLimit)
+	try := func(what string, p verify.Proof) verify.Proof {
+		step := c.View.Wait(fmt.Sprintf("trying %s, %s", what, l.account))
+		p.Status, p.Output, p.Err = server.exec(ctx, l.user, p.Argv, proofLimit)
+		step.End(p.Err)
+		return p
+	}
+	files := try("the start-up files of shells", verify.Proof{Argv: []string{payload.Wrappers, payload.StartUpFiles}})
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
 	found(files.StartUpFiles(l.account))
-	for _, c := range components {
-		if len(c.Proof) == 0 {
+	for _, component := range components {
+		if len(component.Proof) == 0 {
 			continue
 		}
-		proof := verify.Proof{Component: c.Name, Argv: c.Proof}
-		proof.Status, proof.Output, proof.Err = server.exec(ctx, l.user, c.Proof, proofLimit)
+		proof := try(component.Name, verify.Proof{Component: component.Name, Argv: component.Proof})
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -42,9 +43,9 @@ type Server struct {
 	health    string // path that answers while it is alive
 	editor    string // path that tells where its VS Code is; empty: it starts none
 	published string // address of the port of VS Code
+	as        string // whom it is started as, for people
 	engine    *engine.Engine
-	logf      func(format string, args ...any)
-	watch     Watcher
+	view      *progress.View
 }
 
 // portTaken finds the engine's complaint about a port in use.
@@ -58,8 +59,7 @@ var (
 // Client starts servers in an engine.
 type Client struct {
 	Engine *engine.Engine
-	Logf   func(format string, args ...any)
-	Watch  Watcher // nil: Logf tells now and then
+	View   *progress.View
 
 	// Found is called with each finding of Verify, when it is there; nil: with none.
 	Found func(payload.Finding)
@@ -135,7 +135,7 @@ func asOpenHands(found *image.Image, o Options) engine.Process {
 // starts by itself, as the options say. Of started, this fills in what the
 // options and the image say.
 func (c Client) launch(ctx context.Context, found *image.Image, server payload.Server, started engine.Process, o Options) (_ *Server, err error) {
-	s := c.server(found, server)
+	s := c.server(found, server, "user "+cmp.Or(o.User, accountName(found.Labels())))
 	if started.Image = found.ID; o.Listed {
 		started.Image = found.Ref
 	}
@@ -160,7 +160,7 @@ func (c Client) launch(ctx context.Context, found *image.Image, server payload.S
 			return nil, err
 		}
 	}
-	c.Logf("starting the server of %s, user %s", found.Ref, cmp.Or(o.User, accountName(found.Labels())))
+	c.View.Logf("starting the server of %s, %s", found.Ref, s.as)
 	if _, err := c.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
 		if o.choosesPorts() && portTaken.MatchString(err.Error()) {
 			return nil, problem.New(problem.PortTaken, "the server cannot be published at "+o.ports(), err,
@@ -179,10 +179,10 @@ func (c Client) launch(ctx context.Context, found *image.Image, server payload.S
 }
 
 // server is a server of an image whose container is not there yet.
-func (c Client) server(found *image.Image, profile payload.Server) *Server {
+func (c Client) server(found *image.Image, profile payload.Server, as string) *Server {
 	return &Server{
 		Image: found.Ref, ImageID: found.ID, Profile: profile.Name,
-		health: profile.Health, editor: profile.Editor, engine: c.Engine, logf: c.Logf, watch: c.Watch,
+		health: profile.Health, editor: profile.Editor, as: as, engine: c.Engine, view: c.View,
 	}
 }
 
@@ -266,7 +266,9 @@ func (s *Server) Wait(ctx context.Context) (int64, error) {
 const stopTimeout = 10
 
 // Halt ends the server, SIGTERM first.
-func (s *Server) Halt(ctx context.Context) error {
+func (s *Server) Halt(ctx context.Context) (err error) {
+	step := s.view.Wait("stopping the server of " + s.Image)
+	defer func() { step.End(err) }()
 	timeout := stopTimeout
 	if _, err := s.engine.API.ContainerStop(ctx, s.ID, client.ContainerStopOptions{Timeout: &timeout}); err != nil {
 		return fmt.Errorf("stopping the container %s: %w", s.Name, err)

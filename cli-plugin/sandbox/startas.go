@@ -20,7 +20,7 @@ import (
 // free ones of 127.0.0.1, a key that nobody else knows, and volumes in memory.
 func (c Client) startAs(ctx context.Context, found *image.Image, start clients.Start) (_ *Server, err error) {
 	profile := serverOf(found)
-	s := c.server(found, profile)
+	s := c.server(found, profile, "as "+start.Name()+" does")
 	s.Key = rand.Text()
 	process, host := containerAs(start, profile.Key+"="+s.Key)
 	process.Image = found.ID
@@ -33,7 +33,7 @@ func (c Client) startAs(ctx context.Context, found *image.Image, start clients.S
 			err = errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	c.Logf("starting the server of %s as %s does", found.Ref, start.Name())
+	c.View.Logf("starting the server of %s %s", found.Ref, s.as)
 	if _, err := c.Engine.API.ContainerStart(ctx, s.ID, client.ContainerStartOptions{}); err != nil {
 		return nil, s.refused(err)
 	}
