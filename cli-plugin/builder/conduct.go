@@ -31,11 +31,32 @@ func (b *Builder) Build(ctx context.Context, p plan.Plan) (results []Result, err
 	// of a plan have one.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	return newConductor(b, to, p, stop).conduct(ctx)
+}
+
+// Check makes the checks of Build that come before anything is done, and says what
+// Build says of the names that go over from other images.
+func (b *Builder) Check(ctx context.Context, p plan.Plan) (err error) {
+	to, err := b.target(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.end()) }()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c := newConductor(b, to, p, stop)
+	if err := c.checkNames(ctx); err != nil {
+		return err
+	}
+	return c.failed().err(len(c.orders))
+}
+
+func newConductor(b *Builder, to target, p plan.Plan, stop context.CancelFunc) *conductor {
 	c := &conductor{Builder: b, to: to, plan: p, orders: make([]order, len(p.Runtimes)), stop: stop}
 	for i, r := range p.Runtimes {
 		c.orders[i].runtime = r
 	}
-	return c.conduct(ctx)
+	return c
 }
 
 // conductor has the images of one plan made.
@@ -63,7 +84,7 @@ type order struct {
 func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
 	// Names and bases that cannot be had are found out before minutes go into
 	// stage 1.
-	if err := c.each(ctx, func(ctx context.Context, o *order) error { return c.to.names(ctx, o.runtime) }); err != nil {
+	if err := c.checkNames(ctx); err != nil {
 		return nil, err
 	}
 	early, err := c.to.early(ctx, c.plan)
@@ -107,6 +128,11 @@ func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
 		err = c.failed().err(len(c.orders))
 	}
 	return results, err
+}
+
+// checkNames refuses names that images would take from others.
+func (c *conductor) checkNames(ctx context.Context) error {
+	return c.each(ctx, func(ctx context.Context, o *order) error { return c.to.names(ctx, o.runtime) })
 }
 
 // find finds the base of an order, once.

@@ -39,7 +39,7 @@ func (r Result) remember(size int64) {
 }
 
 // Expect tells what Build would do about each image of the plan, the deps image
-// first. A name that Build would not take from its image is an error.
+// first.
 func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
 	deps, err := b.expected(ctx, p.Deps.Image, depsDiffer(p.Deps), p.Deps.Given)
 	if err != nil {
@@ -49,13 +49,6 @@ func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
 	first.fill(p, KindDeps, deps)
 	all := []Expected{first}
 	for _, r := range p.Runtimes {
-		if b.Output == nil {
-			for _, name := range r.References() {
-				if _, err := b.holder(ctx, name); err != nil {
-					return nil, err
-				}
-			}
-		}
 		one := Expected{Base: r.Base, References: r.References(), BaseExists: r.Base == plan.Scratch}
 		var base, made *image.Image
 		if r.Base != plan.Scratch {

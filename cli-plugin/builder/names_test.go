@@ -42,7 +42,15 @@ func TestNamesOfOthers(t *testing.T) {
 				var log strings.Builder
 				b.Log = &log
 				before := len(s.Infos)
+				checked := b.Check(t.Context(), whole)
+				if test.told != "" && !strings.Contains(log.String(), "the name "+name+" "+test.told) {
+					t.Errorf("a check says %q", &log)
+				}
+				log.Reset()
 				_, err := b.Build(t.Context(), whole)
+				if (checked == nil) != (err == nil) || err != nil && checked.Error() != err.Error() {
+					t.Errorf("a check ends with %v, the build with %v", checked, err)
+				}
 				if !test.refused {
 					if err != nil || !strings.Contains(log.String(), "the name "+name+" "+test.told) {
 						t.Errorf("%v\n%s", err, &log)

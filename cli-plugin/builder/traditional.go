@@ -155,20 +155,50 @@ func (b *Builder) record(ctx context.Context, t Traditional) (traditional.Record
 	return r, err
 }
 
-// Traditional makes the image, unless it is there.
-func (b *Builder) Traditional(ctx context.Context, t Traditional) (Result, error) {
-	result, err := b.traditional(ctx, t)
-	return result, err
+// CheckTraditional refuses names that images would take from others that are not
+// ours, before any is made.
+func (b *Builder) CheckTraditional(ctx context.Context, images []Traditional) error {
+	for _, t := range images {
+		for _, name := range t.Tags {
+			if _, err := b.holder(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Traditional makes each of the images, unless it is there. One that cannot be
+// made keeps no other from being made. Results are those of all images that were
+// tried, also where it ends with an error.
+func (b *Builder) Traditional(ctx context.Context, images []Traditional) (results []Result, err error) {
+	if err := b.CheckTraditional(ctx, images); err != nil {
+		return nil, err
+	}
+	var failed failures
+	for i, t := range images {
+		if n := len(images); n > 1 {
+			b.Logf("%d of %d: the image over %s", i+1, n, t.Base)
+		}
+		result, err := b.traditional(ctx, t)
+		if err == nil {
+			results = append(results, result)
+			continue
+		}
+		if stops(ctx, err) || len(images) == 1 {
+			return results, err
+		}
+		failed = append(failed, failure{t.Base, err})
+		result.References, result.Failure = append([]string{t.Names.Reference(t.Names.Source)}, t.Tags...), problemOf(ctx, err)
+		results = append(results, result)
+		b.Logf("going on without the image over %s: %v", t.Base, err)
+	}
+	return results, failed.err(len(images))
 }
 
 func (b *Builder) traditional(ctx context.Context, t Traditional) (Result, error) {
 	start := time.Now()
 	result := Result{Kind: KindTraditional, Base: t.Base, Server: payload.ActionExecutionServer, Platform: cmp.Or(t.Platform, "linux/"+b.Engine.Arch)}
-	for _, name := range t.Tags {
-		if _, err := b.holder(ctx, name); err != nil {
-			return result, err
-		}
-	}
 	p, err := b.PlanTraditional(ctx, t, true)
 	if err != nil {
 		return result, err

@@ -47,7 +47,7 @@ func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runti
 	}
 	b.Engine = e
 	b.CLI, b.Log = dockerCLI, dockerCLI.Err()
-	if err := b.CheckDestination(ctx, p); err != nil {
+	if err := b.Check(ctx, p); err != nil {
 		return err
 	}
 	expected, err := b.Expect(ctx, p)

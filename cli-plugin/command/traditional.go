@@ -78,11 +78,9 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if err := o.checkFolder(); err != nil {
 		return err
 	}
-	if len(o.runtimes.ownTags) > 0 {
-		return problem.Usagef("the list of bases gives images tags of their own, which has no meaning in the traditional mode")
-	}
 	wanted := o.mode.traditional(o.runtimes)
-	wanted.Image.Platform, wanted.Image.Tags, wanted.Image.StrictTags = o.runtimes.platform, o.runtimes.tags, o.old.strictTags
+	wanted.Tags, wanted.OwnTags = o.runtimes.tags, o.runtimes.ownTags
+	wanted.Image.Platform, wanted.Image.StrictTags = o.runtimes.platform, o.old.strictTags
 	if wanted.Image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
 		return problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
 	}
@@ -115,14 +113,7 @@ func (o *modeOptions) traditional(runtimes *runtimeOptions) request.Traditional 
 // also where it ends with an error.
 func (o traditionalBuild) build(ctx context.Context, b *builder.Builder, images []builder.Traditional) (results []builder.Result, err error) {
 	defer func() { err = errors.Join(err, o.how.writeMetadata(ctx, b, results)) }()
-	for _, image := range images {
-		result, err := b.Traditional(ctx, image)
-		if err != nil {
-			return results, err
-		}
-		results = append(results, result)
-	}
-	return results, nil
+	return b.Traditional(ctx, images)
 }
 
 func (o traditionalBuild) checkFolder() error {
@@ -139,6 +130,9 @@ func (o traditionalBuild) checkFolder() error {
 }
 
 func (o traditionalBuild) dryRun(ctx context.Context, b *builder.Builder, images []builder.Traditional, out io.Writer) error {
+	if err := b.CheckTraditional(ctx, images); err != nil {
+		return err
+	}
 	var plans []document.TraditionalImage
 	for _, image := range images {
 		p, err := b.PlanTraditional(ctx, image, false)

@@ -37,8 +37,8 @@ func Placeholders() []string {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// checkPatterns refuses placeholders that there are none of.
-func (o *Options) checkPatterns() error {
+// CheckPatterns refuses placeholders that there are none of.
+func (o *Options) CheckPatterns() error {
 	all := slices.Clone(o.Tags)
 	for _, base := range slices.Sorted(maps.Keys(o.OwnTags)) {
 		all = append(all, o.OwnTags[base]...)
@@ -54,8 +54,9 @@ func (o *Options) checkPatterns() error {
 	return nil
 }
 
-// furtherNames are the names that the patterns come to for one image.
-func (o *Options) furtherNames(base string, deps Deps) ([]string, error) {
+// FurtherNames are the names that the patterns come to for the image over a base,
+// of a server and version. Errors are *problem.Error.
+func (o *Options) FurtherNames(base string, deps Deps) ([]string, error) {
 	patterns := o.Tags
 	if own := o.OwnTags[base]; len(own) > 0 {
 		patterns = own
@@ -126,7 +127,7 @@ func (o *Options) value(of, base string, deps Deps) (string, error) {
 // checkNames refuses further names that would be taken from a base, from the
 // payload, or from another image of the plan.
 func (p Plan) checkNames() error {
-	given, bases := map[string]string{}, map[string]bool{}
+	given, bases := GivenNames{}, map[string]bool{}
 	for _, r := range p.Runtimes {
 		bases[problem.Normalized(r.Base)] = r.Base != Scratch
 	}
@@ -139,12 +140,24 @@ func (p Plan) checkNames() error {
 			if problem.SameName(name, p.Deps.Image) {
 				return problem.New(problem.Usage, fmt.Sprintf("--tag %s is the name of the payload, which would lose it", name), nil, "Choose another --tag, or leave it out")
 			}
-			if base, taken := given[key]; taken && base != r.Base {
-				return problem.New(problem.Usage, fmt.Sprintf("--tag comes to %s for the images over %s and over %s", name, base, r.Base), nil,
-					"Have a placeholder in it that tells the bases apart, such as --tag team/app:"+BasePlaceholder)
+			if err := given.Give(name, r.Base); err != nil {
+				return err
 			}
-			given[key] = r.Base
 		}
 	}
+	return nil
+}
+
+// GivenNames are the bases of images, by the further names that they get.
+type GivenNames map[string]string
+
+// Give refuses a name that the image over another base gets.
+func (g GivenNames) Give(name, base string) error {
+	key := problem.Normalized(name)
+	if other, taken := g[key]; taken && other != base {
+		return problem.New(problem.Usage, fmt.Sprintf("--tag comes to %s for the images over %s and over %s", name, other, base), nil,
+			"Have a placeholder in it that tells the bases apart, such as --tag team/app:"+BasePlaceholder)
+	}
+	g[key] = base
 	return nil
 }

@@ -235,7 +235,7 @@ func (o *Options) check(in Inputs) error {
 			}
 		}
 	}
-	if err := o.checkPatterns(); err != nil {
+	if err := o.CheckPatterns(); err != nil {
 		return err
 	}
 	what, from := "builder base", o.BuilderBase
@@ -414,7 +414,7 @@ func (o *Options) runtime(base string, deps Deps, mark []byte) (Runtime, error) 
 	if uid == payload.DefaultID {
 		uid = 0
 	}
-	further, err := o.furtherNames(base, deps)
+	further, err := o.FurtherNames(base, deps)
 	if err != nil {
 		return Runtime{}, err
 	}

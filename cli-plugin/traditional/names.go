@@ -49,9 +49,9 @@ func (s *Source) Names(ctx context.Context, repository, base string, browser boo
 	return n, nil
 }
 
-// Check reports whether the base, the names and further references to the image
-// can be used: names are also known of bases that no engine accepts.
-func (n Names) Check(base string, further []string) error {
+// Check refuses a base and names that no engine takes: OpenHands' own builder has
+// names for some.
+func (n Names) Check(base string) error {
 	if err := problem.CheckReference("base image", base); err != nil {
 		return err
 	}
@@ -59,14 +59,6 @@ func (n Names) Check(base string, further []string) error {
 		if _, err := reference.ParseNormalizedNamed(n.Reference(known)); err != nil {
 			return problem.New(problem.Reference, fmt.Sprintf("the image over %s would be called %s", base, n.Reference(known)), err,
 				problem.RepositoryAdvice+". Or correct the version in pyproject.toml of the sources")
-		}
-	}
-	for _, name := range further {
-		if err := problem.CheckName("tag", name); err != nil {
-			return err
-		}
-		if problem.SameName(name, base) {
-			return problem.TakesBase(name)
 		}
 	}
 	return nil

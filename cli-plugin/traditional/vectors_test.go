@@ -161,7 +161,7 @@ func TestDecisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := names.Check(v.Base, nil); err != nil {
+	if err := names.Check(v.Base); err != nil {
 		t.Error(err)
 	}
 	tags := map[string]string{"source": names.Source, "lock": names.Lock, "versioned": names.Versioned}
