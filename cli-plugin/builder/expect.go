@@ -17,6 +17,7 @@ type Expected struct {
 	Server     string   `json:"server,omitempty"` // profile; empty: not known of a payload that was chosen by name
 	Platform   string   `json:"platform"`
 	Exists     bool     `json:"exists"`            // the engine has it, made from the same, and it is not to be made again
+	Asked      bool     `json:"-"`                 // its registry would be asked for it
 	BaseExists bool     `json:"baseExists"`        // the engine has the base, or it is scratch
 	Size       int64    `json:"size,omitempty"`    // bytes, unpacked; of an image that does not exist an estimate
 	Seconds    float64  `json:"seconds,omitempty"` // that the last image of the kind took on this machine
@@ -47,6 +48,7 @@ func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
 	}
 	first := Expected{References: []string{p.Deps.Image}}
 	first.fill(p, KindDeps, deps)
+	first.Asked = b.mayAsk(p.Deps.Image)
 	all := []Expected{first}
 	for _, r := range p.Runtimes {
 		one := Expected{Base: r.Base, References: r.References(), BaseExists: r.Base == plan.Scratch}
@@ -63,6 +65,7 @@ func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
 			}
 		}
 		one.fill(p, KindRuntime, made)
+		one.Asked = b.mayAsk(r.Image)
 		if made == nil && first.Size > 0 && one.BaseExists {
 			one.Size = first.Size
 			if base != nil {

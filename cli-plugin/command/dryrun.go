@@ -84,7 +84,7 @@ func writeExpected(w io.Writer, p plan.Plan, expected []builder.Expected, absent
 	var b strings.Builder
 	for i, e := range expected {
 		name, about := "deps image", fmt.Sprintf("OpenHands %s, %s, %s", p.Deps.Version, p.Deps.Server, e.Platform)
-		would := "built, unless its registry has it"
+		would := "built"
 		given := ""
 		if i == 0 && p.Deps.Given {
 			given, would = " (given)", "pulled"
@@ -97,6 +97,9 @@ func writeExpected(w io.Writer, p plan.Plan, expected []builder.Expected, absent
 			}
 		}
 		fmt.Fprintf(&b, "%-11s %s%s\n  %s\n", name, e.References[0], given, about)
+		if e.Asked && would != "pulled" {
+			would += ", unless its registry has it"
+		}
 		for _, ref := range e.References[1:] {
 			fmt.Fprintf(&b, "  also %s\n", ref)
 		}

@@ -152,6 +152,10 @@ func arguments(least, most int) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= most {
 			return nil
 		}
-		return problem.Usagef("'%s' does not take %d arguments", cmd.CommandPath(), len(args))
+		given := "no argument"
+		if len(args) > 0 {
+			given = count(len(args), "argument")
+		}
+		return problem.Usagef("'%s' got %s, but it is '%s %s'", cmd.CommandPath(), given, cmd.Parent().CommandPath(), cmd.Use)
 	}
 }

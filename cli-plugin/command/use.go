@@ -72,7 +72,11 @@ func useServer(dockerCLI command.Cli, chosen client.Client) error {
 	if err := editDocker(dockerCLI.ConfigFile().Filename, serverSetting, server); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(terminal.Writer(dockerCLI.Out()), "build and run make images with the %s from now on, which %s talks to\n", chosen.Server, chosen.Title)
+	out := terminal.Writer(dockerCLI.Out())
+	_, err := fmt.Fprintf(out, "build and run make images with the %s from now on, which %s talks to\n", chosen.Server, chosen.Title)
+	if err == nil && server != "" {
+		_, err = fmt.Fprintf(out, "%s says so. Take it back with: docker openhands config unset %s\n", homely(dockerCLI.ConfigFile().Filename), serverSetting)
+	}
 	return err
 }
 
