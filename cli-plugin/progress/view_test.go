@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -11,79 +10,20 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/creack/pty"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/progress/progresstest"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/opencontainers/go-digest"
-	"github.com/tonistiigi/vt100"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// screen is a terminal and what a person sees on it.
-type screen struct {
-	*os.File // the program's side
-	seen     *vt100.VT100
-	drawn    strings.Builder // all that was ever written to it
-	read     chan struct{}
-}
-
-func newScreen(t *testing.T, width int) *screen {
-	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const height = 40
-	if err := pty.Setsize(slave, &pty.Winsize{Rows: height, Cols: uint16(width)}); err != nil {
-		t.Fatal(err)
-	}
-	// One column more: a terminal goes to the next row when something comes after
-	// the last column, the emulator when that is full.
-	s := &screen{File: slave, seen: vt100.NewVT100(height, width+1), read: make(chan struct{})}
-	go func() {
-		defer close(s.read)
-		_, _ = io.Copy(atOnce{s.seen}, io.TeeReader(master, &s.drawn)) // it ends with an error when the other side is closed
-		_ = master.Close()
-	}()
-	return s
-}
-
-// atOnce is an emulator that goes to the next row with the end of a line, and not
-// with what is written after it.
-type atOnce struct{ *vt100.VT100 }
-
-func (a atOnce) Write(p []byte) (int, error) {
-	_, err := a.VT100.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\n \b")))
-	return len(p), err
-}
-
-// text is what is seen when nothing more comes. Times, which differ, are zero.
-func (s *screen) text(t *testing.T) string {
-	t.Helper()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	<-s.read
-	var b strings.Builder
-	for _, row := range s.seen.Content {
-		b.WriteString(strings.TrimRight(string(row), " ") + "\n")
-	}
-	// On a busy machine a time has a digit more, and less room before it.
-	text := regexp.MustCompile(`(?m) +\d+\.\ds$`).ReplaceAllStringFunc(b.String(), func(time string) string {
-		return fmt.Sprintf("%*s", len(time), "0.0s")
-	})
-	text = regexp.MustCompile(`\d+\.\ds`).ReplaceAllString(text, "0.0s")
-	return strings.TrimRight(text, "\n") + "\n"
-}
 
 // shown waits until a step is shown.
 func (s *Step) shown() {
@@ -135,11 +75,11 @@ func TestWhatIsSeen(t *testing.T) {
 	}
 	for _, width := range []int{80, 120} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
-			s := newScreen(t, width)
+			s := progresstest.NewScreen(t, width)
 			v := New(s, progressui.AutoMode)
 			v.patience = time.Millisecond
 			story(v)
-			check(t, fmt.Sprintf("seen%d.txt", width), s.text(t))
+			check(t, fmt.Sprintf("seen%d.txt", width), s.Text(t))
 		})
 	}
 }
@@ -224,7 +164,7 @@ func TestWaitIsErased(t *testing.T) {
 		"said meanwhile": {1, func(v *View) { s := v.Wait("waiting"); s.shown(); v.Logf("a line"); s.End(errors.New("x")) }, "a line\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScreen(t, 80)
+			s := progresstest.NewScreen(t, 80)
 			v := New(s, progressui.AutoMode)
 			v.patience = time.Millisecond
 			for i := range tt.above {
@@ -232,7 +172,7 @@ func TestWaitIsErased(t *testing.T) {
 			}
 			tt.show(v)
 			v.Logf("after")
-			got := s.text(t)
+			got := s.Text(t)
 			_, rest, _ := strings.Cut(got, fmt.Sprintf("before %d\n", tt.above-1))
 			if tt.want == "pulling alpine:3.20" {
 				if !strings.Contains(rest, tt.want) || !strings.HasSuffix(rest, "\nafter\n") {
@@ -241,10 +181,10 @@ func TestWaitIsErased(t *testing.T) {
 			} else if rest != tt.want+"after\n" {
 				t.Errorf("it shows\n%s", got)
 			}
-			if drawn := s.drawn.String(); !strings.Contains(drawn, "[+] Waiting") && !strings.Contains(drawn, "[+] Pulling") {
+			if drawn := s.Drawn(); !strings.Contains(drawn, "[+] Waiting") && !strings.Contains(drawn, "[+] Pulling") {
 				t.Errorf("it was never seen: %q", drawn)
 			}
-			if name == "at the top" && !strings.Contains(s.drawn.String(), "line 7 of the log") {
+			if name == "at the top" && !strings.Contains(s.Drawn(), "line 7 of the log") {
 				t.Error("the last line of the log was never seen")
 			}
 		})
@@ -281,7 +221,7 @@ func TestModes(t *testing.T) {
 
 // A step that is interrupted ends what is drawn, and the cursor is seen again.
 func TestInterruptedStep(t *testing.T) {
-	s := newScreen(t, 80)
+	s := progresstest.NewScreen(t, 80)
 	v := New(s, progressui.AutoMode)
 	v.patience = time.Millisecond
 	step := v.Step("pushing registry.example/app:1")
@@ -289,7 +229,7 @@ func TestInterruptedStep(t *testing.T) {
 	step.shown()
 	step.End(context.Canceled)
 	v.Logf("the end")
-	got := s.text(t)
+	got := s.Text(t)
 	if !strings.Contains(got, " => CANCELED pushing registry.example/app:1") || !strings.HasSuffix(got, "\nthe end\n") || !strings.Contains(got, "FINISHED") {
 		t.Errorf("it shows\n%s", got)
 	}
