@@ -256,3 +256,21 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// A finding that is told while others are still to come fits the terminal; what is
+// wrong is told whole, and so is everything in a pipe.
+func TestFindingsFit(t *testing.T) {
+	long := strings.Repeat("word ", 30) + "end"
+	for _, test := range []struct {
+		columns uint
+		status  payload.Status
+		whole   bool
+	}{{80, payload.StatusOK, false}, {20, payload.StatusOK, false}, {80, payload.StatusFailed, true}, {80, payload.StatusWarning, true}, {0, payload.StatusOK, true}} {
+		s := &screen{columns: test.columns}
+		writeFinding(s, payload.Finding{Check: "proof of python, user openhands", Status: test.status, Detail: long})
+		line := strings.TrimSuffix(s.String(), "\n")
+		if strings.HasSuffix(line, "end") != test.whole || !test.whole && runewidth.StringWidth(line) > max(int(test.columns), besideDetail+leastCell) {
+			t.Errorf("%d columns, %s: %q", test.columns, test.status, line)
+		}
+	}
+}

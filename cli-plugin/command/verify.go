@@ -128,11 +128,21 @@ func writeReport(w io.Writer, r verify.Report) error {
 	return writeCures(w, r)
 }
 
-// findingForm is that of a row which is written before the others are known.
-const findingForm = "%-38s  %-7s  %s\n"
+// findingForm is that of a row which is written before the others are known, and
+// besideDetail how wide it is without its last cell.
+const (
+	findingForm  = "%-38s  %-7s  %s\n"
+	besideDetail = 38 + columnGap + 7 + columnGap
+)
 
+// writeFinding writes a row. At a terminal it fits, unless something is wrong,
+// which is told whole.
 func writeFinding(w io.Writer, f payload.Finding) {
-	fmt.Fprintf(w, findingForm, terminal.Line(f.Check), terminal.Line(string(f.Status)), terminal.Line(f.Detail))
+	detail, screen := terminal.Line(f.Detail), newTable(w)
+	if screen.fit(); screen.width > 0 && f.Status == payload.StatusOK {
+		detail = shortened(detail, max(screen.width-besideDetail, leastCell))
+	}
+	fmt.Fprintf(w, findingForm, terminal.Line(f.Check), terminal.Line(string(f.Status)), detail)
 }
 
 // writeCures prints the cure of each finding that needs one.
