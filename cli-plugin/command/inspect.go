@@ -21,20 +21,34 @@ import (
 
 func newInspect(dockerCLI command.Cli) *cobra.Command {
 	var asJSON, noTrunc bool
-	var format string
+	var format, html string
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Show what a payload or a runtime image was made from and holds",
 		Long: `Shows the inputs of the hash in the payload's tag, labels, layers and components
 of an image. With --json, the packages are listed as package URLs as well.
-A format is a Go template over the same fields, as 'docker inspect' takes it.`,
+A format is a Go template over the same fields, as 'docker inspect' takes it.
+
+With --html, one page for a browser is written instead, for which the layers are
+read: what the payload holds by component, package and folder, the layers and
+which images share them, the licences of the packages, and what set-up changed
+in the base. The page needs no network and no script.`,
 		Example: `  docker openhands inspect my/image
+  docker openhands inspect --html image.html my/image
   docker openhands inspect --format '{{.Base}} {{index .Labels "dev.openhands.user"}}' my/image`,
 		Args:              arguments(1, 1),
 		ValidArgsFunction: completeImages(dockerCLI, engine.OwnNames, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON && format != "" {
 				return problem.New(problem.Usage, "--json and --format exclude each other", nil, "Leave one of them out")
+			}
+			if html != "" && (asJSON || format != "") {
+				return problem.New(problem.Usage, "--html excludes --json and --format", nil, "Leave one of them out")
+			}
+			if html != toOutput {
+				if err := checkWritable("--html", html); err != nil {
+					return err
+				}
 			}
 			e, err := connect(cmd.Context(), dockerCLI)
 			if err != nil {
@@ -45,6 +59,8 @@ A format is a Go template over the same fields, as 'docker inspect' takes it.`,
 				return err
 			}
 			switch {
+			case html != "":
+				return writePage(cmd.Context(), dockerCLI, e, details, html)
 			case asJSON:
 				return document.Write(dockerCLI.Out(), document.Inspect{Details: details})
 			case format != "":
@@ -56,6 +72,8 @@ A format is a Go template over the same fields, as 'docker inspect' takes it.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().StringVarP(&format, "format", "f", "", "Go template to print, or json for one line of JSON")
 	cmd.Flags().BoolVar(&noTrunc, "no-trunc", false, "Shorten nothing to make it fit the terminal")
+	cmd.Flags().StringVar(&html, "html", "", "Write a page for a browser to this file, - for the standard output")
+	annotate(cmd.Flags(), map[string]facts{"html": {suggests: suggestFiles}})
 	return cmd
 }
 

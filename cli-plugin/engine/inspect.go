@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ type Layer struct {
 	CreatedBy string `json:"createdBy"`
 	Size      int64  `json:"size"`
 	Images    int    `json:"images"` // of the engine that have it on disk in common, this one among them
+
+	Others []string `json:"otherImages"` // the others of them: a name of each, else its ID; sorted
 }
 
 // Details describes the image ref of the engine.
@@ -91,7 +94,14 @@ func (e *Engine) layers(ctx context.Context, inv *Inventory, id string, diffIDs 
 	steps := layerSteps(history.Items, len(diffIDs))
 	layers := make([]Layer, len(diffIDs))
 	for i, diffID := range diffIDs {
-		layers[i] = Layer{DiffID: diffID.String(), Images: len(inv.users[inv.stack[id][i]])}
+		users := inv.users[inv.stack[id][i]]
+		layers[i] = Layer{DiffID: diffID.String(), Images: len(users), Others: []string{}}
+		for _, user := range users {
+			if user != id {
+				layers[i].Others = append(layers[i].Others, inv.names[user])
+			}
+		}
+		slices.Sort(layers[i].Others)
 		if i < len(steps) {
 			layers[i].CreatedBy, layers[i].Size = steps[i].CreatedBy, steps[i].Size
 		}

@@ -49,6 +49,7 @@ type Inventory struct {
 	sizes map[string]int64    // of layers, by the stack up to them
 	users map[string][]string // IDs of all images of the engine that have it
 	stack map[string][]string // by image ID
+	names map[string]string   // of all images by their IDs, which stand for those without one
 }
 
 // Inventory looks at every image and container of the engine.
@@ -61,7 +62,7 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}
-	inv := &Inventory{Images: []Stored{}, sizes: map[string]int64{}, users: map[string][]string{}, stack: map[string][]string{}}
+	inv := &Inventory{Images: []Stored{}, sizes: map[string]int64{}, users: map[string][]string{}, stack: map[string][]string{}, names: map[string]string{}}
 	for _, summary := range summaries.Items {
 		found, err := e.Image(ctx, summary.ID)
 		if err != nil {
@@ -72,6 +73,10 @@ func (e *Engine) Inventory(ctx context.Context) (*Inventory, error) {
 		}
 		stack := stackNames(found.DiffIDs())
 		inv.stack[found.ID] = stack
+		inv.names[found.ID] = found.ID
+		if len(found.Names) > 0 {
+			inv.names[found.ID] = slices.Min(found.Names)
+		}
 		for _, layer := range stack {
 			inv.users[layer] = append(inv.users[layer], found.ID)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -130,6 +131,24 @@ func TestInventory(t *testing.T) {
 	}
 	if freed := inv.Freed([]Stored{inv.Images[0], inv.Images[2], inv.Images[3]}); freed != 11+101000+10100 {
 		t.Errorf("the payload and both images over it free %d", freed)
+	}
+}
+
+// A layer tells which other images have it, images of others among them: by a
+// name, or by the ID of one that has none.
+func TestLayersTellOthers(t *testing.T) {
+	s := newShelf()
+	s.put("id:nameless", "", "", "", 5, nil, "a", "p1")
+	e := &Engine{API: s}
+	layers, err := e.layers(t.Context(), inventory(t, s), "id:above", []digest.Digest{"a", "p1", "p2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{"alpine:1", "id:nameless"}, {"id:nameless"}, {}}
+	for i, l := range layers {
+		if diff := cmp.Diff(want[i], l.Others); diff != "" || l.Images != len(l.Others)+1 {
+			t.Errorf("%s: %d images, %s", l.DiffID, l.Images, diff)
+		}
 	}
 }
 
