@@ -16,7 +16,7 @@ COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench batch-bench batch-faults batch-live quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench charts batch-bench batch-faults batch-live quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
@@ -146,6 +146,11 @@ hostile: deps
 
 bench: deps
 	$(GO) run ./integration/bench -o docs/benchmarks.md
+	$(MAKE) charts
+
+# The charts of docs/benchmarks.md, from the tables in it.
+charts:
+	$(GO) run ./integration/cmd/oh-charts docs/benchmarks.md
 
 # Hundreds of images in a registry on this machine, without an engine.
 batch-bench: build
