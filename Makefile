@@ -16,7 +16,7 @@ COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench charts batch-bench batch-faults batch-live quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench charts recording batch-bench batch-faults batch-live quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
@@ -162,6 +162,12 @@ batch-faults: helpers
 	OH_BATCH=500 OH_KILLS=20 $(GO) test -v -count=1 -timeout 20m -run '^Test(FaultyRegistry|KilledRuns)$$' ./cli-plugin/builder
 batch-live: deps
 	OH_BATCH=500 $(GO) test -v -count=1 -timeout 30m -run '^TestBatch$$' ./integration/live
+
+# docs/quickstart.svg: the quick start at a terminal, over a payload that is built
+# before. CAST=1 draws the last recording again, without an engine.
+recording: $(if $(CAST),,install)
+	$(if $(CAST),,docker openhands deps build --server agent-server)
+	$(GO) run ./integration/cmd/oh-record -plugin bin/docker-openhands $(if $(CAST),-again)
 
 # Licences of all modules in the programs that are handed out.
 notices: helpers

@@ -183,6 +183,23 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// What layers of a payload hold is told by their files, where labels do not tell.
+func TestComponentOf(t *testing.T) {
+	for want, lines := range map[string][]string{
+		"tmux":             {"openhands/share/components/tmux.json={}", "openhands/bin/tmux=x"},
+		"shared libraries": {"openhands/lib/libc.so.6=x"},
+		"manifest":         {"openhands/manifest.json={}"},
+		"payload":          {"openhands/share/components/tmux.json={}", "openhands/share/components/uv.json={}", "openhands/lib/libc.so.6=x", "openhands/manifest.json={}"},
+	} {
+		if got := componentOf(engine.Layer{}, listing(t, lines...)); got != want {
+			t.Errorf("%v: %q, want %q", lines, got, want)
+		}
+		if got := componentOf(engine.Layer{Component: "told"}, listing(t, lines...)); got != "told" {
+			t.Errorf("%v: %q, though it is told", lines, got)
+		}
+	}
+}
+
 // An image that says nothing of its layers, and one without any.
 func TestUntold(t *testing.T) {
 	s := subject(t)

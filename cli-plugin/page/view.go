@@ -102,7 +102,7 @@ func look(s Subject) (view, error) {
 	}
 	wood, found := plantAll(s)
 	v.components(s, wood)
-	v.layers(s.Details.Layers)
+	v.layers(s)
 	v.packages(s.Details.Manifest, found)
 	err := v.changes(s)
 	return v, err
@@ -155,25 +155,42 @@ func plantAll(s Subject) (*forest, []*pkg) {
 	return wood, who.all
 }
 
-// componentOf names what a layer of the payload holds. Images whose labels do not
-// tell have the file that each component leaves.
+// unnamed is what is not told to be more than a part of the payload.
+const unnamed = "payload"
+
+// componentOf names what a layer of the payload holds. Labels of older images do
+// not tell; then it is told by the file that each component leaves, and by those of
+// the other two layers.
 func componentOf(l engine.Layer, files *image.Listing) string {
-	if l.Component == payload.LayerLibs {
-		return "shared libraries"
-	}
 	if l.Component != "" {
-		return l.Component
+		return spoken(l.Component)
 	}
-	var left []string
+	left, other := []string{}, unnamed
 	for name := range files.Files() {
-		if dir, file := path.Split(name); "/"+dir == payload.ComponentsDir+"/" {
+		switch dir, file := path.Split("/" + name); {
+		case dir == payload.ComponentsDir+"/":
 			left = append(left, strings.TrimSuffix(file, ".json"))
+		case "/"+name == payload.ManifestFile:
+			other = payload.LayerManifest
+		case "/"+name == payload.Lib+"/libc.so.6":
+			other = payload.LayerLibs
 		}
 	}
-	if len(left) == 1 {
+	switch len(left) {
+	case 0:
+		return spoken(other)
+	case 1:
 		return left[0]
 	}
-	return "payload"
+	return unnamed
+}
+
+// spoken is the name of a layer for people.
+func spoken(name string) string {
+	if name == payload.LayerLibs {
+		return "shared libraries"
+	}
+	return name
 }
 
 // Sizes of pictures, and how much of a component a row is at least.
@@ -252,14 +269,17 @@ func rows(b *branch, whole int64) []row {
 	return all
 }
 
-func (v *view) layers(layers []engine.Layer) {
-	for _, l := range layers {
+func (v *view) layers(s Subject) {
+	for i, l := range s.Details.Layers {
 		from := originOf(v.Kind, l)
 		if len(v.Groups) == 0 || v.Groups[len(v.Groups)-1].Name != from {
 			v.Groups = append(v.Groups, layerGroup{Name: from})
 		}
 		group := &v.Groups[len(v.Groups)-1]
-		shown := layer{Layer: l, Holds: cmp.Or(l.Component, l.CreatedBy), Others: l.Others}
+		shown := layer{Layer: l, Holds: l.CreatedBy, Others: l.Others}
+		if from == ofPayload && i < len(s.Layers) {
+			shown.Holds = componentOf(l, s.Layers[i])
+		}
 		if over := len(l.Others) - maxOthers; over > 0 {
 			shown.Others, shown.More = l.Others[:maxOthers], over
 		}

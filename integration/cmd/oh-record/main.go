@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,12 +24,13 @@ import (
 
 func main() {
 	plugin := flag.String("plugin", "bin/docker-openhands", "the plugin to record")
-	out := flag.String("o", "docs/quickstart.svg", "file to write the animation to; the recording lies beside it, as .cast, with -cast")
-	keep := flag.String("cast", "", "file to keep the recording in, in version 2 of asciinema's format")
+	out := flag.String("o", "docs/quickstart.svg", "file to write the animation to")
+	cast := flag.String("cast", "artifacts/quickstart.cast", "file to write the recording to, in version 2 of asciinema's format")
+	again := flag.Bool("again", false, "draw the recording that is there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *plugin, *out, *keep); err != nil {
+	if err := run(ctx, *plugin, *cast, *out, *again); err != nil {
 		fmt.Fprintln(os.Stderr, "oh-record:", err)
 		os.Exit(1)
 	}
@@ -44,31 +46,37 @@ func lines() []string {
 	}
 }
 
-func run(ctx context.Context, plugin, out, keep string) error {
-	folder, err := os.MkdirTemp("", "oh-record-")
-	if err != nil {
-		return err
+func run(ctx context.Context, plugin, cast, out string, again bool) error {
+	if !again {
+		if err := recordPlugin(ctx, plugin, cast); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(folder)
-	// A configuration of docker's with this plugin and nothing of the user's.
+	return draw(ctx, cast, out)
+}
+
+// recordPlugin records the commands with a plugin under a configuration of docker's
+// that has nothing of the user's.
+func recordPlugin(ctx context.Context, plugin, cast string) (err error) {
 	if plugin, err = filepath.Abs(plugin); err != nil {
 		return err
 	}
-	plugins := filepath.Join(folder, "cli-plugins")
+	config, err := os.MkdirTemp("", "oh-record-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(config)) }()
+	plugins := filepath.Join(config, "cli-plugins")
 	if err := os.Mkdir(plugins, 0o755); err != nil {
 		return err
 	}
 	if err := os.Symlink(plugin, filepath.Join(plugins, "docker-openhands")); err != nil {
 		return err
 	}
-	cast := keep
-	if cast == "" {
-		cast = filepath.Join(folder, "quickstart.cast")
-	}
-	if err := record(ctx, cast, lines(), "DOCKER_CONFIG="+folder); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cast), 0o755); err != nil {
 		return err
 	}
-	return draw(ctx, cast, out)
+	return record(ctx, cast, lines(), "DOCKER_CONFIG="+config)
 }
 
 // requirements name what draws a recording.
@@ -80,7 +88,7 @@ func draw(ctx context.Context, cast, out string) error {
 	if err != nil {
 		return err
 	}
-	render := exec.CommandContext(ctx, filepath.Join(filepath.Dir(python), "termtosvg"), "render", cast, out,
+	render := exec.CommandContext(ctx, python, "-m", "termtosvg", "render", cast, out,
 		"--template", "window_frame", "--loop-delay", "5000")
 	render.Stdout, render.Stderr = os.Stderr, os.Stderr
 	if err := render.Run(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -17,16 +18,16 @@ import (
 
 // The terminal that is recorded, in columns and rows.
 const (
-	columns = 104
-	rows    = 30
+	columns = 112
+	rows    = 26
 )
 
 // How long things take in the recording.
 const (
-	press   = 35 * time.Millisecond   // from key to key
+	press   = 30 * time.Millisecond   // from key to key
 	breath  = 500 * time.Millisecond  // before Enter
 	reading = 2500 * time.Millisecond // after a command
-	longest = 1200 * time.Millisecond // in which nothing changes
+	longest = 300 * time.Millisecond  // in which nothing changes while a command runs
 )
 
 // tape writes a recording in version 2 of asciinema's format, "asciicast v2": a
@@ -78,7 +79,6 @@ func record(ctx context.Context, file string, commands []string, env ...string) 
 			return fmt.Errorf("%s: %w", line, err)
 		}
 	}
-	t.wait(reading)
 	return t.show(0, []byte("$ "))
 }
 
@@ -92,14 +92,12 @@ func (t *tape) command(ctx context.Context, line string, env []string) error {
 			return err
 		}
 	}
-	if err := t.show(breath, []byte("\r\n")); err != nil {
+	t.wait(breath)
+	if err := t.show(0, []byte("\r\n")); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+line)
-	for _, variable := range append(os.Environ(), env...) {
-		cmd.Env = append(cmd.Env, variable)
-	}
-	cmd.Env = append(cmd.Env, "TERM="+terminalType, "COLUMNS=", "LINES=")
+	cmd.Env = slices.Concat(os.Environ(), env, []string{"TERM=" + terminalType})
 	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: rows, Cols: columns})
 	if err != nil {
 		return err
