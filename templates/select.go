@@ -25,10 +25,11 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 		return nil, err
 	}
 	var selected, absent []Component
+	with := withNeeded(all, choice.With)
 	for _, c := range all {
 		switch {
 		case !c.serves(choice.Server):
-		case slices.Contains(choice.Without, c.Name), c.Optional && !slices.Contains(choice.With, c.Name):
+		case slices.Contains(choice.Without, c.Name), c.Optional && !slices.Contains(with, c.Name):
 			absent = append(absent, c)
 		default:
 			selected = append(selected, c.of(choice.Version))
@@ -58,6 +59,25 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 		return lean(selected)
 	}
 	return selected, nil
+}
+
+// withNeeded returns the names and those of the components that they need by
+// name, directly or through others.
+func withNeeded(all []Component, names []string) []string {
+	with := slices.Clone(names)
+	for i := 0; i < len(with); i++ {
+		for _, c := range all {
+			if c.Name != with[i] {
+				continue
+			}
+			for need := range c.Needs {
+				if !slices.Contains(with, need) {
+					with = append(with, need)
+				}
+			}
+		}
+	}
+	return with
 }
 
 // buildable refuses components that would have to be built before each other.

@@ -10,7 +10,7 @@ import (
 // optional are the flags for a payload with the components that are put in by
 // name. It is as small as the browser with windows, which wants a server's
 // environment, lets it be.
-var optional = []string{"--server", "agent-server", "--without", "vscode", "--with", "docker,chromium"}
+var optional = []string{"--server", "agent-server", "--without", "vscode", "--with", "acp,chromium,docker-engine,gh"}
 
 // TestOptional uses these components, on a base that has nothing for them and
 // on none.
@@ -20,6 +20,9 @@ func TestOptional(t *testing.T) {
 		t.Run(base, func(t *testing.T) {
 			t.Run("docker", func(t *testing.T) { checkDockerClient(t, image) })
 			t.Run("chromium", func(t *testing.T) { checkChromium(t, image) })
+			t.Run("docker-engine", func(t *testing.T) { checkEngine(t, image) })
+			t.Run("gh", func(t *testing.T) { checkGitHub(t, image) })
+			t.Run("acp", func(t *testing.T) { checkAgents(t, image) })
 		})
 	}
 }
@@ -68,5 +71,64 @@ func checkChromium(t *testing.T, image string) {
 		said := inImage(t, image, line, "--user", user)
 		contains(t, said, "PNG image data")
 		contains(t, said, "größe 42")
+	}
+}
+
+// checkEngine starts an engine in a container that may run one, has it build and
+// run an image, and ends it. Other containers are told what they lack.
+func checkEngine(t *testing.T, image string) {
+	said := inImage(t, image, `set -e
+		sudo dockerd >/tmp/log 2>&1 & trap 'cat /tmp/log >&2' ERR
+		until docker version >/dev/null 2>&1; do kill -0 $!; sleep 0.1; done
+		cd /openhands/bin && tar -c oh-rescue | docker import - one >&2
+		printf 'FROM one\nRUN ["/oh-rescue", "mkdir", "/made"]\n' | docker build --quiet --tag two - >&2
+		docker run --rm --init two /oh-rescue ls /
+		sudo kill $(</var/run/docker.pid)
+		wait`, "--privileged", "--volume", "/var/lib/docker")
+	contains(t, said, "made")
+
+	const line = "dockerd 2>&1 || echo status $?"
+	for _, refusal := range []struct {
+		want    string
+		options []string
+	}{
+		{"an engine needs root: sudo dockerd", nil},
+		{"this container has no CAP_SYS_ADMIN", []string{"--user", "0"}},
+		{"this container cannot write to /sys/fs/cgroup", []string{"--user", "0", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"}},
+	} {
+		said := inImage(t, image, line, refusal.options...)
+		contains(t, said, "dockerd: "+refusal.want)
+		contains(t, said, "status 1")
+	}
+}
+
+// checkGitHub keeps a setting, for which gh needs a home.
+func checkGitHub(t *testing.T, image string) {
+	for _, user := range []string{"openhands", "root", "12345:0"} {
+		equal(t, inImage(t, image, "gh config set editor ed && gh config get editor", "--user", user), "ed")
+	}
+}
+
+// checkAgents has each coding agent that the server's own image has answer the
+// first message of its protocol, under the name by which the server's settings
+// find it.
+func checkAgents(t *testing.T, image string) {
+	const script = `
+import json, subprocess
+from openhands.sdk.settings.acp_install_catalog import DEFAULT_PREINSTALLED_ACP_PROVIDERS
+from openhands.sdk.settings.model import ACPAgentSettings
+
+first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1, "clientCapabilities": {}}}
+for key in DEFAULT_PREINSTALLED_ACP_PROVIDERS:
+    command = ACPAgentSettings(acp_server=key).resolve_acp_command()
+    agent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    agent.stdin.write(json.dumps(first) + "\n")
+    agent.stdin.flush()
+    print(command[0], json.loads(agent.stdout.readline())["result"]["agentInfo"]["name"])
+    agent.kill()
+`
+	for _, user := range []string{"openhands", "12345:0"} {
+		equal(t, inImage(t, image, "cd /tmp && /openhands/bin/oh-python -c '"+script+"' 2>log || cat log", "--user", user),
+			"claude-agent-acp @agentclientprotocol/claude-agent-acp\ncodex-acp @agentclientprotocol/codex-acp\ngemini gemini-cli")
 	}
 }
