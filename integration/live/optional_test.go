@@ -79,7 +79,7 @@ func checkChromium(t *testing.T, image string) {
 func checkEngine(t *testing.T, image string) {
 	said := inImage(t, image, `set -e
 		sudo dockerd >/tmp/log 2>&1 & trap 'cat /tmp/log >&2' ERR
-		until docker version >/dev/null 2>&1; do kill -0 $!; sleep 0.1; done
+		until docker version >/dev/null 2>&1; do test -d /proc/$!; sleep 0.1; done
 		cd /openhands/bin && tar -c oh-rescue | docker import - one >&2
 		printf 'FROM one\nRUN ["/oh-rescue", "mkdir", "/made"]\n' | docker build --quiet --tag two - >&2
 		docker run --rm --init two /oh-rescue ls /
