@@ -5,11 +5,12 @@
 //	oh-init setup [--root DIR] [--user NAME] [--uid N] [--sudo] [--tools ORDER] [--server NAME]
 //	                                      makes what a base image lacks
 //	oh-init doctor [--json] [--user NAME] checks the container that it runs in
+//	oh-init health                        asks the agent server of the container whether it is alive
 //
 // As PID 1 it reaps every orphan, hands signals on to CMD, and ends with CMD's
 // exit status: 128 and the signal's number if a signal ended CMD, 127 if there
-// is no such program, 126 if it cannot be started. A CMD that is called setup
-// or doctor needs -- before it.
+// is no such program, 126 if it cannot be started. A CMD that is called setup,
+// doctor or health needs -- before it.
 //
 // Clients of the agent server start programs of that server's own image, which
 // are links to this one:
@@ -55,6 +56,8 @@ func run(argv []string, stdout, stderr io.Writer) (status int, err error) {
 			command, args = setUp, args[1:]
 		case "doctor":
 			command, args = examine, args[1:]
+		case "health":
+			command, args = health, args[1:]
 		}
 	}
 	status, err = command(args, stdout, stderr)

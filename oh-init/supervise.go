@@ -40,7 +40,7 @@ func supervise(args []string, stdout, stderr io.Writer) (int, error) {
 			return 1, fmt.Errorf("keeping other processes from reading this one: %w", err)
 		}
 	}
-	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor", stdout)
+	f := flags("oh-init [--user NAME] [--] [CMD...] | oh-init setup | oh-init doctor | oh-init health", stdout)
 	name := f.String("user", payload.User, "`name` of the account that the image was made for: its sessions are the server's, its home is made if a volume hides it")
 	if err := parse(f, args); err != nil {
 		return 0, err

@@ -12,16 +12,17 @@ import (
 
 // Runtime are the values of a runtime image's Dockerfile.
 type Runtime struct {
-	DepsImage  string
-	Base       string   // reference, or "scratch"
-	SetupArgs  []string // of oh-init setup
-	Env        []payload.Var
-	Account    string // that the image starts as
-	WorkingDir string
-	Port       int
-	Entrypoint []string
-	Cmd        []string
-	Labels     map[string]string
+	DepsImage   string
+	Base        string   // reference, or "scratch"
+	SetupArgs   []string // of oh-init setup
+	Env         []payload.Var
+	Account     string // that the image starts as
+	WorkingDir  string
+	Port        int
+	Healthcheck string // what follows the name of the instruction
+	Entrypoint  []string
+	Cmd         []string
+	Labels      map[string]string
 }
 
 //go:embed runtime.Dockerfile.tmpl

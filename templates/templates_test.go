@@ -399,7 +399,7 @@ func TestRuntimeDockerfile(t *testing.T) {
 		SetupArgs: []string{"--user", "openhands:1000"},
 		Env:       append([]payload.Var{{Name: "PATH", Value: payload.BaseFirst.Path("")}}, payload.Environ()...),
 		Account:   "root", WorkingDir: payload.Workspace,
-		Port:       8000,
+		Port: 8000, Healthcheck: "NONE",
 		Entrypoint: []string{payload.Init, "--"},
 		Cmd:        []string{payload.Bin + "/oh-action-execution-server"},
 		Labels:     map[string]string{payload.LabelKind: payload.KindRuntime},

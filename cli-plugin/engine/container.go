@@ -12,6 +12,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -63,7 +64,7 @@ func (p Process) config(lease string) *container.Config {
 		Volumes:      p.Volumes,
 		ExposedPorts: p.Ports,
 		Labels:       labels,
-		Healthcheck:  &container.HealthConfig{Test: []string{image.NoHealthcheck}},
+		Healthcheck:  &container.HealthConfig{Test: []string{plan.NoHealthcheck}},
 		StopSignal:   image.StopSignal,
 	}
 }

@@ -31,11 +31,12 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	config := &image.Config
 	*config, _ = Inherited(r, base.Config)
 	config.User = r.Account()
-	config.Env = environ(config.Env, r.Tools, r.Overrides())
+	config.Env = environ(config.Env, r.Tools, r.Defaults(labels), r.Overrides())
 	config.WorkingDir = r.Server().WorkingDir
 	config.Entrypoint, config.Cmd = r.Entrypoint(), r.Cmd()
 	config.StopSignal = StopSignal
-	config.Healthcheck = &dockerspec.HealthcheckConfig{Test: []string{NoHealthcheck}}
+	health := r.Healthcheck()
+	config.Healthcheck = &health
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)
 	if config.ExposedPorts == nil {
 		config.ExposedPorts = map[string]struct{}{}
@@ -46,9 +47,9 @@ func runtimeConfig(r plan.Runtime, base dockerspec.DockerOCIImage, arch string, 
 	return image
 }
 
-// environ lays the payload's variables over the base's. What the base sets
-// keeps its place and, but for PATH and the overrides, its value.
-func environ(base []string, tools payload.Tools, overrides []payload.Var) []string {
+// environ lays variables over those of the base. What the base sets keeps its
+// place and, but for PATH and the overrides, its value.
+func environ(base []string, tools payload.Tools, defaults, overrides []payload.Var) []string {
 	env := slices.Clone(base)
 	index := func(name string) int {
 		return slices.IndexFunc(env, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
@@ -67,7 +68,7 @@ func environ(base []string, tools payload.Tools, overrides []payload.Var) []stri
 		return ""
 	}
 	set("PATH", tools.Path(get("PATH")))
-	for _, v := range payload.Environ() {
+	for _, v := range defaults {
 		value := get(v.Name)
 		for _, name := range payload.Instead(v.Name) {
 			value = cmp.Or(value, get(name))

@@ -50,7 +50,7 @@ func TestEnviron(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(test.base)
-			env := environ(test.base, test.tools, test.overrides)
+			env := environ(test.base, test.tools, payload.Environ(), test.overrides)
 			if diff := cmp.Diff(before, test.base); diff != "" {
 				t.Errorf("the base's own is changed: %s", diff)
 			}

@@ -12,11 +12,8 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// What runtime images say of their main process.
-const (
-	StopSignal    = "SIGTERM"
-	NoHealthcheck = "NONE" // the engine inherits one from nowhere
-)
+// StopSignal is what runtime images say of their main process.
+const StopSignal = "SIGTERM"
 
 // Inherited returns what an image takes over of its base's settings, and a
 // line for each kind of those that it is without: they are for the base's own
@@ -36,7 +33,7 @@ func Inherited(r plan.Runtime, base dockerspec.DockerOCIImageConfig) (kept docke
 	if base.StopSignal != "" && base.StopSignal != StopSignal {
 		process = append(process, "STOPSIGNAL "+base.StopSignal)
 	}
-	if base.Healthcheck != nil && !slices.Equal(base.Healthcheck.Test, []string{NoHealthcheck}) {
+	if base.Healthcheck != nil && !slices.Equal(base.Healthcheck.Test, []string{plan.NoHealthcheck}) {
 		process = append(process, "HEALTHCHECK")
 	}
 	leave("for the base's own main process", "", process...)

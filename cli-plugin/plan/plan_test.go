@@ -438,10 +438,19 @@ func TestAgentServerImage(t *testing.T) {
 		t.Errorf("starts %q with %q", r.Entrypoint(), r.Cmd())
 	}
 	for _, line := range []string{
+		`HEALTHCHECK --interval=30s --timeout=10s --start-period=2m0s --retries=3 CMD ["/openhands/bin/oh-init","health"]` + "\n",
 		"FROM alpine:3.20\n", `"--uid", "10001"`, `"--server", "agent-server"`, "\nUSER openhands\nWORKDIR /\nEXPOSE 8000\n", `ENTRYPOINT ["/openhands/bin/oh-init","--","/openhands/bin/oh-agent-server"]`, "\nCMD []\n",
 	} {
 		if !strings.Contains(r.Dockerfile, line) {
 			t.Errorf("%q is not in\n%s", line, r.Dockerfile)
+		}
+	}
+	// What the payload has, its labels say.
+	const browser = `ENV CHROME_BIN="${CHROME_BIN:-/openhands/fallback/bin/chromium-browser}"`
+	for components, want := range map[string]bool{"python,browser": true, "python,headless-browser": false, "": false} {
+		text, err := r.RenderDockerfile("deps:1", "alpine:3.20", map[string]string{payload.LabelComponents: components})
+		if err != nil || strings.Contains(text, browser) != want {
+			t.Errorf("with the components %q: %v\n%s", components, err, text)
 		}
 	}
 	if !strings.HasSuffix(r.Dockerfile, "\nUSER openhands\n"+LastStep+"\n") {

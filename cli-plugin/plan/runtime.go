@@ -2,10 +2,16 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -56,6 +62,47 @@ func (r Runtime) Account() string {
 	return rootID
 }
 
+// Defaults returns the variables that the image sets where its base does not,
+// beside PATH. Of a payload that the plan does not know, further labels say what
+// it has.
+func (r Runtime) Defaults(further map[string]string) []payload.Var {
+	vars := payload.Environ()
+	components := strings.Split(cmp.Or(further[payload.LabelComponents], r.Labels[payload.LabelComponents]), ",")
+	if r.Server().Name == payload.AgentServer && slices.Contains(components, "browser") {
+		for _, name := range []string{"CHROME_BIN", "PUPPETEER_EXECUTABLE_PATH"} {
+			vars = append(vars, payload.Var{Name: name, Value: payload.Chromium})
+		}
+	}
+	return vars
+}
+
+// Healthcheck is how an engine finds out whether a container's server is alive.
+// Engines from 25 on ask every five seconds during the start, others at the
+// interval. Where the other server listens, its clients alone know.
+func (r Runtime) Healthcheck() dockerspec.HealthcheckConfig {
+	if r.Server().Name != payload.AgentServer {
+		return dockerspec.HealthcheckConfig{Test: []string{NoHealthcheck}}
+	}
+	return dockerspec.HealthcheckConfig{
+		Test:     []string{"CMD", payload.Init, "health"},
+		Interval: 30 * time.Second, Timeout: 10 * time.Second, StartPeriod: 2 * time.Minute, Retries: 3,
+	}
+}
+
+// NoHealthcheck is in the place of a command where an image has none, and
+// inherits none from its base.
+const NoHealthcheck = "NONE"
+
+// healthcheckStep is the instruction for it without its name.
+func (r Runtime) healthcheckStep() string {
+	h := r.Healthcheck()
+	if h.Test[0] == NoHealthcheck {
+		return NoHealthcheck
+	}
+	command, _ := json.Marshal(h.Test[1:]) // strings always encode
+	return fmt.Sprintf("--interval=%s --timeout=%s --start-period=%s --retries=%d %s %s", h.Interval, h.Timeout, h.StartPeriod, h.Retries, h.Test[0], command)
+}
+
 // Overrides returns the variables that the image sets whatever its base says,
 // beside PATH.
 func (r Runtime) Overrides() (vars []payload.Var) {
@@ -88,13 +135,13 @@ func (r Runtime) RenderDockerfile(deps, base string, labels map[string]string) (
 	maps.Copy(all, labels)
 	delete(all, payload.LabelKind) // see LastStep
 	env := []payload.Var{{Name: "PATH", Value: r.Tools.Path("$PATH")}}
-	for _, v := range payload.Environ() {
+	for _, v := range r.Defaults(labels) {
 		env = append(env, payload.Var{Name: v.Name, Value: unlessSet(v)})
 	}
 	env = append(env, r.Overrides()...)
 	text, err := templates.Runtime{
 		DepsImage: deps, Base: base, SetupArgs: r.setupArgs(), Env: env,
-		Account: r.Account(), WorkingDir: r.Server().WorkingDir, Port: Port, Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
+		Account: r.Account(), WorkingDir: r.Server().WorkingDir, Port: Port, Healthcheck: r.healthcheckStep(), Entrypoint: r.Entrypoint(), Cmd: r.Cmd(), Labels: all,
 	}.Dockerfile()
 	return text + r.ExtraDepsStep() + LastStep + "\n", err
 }

@@ -31,6 +31,7 @@ const (
 	MicromambaRoot = Prefix + "/micromamba"              // MAMBA_ROOT_PREFIX
 	Micromamba     = MicromambaRoot + "/bin/micromamba"  // the entry point that unmodified OpenHands calls
 	Browsers       = Prefix + "/browser/ms-playwright"   // PLAYWRIGHT_BROWSERS_PATH
+	Chromium       = FallbackBin + "/chromium-browser"   // the browser for the programs of the agent server's users; missing without the component browser
 	VSCodeServer   = Prefix + "/.openvscode-server"      // OPENVSCODE_SERVER_ROOT
 	Certificates   = Prefix + "/ssl/ca-certificates.crt" // Mozilla's roots, used where the base brings none
 	ManifestFile   = Prefix + "/manifest.json"           // see Manifest
