@@ -64,14 +64,36 @@ func Names() []string {
 	return names
 }
 
+// Of is a runtime image as its clients are told of it. It is an error where an
+// image of these labels is none.
+func Of(name string, labels payload.Labels, arch string) (Image, error) {
+	switch labels.Kind {
+	case payload.KindRuntime:
+		return Image{Name: name, Labels: labels, Arch: arch}, nil
+	case payload.KindDeps:
+		return Image{}, problem.New(problem.NotForClient, name+" is a payload and no runtime image", nil,
+			"Build an image of it: docker openhands build --deps-image "+name+" BASE")
+	}
+	return Image{}, NoServer(name)
+}
+
+// NoServer is the error about an image that has none of OpenHands' servers.
+func NoServer(name string) error {
+	return problem.New(problem.NotForClient, name+" has no server of OpenHands", nil, "Build an image over it: docker openhands build "+name)
+}
+
 // Talks returns an error where the image has a server that the client does not
 // talk to.
 func (c Client) Talks(img Image) error {
-	if server := img.Labels.Server; server != "" && server != c.Server {
-		return problem.New(problem.NotForClient, fmt.Sprintf("%s has the server %s, and %s talks to the %s", img.Name, server, c.Title, c.Server), nil,
-			fmt.Sprintf("Build one with 'docker openhands build --server %s BASE'", c.Server))
+	server := img.Labels.Server
+	if server == "" || server == c.Server {
+		return nil
 	}
-	return nil
+	next := fmt.Sprintf("Build one with 'docker openhands build --server %s BASE'", c.Server)
+	if i := slices.IndexFunc(All(), func(other Client) bool { return other.Server == server }); i >= 0 {
+		next += fmt.Sprintf(", or see what a client of this one wants with 'docker openhands use %s %s'", All()[i].Name, img.Name)
+	}
+	return problem.New(problem.NotForClient, fmt.Sprintf("%s has the server %s, and %s talks to the %s", img.Name, server, c.Title, c.Server), nil, next)
 }
 
 // Advise says what has to be set so that the client takes an image. That it

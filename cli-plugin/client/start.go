@@ -80,22 +80,28 @@ const hostGateway = "host.docker.internal:host-gateway"
 // Arguments of the agent server with which most clients start it.
 func listenEverywhere() []string { return []string{"--host", "0.0.0.0", "--port", "8000"} }
 
+// sandboxVariables are those that the application sets in every sandbox,
+// wherever that runs, and further ones of the place. Two servers of the user's
+// can listen at the ports of the workers.
+func sandboxVariables(worker1, worker2 string, further ...payload.Var) []payload.Var {
+	return append([]payload.Var{
+		{Name: "OPENVSCODE_SERVER_ROOT", Value: payload.VSCodeServer},
+		{Name: "OH_ENABLE_VNC", Value: "0"},
+		{Name: "LOG_JSON", Value: "true"},
+		{Name: "OH_CONVERSATIONS_PATH", Value: "/workspace/conversations"},
+		{Name: "OH_BASH_EVENTS_DIR", Value: "/workspace/bash_events"},
+		{Name: "WORKER_1", Value: worker1},
+		{Name: "WORKER_2", Value: worker2},
+	}, further...)
+}
+
 // startApplication is app_server/sandbox/docker_sandbox_spec_service.py and
 // docker_sandbox_service.py of openhands-ai 1.11.0.
 func startApplication(Image) []Start {
 	return []Start{{
 		Command: []string{"--port", "8000"}, WorkingDir: "/workspace/project", Init: true,
-		Env: []payload.Var{
-			{Name: "OPENVSCODE_SERVER_ROOT", Value: payload.VSCodeServer},
-			{Name: "OH_ENABLE_VNC", Value: "0"},
-			{Name: "LOG_JSON", Value: "true"},
-			{Name: "OH_CONVERSATIONS_PATH", Value: "/workspace/conversations"},
-			{Name: "OH_BASH_EVENTS_DIR", Value: "/workspace/bash_events"},
-			{Name: "PYTHONUNBUFFERED", Value: "1"},
-			{Name: "ENV_LOG_LEVEL", Value: "20"},
-			{Name: "WORKER_1", Value: "8011"},
-			{Name: "WORKER_2", Value: "8012"},
-		},
+		Env: sandboxVariables("8011", "8012",
+			payload.Var{Name: "PYTHONUNBUFFERED", Value: "1"}, payload.Var{Name: "ENV_LOG_LEVEL", Value: "20"}),
 		Port: 8000, Editor: 8001, Ports: []uint16{8011, 8012}, Hosts: []string{hostGateway},
 		Grace: 15 * time.Second, Longer: "SANDBOX_STARTUP_GRACE_SECONDS",
 	}}
@@ -137,16 +143,7 @@ func startEnterprise(Image) []Start {
 	return []Start{{
 		Entrypoint: []string{payload.AgentServerEntrance, "--port", "60000"},
 		User:       "10001:10001", Group: "10001", WorkingDir: payload.Workspace,
-		Env: []payload.Var{
-			{Name: "OPENVSCODE_SERVER_ROOT", Value: payload.VSCodeServer},
-			{Name: "LOG_JSON", Value: "true"},
-			{Name: "OH_ENABLE_VNC", Value: "0"},
-			{Name: "OH_CONVERSATIONS_PATH", Value: "/workspace/conversations"},
-			{Name: "OH_BASH_EVENTS_DIR", Value: "/workspace/bash_events"},
-			{Name: "OH_VSCODE_PORT", Value: "60001"},
-			{Name: "WORKER_1", Value: "12000"},
-			{Name: "WORKER_2", Value: "12001"},
-		},
+		Env:  sandboxVariables("12000", "12001", payload.Var{Name: "OH_VSCODE_PORT", Value: "60001"}),
 		Port: 60000, Editor: 60001, Ports: []uint16{12000, 12001},
 		Volumes: []Volume{podVolume(payload.Workspace)},
 		Grace:   2 * time.Minute, Longer: "start_sandbox_timeout",

@@ -130,15 +130,7 @@ func anywhere(ctx context.Context, dockerCLI command.Cli, ref string) (*engine.E
 // clientImage is an image as its clients are told of it. It is an error where it
 // is no runtime image.
 func clientImage(name string, found *image.Image) (client.Image, error) {
-	labels := payload.ReadLabels(found.Labels())
-	switch labels.Kind {
-	case payload.KindRuntime:
-		return client.Image{Name: name, Labels: labels, Arch: found.Config.Architecture}, nil
-	case payload.KindDeps:
-		return client.Image{}, problem.New(problem.NotForClient, name+" is a payload and no runtime image", nil,
-			"Build an image of it: docker openhands build --deps-image "+name+" BASE")
-	}
-	return client.Image{}, problem.New(problem.NotForClient, name+" has no server of OpenHands", nil, "Build an image over it: docker openhands build "+name)
+	return client.Of(name, payload.ReadLabels(found.Labels()), found.Config.Architecture)
 }
 
 // writeAdvice prints settings, unless they are written already, and notes.

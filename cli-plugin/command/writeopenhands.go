@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
@@ -43,7 +44,7 @@ func writeOpenHands(ctx context.Context, dockerCLI command.Cli, config, file, re
 	}
 	found, err := describe(ctx, dockerCLI, ref)
 	var missing *problem.Error
-	if errors.As(err, &missing) && missing.Code != problem.NotMigrated && !named {
+	if errors.As(err, &missing) && missing.Code != problem.NotForClient && !named {
 		missing.Next = "Build it first with 'docker openhands build', or name another one with --image"
 	}
 	if err != nil {
@@ -66,25 +67,25 @@ func describe(ctx context.Context, dockerCLI command.Cli, ref string) (*image.Im
 	if err != nil {
 		return nil, err
 	}
-	all := payload.ReadLabels(found.Labels())
-	switch {
-	case all.Kind == payload.KindRuntime && all.Server == payload.AgentServer:
-		return nil, problem.New(problem.NotMigrated, fmt.Sprintf("%s has the server %s, which OpenHands V0 cannot use and config.toml is not for", ref, all.Server), nil,
-			"See what today's application wants with 'docker openhands use app "+ref+"', or build an image of the other server with --server "+payload.ActionExecutionServer)
-	case all.Kind == payload.KindRuntime:
-		return found, nil
-	case all.Kind != "":
-		return nil, problem.New(problem.NotMigrated, ref+" is a payload and no runtime image", nil,
-			"Build an image of it, and name that: 'docker openhands build --deps-image "+ref+" BASE'")
-	case found.Repository != nil: // an image of the traditional mode has no label that tells
+	if payload.ReadLabels(found.Labels()).Kind != "" {
+		img, err := clientImage(ref, found)
+		if err != nil {
+			return nil, err
+		}
+		v0, err := client.Named("v0")
+		if err != nil {
+			return nil, err
+		}
+		return found, v0.Talks(img)
+	}
+	if found.Repository != nil { // an image of the traditional mode has no label that tells
 		notes(dockerCLI)("no label tells whether %s has a server: the engine does not have the image, so nothing looked into it", ref)
 		return found, nil
 	}
 	return found, e.Paths(ctx, found.ID, func(exists func(string) (bool, error)) error {
 		there, err := exists(payload.Micromamba)
 		if err == nil && !there {
-			err = problem.New(problem.NotMigrated, ref+" has no server of OpenHands", nil,
-				"Build an image over it, and name that: 'docker openhands build "+ref+"'")
+			err = client.NoServer(ref)
 		}
 		return err
 	})
