@@ -21,8 +21,9 @@ type assembly struct {
 	deps   *image.Image
 	base   *image.Image // nil: scratch
 
-	announce func(id string) error // called before the engine can have the image
-	sent     io.Writer             // gets what the engine gets
+	onto     func(*image.Image) (*image.Image, error) // lays more over what is made; nil: nothing
+	announce func(id string) error                    // called before the engine can have the image
+	sent     io.Writer                                // gets what the engine gets
 }
 
 // run makes the image and returns its ID. It has no name yet. The engine gets
@@ -105,6 +106,11 @@ func (t attempt) write(ctx context.Context, archive *tar.Writer) (id string, sta
 	})
 	if err != nil {
 		return "", nil, err
+	}
+	if t.onto != nil {
+		if made, err = t.onto(made); err != nil {
+			return "", nil, err
+		}
 	}
 	finish := (*image.Image).WriteDockerArchive
 	if t.engine.Containerd {

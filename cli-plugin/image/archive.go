@@ -68,11 +68,7 @@ func (i *Image) WriteDockerArchive(archive *tar.Writer, announce func(id string)
 		if l.Open == nil {
 			continue
 		}
-		plain, _, err := l.Plain()
-		if err == nil {
-			err = copyFile(archive, l.Path, plain)
-		}
-		if err != nil {
+		if err := l.copyPlain(archive); err != nil {
 			return "", err
 		}
 	}
@@ -114,6 +110,26 @@ func (i *Image) WriteLayout(archive *tar.Writer, announce func(id string) error)
 		return "", err
 	}
 	return root.Digest, archive.Close()
+}
+
+// copyPlain writes a layer without its compression to its place in a
+// docker-archive. One that has a compression is small enough for memory.
+func (l Layer) copyPlain(archive *tar.Writer) error {
+	plain, form, err := l.Plain()
+	if err != nil {
+		return err
+	}
+	if form != "" || l.Descriptor.MediaType != ocispec.MediaTypeImageLayer {
+		return copyFile(archive, l.Path, plain)
+	}
+	err = archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: l.Path, Mode: 0o644, Size: l.Descriptor.Size})
+	if err == nil {
+		_, err = io.Copy(archive, plain)
+	}
+	if err = errors.Join(err, plain.Close()); err != nil {
+		return fmt.Errorf("writing %s of the archive: %w", l.Path, err)
+	}
+	return nil
 }
 
 // copyFile writes a layer that was made here, and closes it.

@@ -93,3 +93,10 @@ func Created(images ...*Image) time.Time {
 	}
 	return time.Unix(0, 0).UTC() // an image need not say when it was made
 }
+
+// Several reports whether a registry has the image under its name as one of
+// several platforms.
+func (i *Image) Several() bool {
+	_, id, found := strings.Cut(strings.Join(i.Digests[:min(1, len(i.Digests))], ""), "@")
+	return i.Repository != nil && found && id != i.ID
+}

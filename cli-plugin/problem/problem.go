@@ -56,6 +56,7 @@ const (
 	NotLocked      Code = "OH-035" // a release of a server has no lock
 	NotSealed      Code = "OH-036" // a tree is not sealed, or a file needs what is not there
 	TookTooLong    Code = "OH-037" // an image was not finished in the time that it had
+	NotRebased     Code = "OH-039" // an image cannot be put over another base or payload
 	Unforeseen     Code = "OH-099" // every other error
 )
 

@@ -99,3 +99,19 @@ func base36(sum []byte, digits int) string {
 	text := n.Text(36)
 	return strings.Repeat("0", digits-len(text)) + text
 }
+
+// RuntimeOf returns the repository of the image ref and what Choices has put into
+// its tag, where builds have named it: it is made from the payload with the tag
+// deps.
+func RuntimeOf(ref, deps string) (repository, choices string, ok bool) {
+	hash, known := HashOf(deps)
+	if _, named := Series(ref, deps); !known || !named {
+		return "", "", false
+	}
+	colon := strings.LastIndexByte(ref, ':')
+	if strings.HasPrefix(ref[colon+1:], depsPrefix) {
+		return "", "", false
+	}
+	_, choices, _ = strings.Cut(ref[colon+1:], "_"+hash)
+	return ref[:colon], strings.TrimPrefix(choices, "_"), true
+}

@@ -79,6 +79,12 @@ func (s *Store) Put(t testing.TB, config v1.ConfigFile, layers ...[]string) stri
 	if img, err = mutate.Append(img, added...); err != nil {
 		t.Fatal(err)
 	}
+	return s.Hold(t, img)
+}
+
+// Hold has the store know an image, and returns its ID.
+func (s *Store) Hold(t testing.TB, img v1.Image) string {
+	t.Helper()
 	name, err := img.ConfigName()
 	if s.Containerd {
 		name, err = img.Digest()
@@ -93,6 +99,11 @@ func (s *Store) Put(t testing.TB, config v1.ConfigFile, layers ...[]string) stri
 	info := apiimage.InspectResponse{ID: name.String(), Os: "linux", Architecture: "amd64", Created: whole.Created.Format(time.RFC3339Nano)}
 	info.Config = &dockerspec.DockerOCIImageConfig{}
 	info.Config.Labels, info.Config.Env = whole.Config.Labels, whole.Config.Env
+	info.Config.User, info.Config.WorkingDir, info.Config.ExposedPorts = whole.Config.User, whole.Config.WorkingDir, whole.Config.ExposedPorts
+	info.Config.Entrypoint, info.Config.Cmd, info.Config.StopSignal = whole.Config.Entrypoint, whole.Config.Cmd, whole.Config.StopSignal
+	if health := whole.Config.Healthcheck; health != nil {
+		info.Config.Healthcheck = &dockerspec.HealthcheckConfig{Test: health.Test}
+	}
 	for _, diffID := range whole.RootFS.DiffIDs {
 		info.RootFS.Layers = append(info.RootFS.Layers, diffID.String())
 	}
