@@ -115,7 +115,7 @@ type rebaser struct {
 	*publisher                         // reads and, but for an engine, writes
 	engine     bool                    // results go into the engine
 	places     []string                // repositories that payloads are looked for in, beside an image's own
-	lock       sync.Mutex              // of the publisher, but for what says that it needs none
+	finding    sync.Mutex              // over what follows
 	payloads   map[string]*image.Image // that are to be put in, by their names
 	found      map[place]*image.Image
 }
@@ -132,7 +132,9 @@ func (b *Builder) rebaser(ctx context.Context, swaps []Swap, depsRepository stri
 	if depsRepository != "" {
 		r.places = append(r.places, depsRepository)
 	}
-	own := *b
+	own := &Builder{Engine: b.Engine, CLI: b.CLI, Log: b.Log, Progress: b.Progress, Pull: b.Pull, Offline: b.Offline, Output: b.Output}
+	own.once.client.Do(func() { own.client = b.registry() })
+	own.once.shown.Do(func() { own.shown = b.View() })
 	if r.engine {
 		own.Output = &Output{Compression: image.Gzip} // nothing is written, but layers are kept while they are needed
 	}
@@ -141,7 +143,6 @@ func (b *Builder) rebaser(ctx context.Context, swaps []Swap, depsRepository stri
 		return nil, err
 	}
 	r.here = local{b}
-	r.registry() // which is made once
 	return r, nil
 }
 
@@ -190,8 +191,6 @@ func (r *rebaser) swap(ctx context.Context, s Swap) (result Rebased, err error) 
 			return result, err
 		}
 	}
-	r.lock.Lock()
-	defer r.lock.Unlock()
 	if stays && !result.Payload.Changed() {
 		return r.unchanged(ctx, s, p, result)
 	}
@@ -246,21 +245,20 @@ func (r *rebaser) deliver(ctx context.Context, whole *image.Image, result *Rebas
 
 // repair exchanges the payload's layers alone, where that is all there is to do:
 // set-up is a function of the base and of the plan, and both stay. It reports
-// whether it has: not where the image does not tell which layers are its own. It
-// needs no lock.
+// whether it has: not where the image does not tell which layers are its own.
 func (r *rebaser) repair(ctx context.Context, p makeup, result *Rebased) (bool, error) {
 	old, setUp := len(p.old.DiffIDs()), p.have.SetUpAt()
 	if p.have.Repository == nil || setUp < p.at+old {
 		return false, nil
 	}
 	own := slices.Clone(p.have.Layers[setUp+1:])
-	if err := r.look(ctx, p.have.Ref, own); err != nil {
+	if err := r.readOwn(ctx, p.have.Ref, own); err != nil {
 		return false, err
 	}
 	if err := image.Claims(own); err != nil {
 		return false, notRebased(p.have.Ref, "the payload below it would be another one", err, "")
 	}
-	layers, err := r.publishedLayers(ctx, p.deps)
+	layers, err := r.layers(ctx, p.deps, true)
 	if err != nil {
 		return false, err
 	}
@@ -286,8 +284,6 @@ func (r *rebaser) repair(ctx context.Context, p makeup, result *Rebased) (bool, 
 	}
 	result.Own, result.Repaired = len(own), true
 	if !r.Output.Push {
-		r.lock.Lock()
-		defer r.lock.Unlock()
 		return true, r.deliver(ctx, made, result)
 	}
 	traffic, _, err := r.registry().Push(ctx, made, result.References, func(image.Layer) io.Writer { return io.Discard })
@@ -297,8 +293,8 @@ func (r *rebaser) repair(ctx context.Context, p makeup, result *Rebased) (bool, 
 	return true, err
 }
 
-// look lists layers of a registry that are an image's own.
-func (r *rebaser) look(ctx context.Context, ref string, own []image.Layer) error {
+// readOwn lists layers of a registry that are an image's own.
+func (r *rebaser) readOwn(ctx context.Context, ref string, own []image.Layer) error {
 	left := image.NewBudget()
 	for i := range own {
 		count := func() io.Writer { return io.Discard }
@@ -316,13 +312,6 @@ func (r *rebaser) room(ref string, made *image.Image) error {
 			"Make one layer of what is on top of it, or build it anew: a payload over a base of many layers is one layer then")
 	}
 	return nil
-}
-
-// publishedLayers are the layers of a payload as they are published.
-func (r *rebaser) publishedLayers(ctx context.Context, deps *image.Image) ([]image.Layer, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return r.layers(ctx, deps, true)
 }
 
 // anew makes the image anew of what it was made of, which proves its layers, and
@@ -445,7 +434,7 @@ func (r *rebaser) own(ctx context.Context, p makeup, before *image.Image) (*imag
 	}
 	if err != nil || have.Repository != nil {
 		if err == nil {
-			err = r.look(ctx, have.Ref, own)
+			err = r.readOwn(ctx, have.Ref, own)
 		}
 		return have, own, err
 	}

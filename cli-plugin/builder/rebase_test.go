@@ -28,8 +28,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// fleet is a registry with two payloads and two bases, and what is built of them.
-type fleet struct {
+// stock is a registry with two payloads and two bases, and what is built of them.
+type stock struct {
 	*testRegistry
 	t        testing.TB
 	store    *fakeStore
@@ -39,11 +39,11 @@ type fleet struct {
 }
 
 var (
-	fleetDeps = [2][][]string{
+	stockDeps = [2][][]string{
 		{{"openhands/", "openhands/bin/", "openhands/bin/oh-init=elf"}, {"openhands/lib/", "openhands/lib/libssl.so.3=weak"}, {"openhands/manifest.json={}"}},
 		{{"openhands/", "openhands/bin/", "openhands/bin/oh-init=elf"}, {"openhands/lib/", "openhands/lib/libssl.so.3=mended"}, {"openhands/manifest.json={}"}},
 	}
-	fleetBase = [2][][]string{
+	stockBase = [2][][]string{
 		{{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\n", "etc/group=root:x:0:\n", "etc/release=1", "bin/", "bin/sh=elf", "tmp/", "usr/", "usr/lib/", "usr/lib/libc.so=same", "srv/", "srv/site/", "srv/site/index=1"}, {"etc/motd=hello"}},
 		{{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\nnew:x:7:7::/:/bin/sh\n", "etc/group=root:x:0:\n", "etc/release=2", "bin/", "bin/sh=elf", "tmp/", "usr/", "usr/lib/", "usr/lib/libc.so=same", "srv/", "srv/site/", "srv/site/index=2"}, {"etc/motd=hello"}},
 	}
@@ -54,20 +54,20 @@ const (
 	mendedTag = "oh_deps_v1.6.0_bbbbbbbbbbbbbbbb"
 )
 
-func newFleet(t *testing.T, containerd bool) *fleet {
+func newStock(t *testing.T, containerd bool) *stock {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	f := &fleet{testRegistry: newTestRegistry(t), t: t, store: newFakeStore(t, containerd)}
+	f := &stock{testRegistry: newTestRegistry(t), t: t, store: newFakeStore(t, containerd)}
 	for i, tag := range []string{weakTag, mendedTag} {
 		ref := f.Host + "/team/runtime:" + tag
 		f.put(t, f.store, ref, map[string]string{
 			payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: tag, payload.LabelVersion: "1.6.0",
 			payload.LabelServer: plan.DefaultServer, payload.LabelComponents: "core", payload.LabelInputs: "n=" + tag,
-		}, fleetDeps[i]...)
+		}, stockDeps[i]...)
 		f.upload(t, f.store, ref)
 		f.deps[i] = plan.DepsImage{Ref: ref, Tag: tag, Version: "1.6.0", Server: plan.DefaultServer}
 		f.base[i] = f.Host + "/lib/base:" + []string{"1", "2"}[i]
-		info := f.store.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{"base": f.base[i]}, Env: []string{"PATH=/bin:/" + []string{"one", "two"}[i], "OF=" + f.base[i]}}}, fleetBase[i]...)
+		info := f.store.put(t, v1.ConfigFile{Config: v1.Config{Labels: map[string]string{"base": f.base[i]}, Env: []string{"PATH=/bin:/" + []string{"one", "two"}[i], "OF=" + f.base[i]}}}, stockBase[i]...)
 		f.store.Infos[f.base[i]] = f.store.Infos[info.ID]
 		f.upload(t, f.store, f.base[i])
 	}
@@ -76,17 +76,17 @@ func newFleet(t *testing.T, containerd bool) *fleet {
 }
 
 // nobody is no engine.
-func (f *fleet) nobody() *engine.Engine {
+func (f *stock) nobody() *engine.Engine {
 	return engine.NoEngine("amd64", problem.New(problem.NoEngine, "none", nil, ""))
 }
 
-func (f *fleet) pushing() *Builder {
+func (f *stock) pushing() *Builder {
 	return publishing(f.nobody(), Output{Push: true, Compression: image.Gzip})
 }
 
 // build builds the image over a base with a payload, under its own name or another
 // one, and returns the name.
-func (f *fleet) build(b *Builder, base string, deps plan.DepsImage, tags ...string) (string, Result) {
+func (f *stock) build(b *Builder, base string, deps plan.DepsImage, tags ...string) (string, Result) {
 	f.t.Helper()
 	o := f.settings
 	o.Bases, o.Deps, o.Tags = []string{base}, &deps, tags
@@ -102,7 +102,7 @@ func (f *fleet) build(b *Builder, base string, deps plan.DepsImage, tags ...stri
 }
 
 // over pushes an image with layers and settings of somebody's own on top of ref.
-func (f *fleet) over(ref, as string, settings func(*v1.Config), layers ...[]string) {
+func (f *stock) over(ref, as string, settings func(*v1.Config), layers ...[]string) {
 	f.t.Helper()
 	img, err := f.Image(f.t, ref)
 	if err != nil {
@@ -112,7 +112,7 @@ func (f *fleet) over(ref, as string, settings func(*v1.Config), layers ...[]stri
 	f.write(as, img)
 }
 
-func (f *fleet) grown(img v1.Image, settings func(*v1.Config), layers ...[]string) v1.Image {
+func (f *stock) grown(img v1.Image, settings func(*v1.Config), layers ...[]string) v1.Image {
 	f.t.Helper()
 	for _, lines := range layers {
 		data := imagetest.Layer(f.t, lines...)
@@ -139,7 +139,7 @@ func (f *fleet) grown(img v1.Image, settings func(*v1.Config), layers ...[]strin
 	return img
 }
 
-func (f *fleet) write(as string, img v1.Image) {
+func (f *stock) write(as string, img v1.Image) {
 	f.t.Helper()
 	parsed, err := name.ParseReference(as)
 	if err == nil {
@@ -150,7 +150,7 @@ func (f *fleet) write(as string, img v1.Image) {
 	}
 }
 
-func (f *fleet) digestOf(ref string) string {
+func (f *stock) digestOf(ref string) string {
 	f.t.Helper()
 	img, err := f.Image(f.t, ref)
 	if err != nil {
@@ -163,7 +163,7 @@ func (f *fleet) digestOf(ref string) string {
 	return id.String()
 }
 
-func (f *fleet) rebase(b *Builder, s Swap) (Rebased, error) {
+func (f *stock) rebase(b *Builder, s Swap) (Rebased, error) {
 	f.t.Helper()
 	results, err := b.Rebase(f.t.Context(), []Swap{s}, "", 1, nil)
 	if len(results) != 1 {
@@ -183,7 +183,7 @@ func TestRebaseIsBuild(t *testing.T) {
 	} {
 		for swap, s := range map[string]struct{ base, deps int }{"base": {1, 0}, "payload": {0, 1}, "both": {1, 1}} {
 			t.Run(name+", "+swap, func(t *testing.T) {
-				f := newFleet(t, false)
+				f := newStock(t, false)
 				choose(&f.settings)
 				old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 				wanted, want := f.build(f.pushing(), f.base[s.base], f.deps[s.deps])
@@ -238,7 +238,7 @@ func TestRebaseKeepsOwn(t *testing.T) {
 	}
 	for swap, s := range map[string]Swap{"base": {Base: "1"}, "payload": {Deps: "1"}, "both": {Base: "1", Deps: "1"}} {
 		t.Run(swap, func(t *testing.T) {
-			f := newFleet(t, false)
+			f := newStock(t, false)
 			old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 			app := f.Host + "/me/app:1"
 			f.over(old, app, settings, own...)
@@ -315,7 +315,7 @@ func TestRebaseRefusesShadows(t *testing.T) {
 		"a hard link to the payload":      {own: []string{"opt/", "opt/ssl=>openhands/lib/libssl.so.3"}, deps: true, path: "/opt/ssl"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFleet(t, false)
+			f := newStock(t, false)
 			old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 			app := f.Host + "/team/runtime:app"
 			f.over(old, app, nil, test.own)
@@ -349,7 +349,7 @@ func TestRebaseTakesWhatIsSound(t *testing.T) {
 		"the payload, which is the same one": {"openhands/etc=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFleet(t, false)
+			f := newStock(t, false)
 			old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 			app := f.Host + "/team/runtime:app"
 			f.over(old, app, nil, own)
@@ -362,22 +362,22 @@ func TestRebaseTakesWhatIsSound(t *testing.T) {
 
 // Whatever an image says of itself, it is changed by what is proven of it alone.
 func TestRebaseOfHostileImages(t *testing.T) {
-	type forgery func(f *fleet, img v1.Image) v1.Image
+	type forgery func(f *stock, img v1.Image) v1.Image
 	none := "sha256:" + strings.Repeat("0", 64)
 	labels := func(all map[string]string) forgery {
-		return func(f *fleet, img v1.Image) v1.Image {
+		return func(f *stock, img v1.Image) v1.Image {
 			return f.grown(img, func(c *v1.Config) { c.Labels = maps.Clone(c.Labels); maps.Copy(c.Labels, all) })
 		}
 	}
 	label := func(name, value string) forgery { return labels(map[string]string{name: value}) }
 	without := func(name string) forgery {
-		return func(f *fleet, img v1.Image) v1.Image {
+		return func(f *stock, img v1.Image) v1.Image {
 			return f.grown(img, func(c *v1.Config) { c.Labels = maps.Clone(c.Labels); delete(c.Labels, name) })
 		}
 	}
 	// layers makes an image anew of some of its layers.
 	layers := func(choose func(all []v1.Layer) []v1.Layer) forgery {
-		return func(f *fleet, img v1.Image) v1.Image {
+		return func(f *stock, img v1.Image) v1.Image {
 			config, err := img.ConfigFile()
 			if err != nil {
 				f.t.Fatal(err)
@@ -416,7 +416,7 @@ func TestRebaseOfHostileImages(t *testing.T) {
 		"in another order":       {layers(func(all []v1.Layer) []v1.Layer { return append(slices.Clone(all[3:]), all[:3]...) }), problem.NotRebased},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFleet(t, false)
+			f := newStock(t, false)
 			old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 			img, err := f.Image(t, old)
 			if err != nil {
@@ -440,7 +440,7 @@ func TestRebaseOfHostileImages(t *testing.T) {
 // A layer that has another content than the configuration says is not taken for
 // the one of the base, and stands for nothing on top.
 func TestRebaseOfForgedDiffIDs(t *testing.T) {
-	f := newFleet(t, false)
+	f := newStock(t, false)
 	old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 	img, err := f.Image(t, old)
 	if err != nil {
@@ -491,7 +491,7 @@ func TestRebaseOfForgedDiffIDs(t *testing.T) {
 // An image of too many layers, one of several platforms and one that no registry
 // has are refused.
 func TestRebaseRefuses(t *testing.T) {
-	f := newFleet(t, false)
+	f := newStock(t, false)
 	old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 	deep := f.Host + "/team/runtime:deep"
 	var many [][]string
@@ -539,10 +539,10 @@ func TestRebaseRefuses(t *testing.T) {
 
 // A base or a payload for another kind of image is refused.
 func TestRebaseOntoWhatDoesNotFit(t *testing.T) {
-	f := newFleet(t, false)
+	f := newStock(t, false)
 	old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
 	agent := f.Host + "/team/runtime:oh_deps_v1.6.0_cccccccccccccccc"
-	f.put(t, f.store, agent, map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: "oh_deps_v1.6.0_cccccccccccccccc", payload.LabelServer: payload.AgentServer}, fleetDeps[0]...)
+	f.put(t, f.store, agent, map[string]string{payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: "oh_deps_v1.6.0_cccccccccccccccc", payload.LabelServer: payload.AgentServer}, stockDeps[0]...)
 	f.upload(t, f.store, agent)
 	for _, test := range []struct {
 		swap Swap
@@ -567,7 +567,7 @@ func TestRebaseOntoWhatDoesNotFit(t *testing.T) {
 
 // The base's name stands for another one today; without that nothing is done.
 func TestRebaseToday(t *testing.T) {
-	f := newFleet(t, false)
+	f := newStock(t, false)
 	moving := f.Host + "/lib/base:latest"
 	for i := range 2 {
 		f.store.Infos[moving] = f.store.Infos[f.base[i]]
@@ -597,7 +597,7 @@ func TestRebaseToday(t *testing.T) {
 
 // A push that breaks off leaves the name where it was.
 func TestRebaseInterrupted(t *testing.T) {
-	f := newFleet(t, false)
+	f := newStock(t, false)
 	app := f.Host + "/team/runtime:app"
 	f.build(f.pushing(), f.base[0], f.deps[0], app)
 	before := f.digestOf(app)
@@ -633,7 +633,7 @@ func TestRebaseInterrupted(t *testing.T) {
 // all that was on top.
 func TestRebaseInEngine(t *testing.T) {
 	forBothStores(t, func(t *testing.T, s *fakeStore) {
-		f := newFleet(t, s.Containerd)
+		f := newStock(t, s.Containerd)
 		e := f.store.engine()
 		e.API = worker{f.store, map[string]string{f.Host + "/lib/base@" + f.digestOf(f.base[0]): f.base[0], f.Host + "/team/runtime@" + f.digestOf(f.deps[0].Ref): f.deps[0].Ref}}
 		local := &Builder{Engine: e, CLI: bareCLI{}, Log: io.Discard}

@@ -44,7 +44,7 @@ func (r *rebaser) ownOfEngine(ctx context.Context, have *image.Image, own []imag
 		file.Path = l.Path
 		own[i] = file
 	}
-	if err := r.look(ctx, have.Ref, own); err != nil {
+	if err := r.readOwn(ctx, have.Ref, own); err != nil {
 		return nil, nil, err
 	}
 	whole := *have

@@ -135,7 +135,9 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 		return 1
 	})
 	for _, at := range places {
+		r.finding.Lock()
 		found, asked := r.found[at]
+		r.finding.Unlock()
 		if !asked {
 			var err error
 			if at.engine {
@@ -146,7 +148,9 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 			if err != nil {
 				return nil, err
 			}
+			r.finding.Lock()
 			r.found[at] = found
+			r.finding.Unlock()
 		}
 		if found != nil && fits(found) {
 			return found, nil
@@ -164,8 +168,6 @@ func isDigest(text string) bool {
 // formerPayload finds the payload that an image says it is made of, by its digest
 // or its tag: in the engine, beside the image, and where payloads are.
 func (r *rebaser) formerPayload(ctx context.Context, ref string, have *image.Image, labels payload.Labels) (*image.Image, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
 	repositories := slices.Clone(r.places)
 	if parsed, err := r.registry().Parse(ref); err == nil {
 		repositories = append([]string{parsed.Context().Name()}, repositories...)
@@ -201,8 +203,8 @@ func (r *rebaser) formerPayload(ctx context.Context, ref string, have *image.Ima
 
 // newPayload finds a payload by its name.
 func (r *rebaser) newPayload(ctx context.Context, ref string) (*image.Image, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
+	r.finding.Lock()
+	defer r.finding.Unlock()
 	if found := r.payloads[ref]; found != nil {
 		return found, nil
 	}
