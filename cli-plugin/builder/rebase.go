@@ -27,6 +27,10 @@ type Swap struct {
 	Today bool     // the base is what its name stands for today
 	Deps  string   // image with another payload; empty: it stays
 	Tags  []string // names of what comes of it; none: the image's own
+
+	Also  []string // further names that the image has
+	Lax   bool     // an image that the payload is not for keeps its own
+	found *image.Image
 }
 
 // Rebased is what came of a swap.
@@ -58,13 +62,14 @@ type Exchange struct {
 // Changed reports whether it is another one now.
 func (e Exchange) Changed() bool { return e.Before != e.After }
 
-// Rebase puts images over other bases and payloads, so many at a time. Images go
+// Rebase puts images over other bases and payloads, as many at a time as Jobs says.
+// Images go
 // where those of a build go; without an Output, to the engine, which has to have
 // them already. One that cannot be rebased keeps no other from it. Payloads are
 // looked for in the images' repositories and in depsRepository, if there is one.
 // Each result is passed to done as it comes, one at a time; they are returned in
 // the order of the swaps.
-func (b *Builder) Rebase(ctx context.Context, swaps []Swap, depsRepository string, jobs int, done func(Rebased)) (_ []Rebased, err error) {
+func (b *Builder) Rebase(ctx context.Context, swaps []Swap, depsRepository string, done func(Rebased)) (_ []Rebased, err error) {
 	r, err := b.rebaser(ctx, swaps, depsRepository)
 	if err != nil {
 		return nil, err
@@ -74,11 +79,14 @@ func (b *Builder) Rebase(ctx context.Context, swaps []Swap, depsRepository strin
 	errs := make([]error, len(swaps))
 	var telling sync.Mutex
 	var group errgroup.Group
-	group.SetLimit(max(1, jobs))
+	group.SetLimit(max(1, b.Jobs))
 	for i, s := range swaps {
 		group.Go(func() error {
 			start := time.Now()
-			results[i], errs[i] = r.swap(ctx, s)
+			errs[i] = b.patiently(ctx, s.Image, func() (err error) {
+				results[i], err = r.swap(ctx, s)
+				return err
+			})
 			results[i].Seconds = time.Since(start).Seconds()
 			if errs[i] != nil {
 				results[i].Failure = problemOf(ctx, errs[i])
@@ -132,7 +140,7 @@ func (b *Builder) rebaser(ctx context.Context, swaps []Swap, depsRepository stri
 	if depsRepository != "" {
 		r.places = append(r.places, depsRepository)
 	}
-	own := &Builder{Engine: b.Engine, CLI: b.CLI, Log: b.Log, Progress: b.Progress, Pull: b.Pull, Offline: b.Offline, Output: b.Output}
+	own := &Builder{Engine: b.Engine, CLI: b.CLI, Log: b.Log, Progress: b.Progress, Pull: b.Pull, Offline: b.Offline, Output: b.Output, Terse: b.Terse}
 	own.once.client.Do(func() { own.client = b.registry() })
 	own.once.shown.Do(func() { own.shown = b.View() })
 	if r.engine {
@@ -210,7 +218,14 @@ func (r *rebaser) names(s Swap, p makeup) []string {
 	if len(s.Tags) > 0 {
 		return s.Tags
 	}
-	return []string{plan.Renamed(s.Image, p.labels, p.is.Base, *depsImage(p.deps.Ref, p.deps))}
+	var names []string
+	for _, name := range append([]string{s.Image}, s.Also...) {
+		name = plan.Renamed(name, p.labels, p.is.Base, *depsImage(p.deps.Ref, p.deps))
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // unchanged is what came of a swap of nothing: under further names the image goes
@@ -221,7 +236,7 @@ func (r *rebaser) unchanged(ctx context.Context, s Swap, p makeup, result Rebase
 		result.ID, result.Digest = p.have.ConfigDigest(), p.have.ID
 	}
 	if len(s.Tags) == 0 && (r.engine || r.Output.Push) {
-		result.References = []string{s.Image}
+		result.References = append([]string{s.Image}, s.Also...)
 		r.Logf("%s is as it is to be", s.Image)
 		return result, nil
 	}

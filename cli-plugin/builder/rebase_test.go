@@ -165,7 +165,7 @@ func (f *stock) digestOf(ref string) string {
 
 func (f *stock) rebase(b *Builder, s Swap) (Rebased, error) {
 	f.t.Helper()
-	results, err := b.Rebase(f.t.Context(), []Swap{s}, "", 1, nil)
+	results, err := b.Rebase(f.t.Context(), []Swap{s}, "", nil)
 	if len(results) != 1 {
 		f.t.Fatalf("%d results, %v", len(results), err)
 	}
@@ -256,7 +256,7 @@ func TestRebaseKeepsOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := f.pushing()
-			results, err := b.Rebase(t.Context(), []Swap{s}, f.Host+"/team/runtime", 1, nil)
+			results, err := b.Rebase(t.Context(), []Swap{s}, f.Host+"/team/runtime", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -525,7 +525,7 @@ func TestRebaseRefuses(t *testing.T) {
 		"A":                           {problem.Reference, ""},
 	} {
 		for _, s := range []Swap{{Image: ref, Base: f.base[1]}, {Image: ref, Deps: f.deps[1].Ref}} {
-			results, err := f.pushing().Rebase(t.Context(), []Swap{s}, "", 1, nil)
+			results, err := f.pushing().Rebase(t.Context(), []Swap{s}, "", nil)
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != want.code || !strings.Contains(err.Error(), want.text) {
 				t.Errorf("%s: %v, %+v", ref, err, results)
@@ -615,7 +615,7 @@ func TestRebaseInterrupted(t *testing.T) {
 				}
 				answers.ServeHTTP(w, r)
 			})
-			_, err := f.pushing().Rebase(ctx, []Swap{s}, "", 1, nil)
+			_, err := f.pushing().Rebase(ctx, []Swap{s}, "", nil)
 			cancel()
 			f.Store = answers
 			if err == nil || !seen.Load() {
@@ -664,7 +664,7 @@ func TestRebaseInEngine(t *testing.T) {
 		top := f.store.Infos["me/own:1"].RootFS.Layers[6]
 		for _, swap := range []Swap{{Base: f.base[1]}, {Deps: f.deps[1].Ref}, {Base: f.base[1], Deps: f.deps[1].Ref}} {
 			swap.Image = "me/own:1"
-			results, err := local.Rebase(t.Context(), []Swap{swap}, f.Host+"/team/runtime", 1, nil)
+			results, err := local.Rebase(t.Context(), []Swap{swap}, f.Host+"/team/runtime", nil)
 			if err != nil {
 				t.Fatalf("%+v: %v", swap, err)
 			}
@@ -679,4 +679,67 @@ func TestRebaseInEngine(t *testing.T) {
 		}
 		noBlobs(t)
 	})
+}
+
+// What is published is found once by all of its names, and nothing of others is.
+func TestPublished(t *testing.T) {
+	f := newStock(t, false)
+	repository := f.Host + "/team/runtime"
+	one, _ := f.build(f.pushing(), f.base[0], f.deps[0])
+	f.build(f.pushing(), f.base[0], f.deps[0], repository+":latest", repository+":1")
+	f.over(one, repository+":app", nil, []string{"opt/", "opt/x=1"})
+	img, err := f.Image(t, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write(repository+":other", f.grown(img, func(c *v1.Config) { c.Labels = nil }))
+	index, err := name.ParseReference(repository + ":index")
+	if err == nil {
+		err = remote.WriteIndex(index, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
+			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
+		}))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := f.pushing()
+	b.Jobs = 4
+	swaps, err := b.Published(t.Context(), repository, Swap{Today: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for _, s := range swaps {
+		if !s.Today || s.Labels().DepsTag != weakTag {
+			t.Errorf("%+v", s)
+		}
+		got = append(got, append([]string{s.Image}, s.Also...))
+	}
+	if diff := cmp.Diff([][]string{{repository + ":1", repository + ":latest", one}, {repository + ":app"}}, got); diff != "" {
+		t.Error(diff)
+	}
+	// All names of an image go where it goes, but for those that are the payload's.
+	for i := range swaps {
+		swaps[i].Deps, swaps[i].Today = f.deps[1].Ref, false
+	}
+	results, err := b.Rebase(t.Context(), swaps, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := strings.ReplaceAll(one, "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb")
+	if want := []string{repository + ":1", repository + ":latest", renamed}; !slices.Equal(results[0].References, want) {
+		t.Errorf("it went to %q, want %q", results[0].References, want)
+	}
+	for _, ref := range results[0].References {
+		if f.digestOf(ref) != results[0].Digest {
+			t.Errorf("%s is another one", ref)
+		}
+	}
+	var p *problem.Error
+	if _, err := b.Published(t.Context(), f.Host+"/team/none", Swap{}); !errors.As(err, &p) || p.Code != problem.NotFound {
+		t.Errorf("a repository that is not there: %v", err)
+	}
+	if _, err := b.Published(t.Context(), "A", Swap{}); !errors.As(err, &p) || p.Code != problem.Reference {
+		t.Errorf("a name that is none: %v", err)
+	}
 }

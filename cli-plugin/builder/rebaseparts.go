@@ -39,7 +39,10 @@ func (r *rebaser) makeup(ctx context.Context, s Swap) (p makeup, err error) {
 		if p.deps, err = r.newPayload(ctx, s.Deps); err != nil {
 			return p, err
 		}
-		if err := fits(ref, p); err != nil {
+		switch err := fits(ref, p); {
+		case err != nil && s.Lax:
+			p.deps = p.old
+		case err != nil:
 			return p, err
 		}
 	}
@@ -93,6 +96,9 @@ func (r *rebaser) image(ctx context.Context, s Swap) (*image.Image, error) {
 				r.Engine.Meant(ctx, s.Image)+"Pull it, or rebase it in its registry with --push")
 		}
 		return found, err
+	}
+	if s.found != nil {
+		return s.found, nil
 	}
 	parsed, err := r.registry().Parse(s.Image)
 	if err == nil {

@@ -98,7 +98,8 @@ func newRoot(ctx context.Context, dockerCLI command.Cli, own Release) *cobra.Com
 		commands []*cobra.Command
 	}{
 		{"Images", []*cobra.Command{
-			newBatch(dockerCLI), newBuild(dockerCLI), newDeps(dockerCLI), newInspect(dockerCLI), newLs(dockerCLI), newPrune(dockerCLI), newTags(dockerCLI), newVerify(dockerCLI),
+			newBatch(dockerCLI), newBuild(dockerCLI), newDeps(dockerCLI), newInspect(dockerCLI), newLs(dockerCLI), newPrune(dockerCLI), newRebase(dockerCLI), newTags(dockerCLI),
+			newVerify(dockerCLI),
 		}},
 		{"Servers", []*cobra.Command{newLogs(dockerCLI), newPs(dockerCLI), newRun(dockerCLI), newStop(dockerCLI)}},
 		{"OpenHands and its clients", []*cobra.Command{newConfig(dockerCLI), newMigrate(dockerCLI), newUse(dockerCLI)}},

@@ -53,6 +53,7 @@ func All() map[string]any {
 		"plan":             Plan{},
 		"prune":            Prune{},
 		"ps":               Servers{},
+		"rebase":           Rebase{},
 		"run":              Started{},
 		"settings":         Settings{},
 		"tags":             Tags{},
@@ -170,6 +171,12 @@ type Prune struct {
 	Images        []engine.Superseded `json:"images"`
 	Bytes         int64               `json:"bytes"` // that are or would be freed
 	Removed       bool                `json:"removed"`
+}
+
+// Rebase is what came of images that were put over another base or payload.
+type Rebase struct {
+	SchemaVersion Version           `json:"schemaVersion"`
+	Images        []builder.Rebased `json:"images"` // in the order in which they were named or found
 }
 
 // Settings are all settings with their values, by name.

@@ -285,7 +285,7 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 		trip = func(request *http.Request) (*http.Response, error) { return count.roundTrip(next, request) }
 	}
 	response, err := trip(request)
-	if err == nil && request.Method == http.MethodGet && strings.Contains(request.URL.Path, "/manifests/") {
+	if err == nil && request.Method == http.MethodGet && (strings.Contains(request.URL.Path, "/manifests/") || strings.HasSuffix(request.URL.Path, "/tags/list")) {
 		response.Body = &document{ReadCloser: response.Body}
 	}
 	return response, err
