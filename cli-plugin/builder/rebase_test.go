@@ -681,6 +681,50 @@ func TestRebaseInEngine(t *testing.T) {
 	})
 }
 
+// An image that only an engine has goes to a registry or into an archive from
+// there, with what is on top of it.
+func TestRebaseOutOfEngine(t *testing.T) {
+	f := newStock(t, false)
+	f.build(f.pushing(), f.base[0], f.deps[0], f.Host+"/team/runtime:app")
+	img, err := f.Image(t, f.Host+"/team/runtime:app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := f.Host + "/me/own:1"
+	own := func(img v1.Image) v1.Image { return f.grown(img, nil, []string{"opt/", "opt/x=1"}) }
+	f.store.Infos[here] = f.store.Infos[f.store.Hold(t, own(img))]
+	file := t.TempDir() + "/app.tar"
+	for _, out := range []Output{{Push: true, Compression: image.Gzip}, {File: file, Format: image.FormatDocker, Compression: image.Gzip}} {
+		for _, swap := range []Swap{{Base: f.base[1]}, {Deps: f.deps[1].Ref}} {
+			swap.Image, swap.Tags = here, []string{f.Host + "/team/runtime:made"}
+			got, err := publishing(f.store.engine(), out).Rebase(t.Context(), []Swap{swap}, f.Host+"/team/runtime", nil)
+			if err != nil {
+				t.Fatalf("%+v: %v", swap, err)
+			}
+			var made v1.Image
+			if out.Push {
+				made, err = f.Image(t, swap.Tags[0])
+			} else {
+				made, err = tarball.ImageFromPath(file, nil)
+			}
+			if err == nil {
+				err = validate.Image(made)
+			}
+			if err != nil {
+				t.Errorf("%+v: %v", swap, err)
+				continue
+			}
+			if config, _ := made.ConfigName(); got[0].Own != 1 || config.String() != got[0].ID {
+				t.Errorf("%+v", got[0])
+			}
+			if layers, _ := made.Layers(); len(layers) != 7 {
+				t.Errorf("%d layers", len(layers))
+			}
+		}
+	}
+	noBlobs(t)
+}
+
 // What is published is found once by all of its names, and nothing of others is.
 func TestPublished(t *testing.T) {
 	f := newStock(t, false)

@@ -17,7 +17,7 @@ import (
 // ownOfEngine reads an image of the engine: its configuration, and the layers
 // that it has on top, which are kept in files.
 func (r *rebaser) ownOfEngine(ctx context.Context, have *image.Image, own []image.Layer) (*image.Image, []image.Layer, error) {
-	dir, err := r.blobs.lease.Folder()
+	dir, err := r.blobs.folder()
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a folder for layers: %w", err)
 	}
