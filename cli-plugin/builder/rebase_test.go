@@ -725,6 +725,28 @@ func TestRebaseOutOfEngine(t *testing.T) {
 	noBlobs(t)
 }
 
+// A payload that was made anew under the tag of the one before is another one: an
+// image finds its own by the digest, and keeps its name.
+func TestRepairUnderOneTag(t *testing.T) {
+	f := newStock(t, false)
+	old, was := f.build(f.pushing(), f.base[0], f.deps[0])
+	f.put(t, f.store, f.deps[0].Ref, map[string]string{
+		payload.LabelKind: payload.KindDeps, payload.LabelDepsTag: weakTag, payload.LabelVersion: "1.6.0",
+		payload.LabelServer: plan.DefaultServer, payload.LabelComponents: "core", payload.LabelInputs: "n=" + weakTag,
+	}, stockDeps[1]...)
+	f.upload(t, f.store, f.deps[0].Ref)
+	got, err := f.rebase(f.pushing(), Swap{Image: old, Deps: f.deps[0].Ref})
+	if err != nil || !got.Repaired || got.Unchanged || got.Digest == was.Digest || !slices.Equal(got.References, []string{old}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, want := f.build(f.pushing(), f.base[0], f.deps[0]); got.Digest != want.Digest || !want.Reused {
+		t.Errorf("a build makes %+v, it is %s", want, got.Digest)
+	}
+	if got, err := f.rebase(f.pushing(), Swap{Image: old, Deps: f.deps[0].Ref}); err != nil || !got.Unchanged {
+		t.Errorf("the second time: %+v, %v", got, err)
+	}
+}
+
 // What is published is found once by all of its names, and nothing of others is.
 func TestPublished(t *testing.T) {
 	f := newStock(t, false)
