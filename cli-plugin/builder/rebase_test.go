@@ -45,7 +45,7 @@ var (
 	}
 	stockBase = [2][][]string{
 		{{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\n", "etc/group=root:x:0:\n", "etc/release=1", "bin/", "bin/sh=elf", "tmp/", "usr/", "usr/lib/", "usr/lib/libc.so=same", "srv/", "srv/site/", "srv/site/index=1"}, {"etc/motd=hello"}},
-		{{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\nnew:x:7:7::/:/bin/sh\n", "etc/group=root:x:0:\n", "etc/release=2", "bin/", "bin/sh=elf", "tmp/", "usr/", "usr/lib/", "usr/lib/libc.so=same", "srv/", "srv/site/", "srv/site/index=2"}, {"etc/motd=hello"}},
+		{{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\nnew:x:4321:4321::/:/bin/sh\n", "etc/group=root:x:0:\n", "etc/release=2", "bin/", "bin/sh=elf", "tmp/", "usr/", "usr/lib/", "usr/lib/libc.so=same", "srv/", "srv/site/", "srv/site/index=2"}, {"etc/motd=hello"}},
 	}
 )
 
@@ -334,6 +334,25 @@ func TestRebaseRefusesShadows(t *testing.T) {
 				t.Error("the image was changed")
 			}
 		})
+	}
+}
+
+// A number that is another account's over the new base owns nothing on top.
+func TestRebaseRefusesStrangers(t *testing.T) {
+	f := newStock(t, false)
+	old, _ := f.build(f.pushing(), f.base[0], f.deps[0])
+	app := f.Host + "/team/runtime:app"
+	// Files of imagetest.Tar belong to 7, which only this base knows.
+	stranger := f.Host + "/lib/base:stranger"
+	info := f.store.put(t, v1.ConfigFile{}, []string{"etc/", "etc/passwd=root:x:0:0:root:/root:/bin/sh\nseven:x:7:7::/:/bin/sh\n", "etc/group=root:x:0:\n", "bin/", "bin/sh=elf", "tmp/"})
+	f.store.Infos[stranger] = f.store.Infos[info.ID]
+	f.upload(t, f.store, stranger)
+	f.over(old, app, nil, []string{"opt/own=1"})
+	_, err := f.rebase(f.pushing(), Swap{Image: app, Base: stranger})
+	var p *problem.Error
+	var shadows *image.ShadowError
+	if !errors.As(err, &p) || p.Code != problem.NotRebased || !errors.As(err, &shadows) || !shadows.Owners || !slices.Equal(shadows.Paths, []string{"/opt/own"}) {
+		t.Errorf("it ends with %v", err)
 	}
 }
 

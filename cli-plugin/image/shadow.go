@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/docker-openhands/docker-openhands/internal/account"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -22,14 +24,18 @@ const maxCompared = 1 << 20
 // ShadowError says why layers cannot lie over other ones than they were made
 // over.
 type ShadowError struct {
-	Paths []string // what they write, link to or hide, and is another one below; absolute, sorted
-	More  bool     // there are more of them
+	Paths  []string // what they write, link to or hide, and is another one below; absolute, sorted
+	More   bool     // there are more of them
+	Owners bool     // it is that they belong to numbers that are other accounts below
 }
 
 func (e *ShadowError) Error() string {
 	text := strings.Join(e.Paths[:min(3, len(e.Paths))], ", ")
 	if len(e.Paths) > 3 || e.More {
 		text += " and others"
+	}
+	if e.Owners {
+		return "its own layers have files of a user or group whose number is another one's below: " + text
 	}
 	return "its own layers write or hide what is another one below: " + text
 }
@@ -45,6 +51,7 @@ func (e *ShadowError) Error() string {
 //   - a folder that own describes is on neither side, or is one on both with the same
 //     mode and owner; one that only leads to something is one on both or on neither;
 //   - a file that own has a hard link to is the same on both;
+//   - an owner and a group of own has the same name, or none, on both;
 //   - nothing of the payload is named where the payload is another one.
 //
 // The same is what comes from the same layer, or has the same kind, mode, owner,
@@ -57,13 +64,22 @@ func Movable(own, before, after []Layer, samePayload bool) error {
 			return err
 		}
 	}
-	if missing := merged(c.was.missing, c.is.missing); len(missing) > 0 && len(c.bad) == 0 {
+	owners := false
+	if len(c.bad) == 0 {
+		owners = true
+		for _, l := range own {
+			if err := c.owners(l.Listing); err != nil {
+				return err
+			}
+		}
+	}
+	if missing := merged(c.was.missing, c.is.missing); len(missing) > 0 && (owners || len(c.bad) == 0) {
 		return &notKeptError{missing}
 	}
 	if len(c.bad) == 0 {
 		return nil
 	}
-	shadows := &ShadowError{More: len(c.bad) > maxShadows}
+	shadows := &ShadowError{More: len(c.bad) > maxShadows, Owners: owners}
 	for name := range c.bad {
 		shadows.Paths = append(shadows.Paths, path.Join("/", name))
 	}
@@ -170,6 +186,62 @@ func (c *comparison) layer(l *Listing) error {
 		}
 	}
 	return nil
+}
+
+// owners notes what a layer has of an owner or a group, root apart, whose number
+// has another name on the other side.
+func (c *comparison) owners(l *Listing) error {
+	var others [2]map[uint32]bool // users and groups that differ
+	for i, file := range []string{account.PasswdFile, account.GroupFile} {
+		was, err := c.was.numbers(file)
+		if err != nil {
+			return err
+		}
+		is, err := c.is.numbers(file)
+		if err != nil {
+			return err
+		}
+		others[i] = map[uint32]bool{}
+		for _, side := range []map[uint32]string{was, is} {
+			for number := range side {
+				others[i][number] = number != 0 && was[number] != is[number]
+			}
+		}
+	}
+	for i := uint32(1); int(i) < l.nodes.len(); i++ {
+		if n := l.nodes.at(i); n.Kind == dir || n.Kind == file || n.Kind == symlink {
+			c.note(l.path(i), !others[0][n.UID] && !others[1][n.GID])
+		}
+	}
+	return nil
+}
+
+// numbers are the names of users or groups by their numbers, the first of each as
+// in getpwuid(3). Without the file there are none.
+func (s side) numbers(file string) (map[uint32]string, error) {
+	names := map[uint32]string{}
+	e, err := s.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !e.Mode.IsRegular() {
+		return names, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	content, err := s.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) < 3 {
+			continue
+		}
+		number, err := strconv.ParseUint(fields[2], 10, 32)
+		if _, known := names[uint32(number)]; err == nil && !known {
+			names[uint32(number)] = fields[0]
+		}
+	}
+	return names, nil
 }
 
 // find looks a name up on both sides; nothing is no error.

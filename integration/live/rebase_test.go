@@ -47,9 +47,8 @@ func rebase(t *testing.T, engine lab.Engine, args ...string) rebased {
 	return report.Images[0]
 }
 
-// TestRebase puts images with something on top over another base in the engine,
-// where the server then works, and without an engine in a registry, and leaves
-// alone what does not go with that base.
+// TestRebase puts an image with something on top over another base in the engine,
+// where its server then works, and leaves alone one that does not go with that base.
 func TestRebase(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	next := newAlpine(t)
@@ -74,12 +73,13 @@ func TestRebase(t *testing.T) {
 	checkProblem(t, cmd.Run(), stderr.String(), problem.NotRebased)
 	contains(t, stderr.String(), "/etc/passwd")
 	equal(t, id(t, shadow), before)
-
-	t.Run("registry", func(t *testing.T) { rebaseInRegistry(t, next) })
 }
 
-// rebaseInRegistry does the same with a small payload where no engine is.
-func rebaseInRegistry(t *testing.T, next string) {
+// TestRebaseInRegistry does the same in a registry, with a small payload, where no
+// engine is.
+func TestRebaseInRegistry(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	next := newAlpine(t)
 	registry := startMetered(t)
 	nobody := lab.Engine{Host: "unix:///nonexistent/docker.sock"}
 	place := func(from, to string) string {
