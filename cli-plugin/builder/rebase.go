@@ -169,6 +169,10 @@ type makeup struct {
 	at            int          // where that of old lies
 	was, is       plan.Runtime
 	oldBase, base *image.Image // where they are looked at; nil for scratch
+
+	// kept are labels of the parts that stay: another place may know one of them by
+	// another digest.
+	kept map[string]string
 }
 
 // otherPayload reports whether the payload is to be another one.
@@ -358,7 +362,17 @@ func (r *rebaser) anew(ctx context.Context, s Swap, p makeup, result Rebased) (R
 	if !result.Base.Changed() && !result.Payload.Changed() && result.Base.FormerName == "" {
 		return r.unchanged(ctx, s, p, result)
 	}
-	before, err := r.composed(ctx, p.was, p.old, p.oldBase)
+	p.kept = map[string]string{}
+	if !result.Payload.Changed() {
+		p.kept[payload.LabelDepsDigest] = p.labels.DepsDigest
+	}
+	if !result.Base.Changed() {
+		p.kept[payload.LabelBaseDigest] = p.labels.BaseDigest
+		if id, ok := p.have.Labels()[labelOCIBaseDigest]; ok {
+			p.kept[labelOCIBaseDigest] = id
+		}
+	}
+	before, err := r.composed(ctx, r.recipe(p.was, p.old, p.oldBase, nil), p.old, p.oldBase)
 	if err != nil {
 		return result, err
 	}
@@ -368,7 +382,7 @@ func (r *rebaser) anew(ctx context.Context, s Swap, p makeup, result Rebased) (R
 	}
 	result.Own = len(own)
 	r.tellWithout(p.is, p.base)
-	after, err := r.composed(ctx, p.is, p.deps, p.base)
+	after, err := r.composed(ctx, r.recipe(p.is, p.deps, p.base, p.kept), p.deps, p.base)
 	if err != nil {
 		return result, err
 	}
@@ -419,23 +433,26 @@ func (r *rebaser) anew(ctx context.Context, s Swap, p makeup, result Rebased) (R
 
 // composed is a runtime image as it comes of a plan, with the listings of all
 // layers but the payload's.
-func (r *rebaser) composed(ctx context.Context, of plan.Runtime, deps, base *image.Image) (*image.Image, error) {
-	made, err := r.compose(ctx, base, r.recipe(of, deps, base), deps)
+func (r *rebaser) composed(ctx context.Context, of image.Recipe, deps, base *image.Image) (*image.Image, error) {
+	made, err := r.compose(ctx, base, of, deps)
 	if err != nil {
 		return nil, err
 	}
 	for i, l := range made.Layers {
 		if l.Listing == nil && l.Proven && l.Open != nil { // made here
 			if made.Layers[i], err = l.Listed(); err != nil {
-				return nil, fmt.Errorf("reading what was made for %s: %w", of.Base, err)
+				return nil, fmt.Errorf("reading what was made for %s: %w", of.Runtime.Base, err)
 			}
 		}
 	}
 	return made, nil
 }
 
-func (r *rebaser) recipe(of plan.Runtime, deps, base *image.Image) image.Recipe {
-	return image.Recipe{Runtime: of, Labels: origin(deps, base), Arch: deps.Config.Architecture, Created: image.Created(base, deps), Logf: r.Logf}
+// recipe says what an image over base is to be, with some labels as they were.
+func (r *rebaser) recipe(of plan.Runtime, deps, base *image.Image, kept map[string]string) image.Recipe {
+	labels := origin(deps, base)
+	maps.Copy(labels, kept)
+	return image.Recipe{Runtime: of, Labels: labels, Arch: deps.Config.Architecture, Created: image.Created(base, deps), Logf: r.Logf}
 }
 
 // own returns the image with its configuration, and the layers that it has on top,
@@ -462,7 +479,7 @@ func (r *rebaser) own(ctx context.Context, p makeup, before *image.Image) (*imag
 // movable refuses own layers that what is new below them would not go with.
 func (r *rebaser) movable(ctx context.Context, p makeup, own []image.Layer, before, after *image.Image) error {
 	same := slices.Equal(p.old.DiffIDs(), p.deps.DiffIDs())
-	err := r.recipe(p.is, p.deps, p.base).Retry(func(w image.Attempt) error {
+	err := r.recipe(p.is, p.deps, p.base, nil).Retry(func(w image.Attempt) error {
 		was, err := r.relisted(ctx, before, p.oldBase, w)
 		if err != nil {
 			return err

@@ -221,6 +221,22 @@ func TestRebaseIsBuild(t *testing.T) {
 	}
 }
 
+// A payload that has another digest beside the image than where the image had it
+// from is the same all the same.
+func TestRebaseKeepsWhatStays(t *testing.T) {
+	f := newStock(t, false)
+	app, built := f.Host+"/me/app:1", f.Host+"/me/app:2"
+	_, was := f.build(f.pushing(), f.base[0], f.deps[0], app)
+	_, want := f.build(f.pushing(), f.base[1], f.deps[0], built)
+	got, err := f.rebase(f.pushing(), Swap{Image: app, Base: f.base[1]})
+	if err != nil || got.Digest != want.Digest || got.Payload.Changed() {
+		t.Errorf("%+v, %v; a build makes %s", got, err, want.Digest)
+	}
+	if got, err := f.rebase(f.pushing(), Swap{Image: app, Base: f.base[0]}); err != nil || got.Digest != was.Digest {
+		t.Errorf("back again it is %+v, %v; it was %s", got, err, was.Digest)
+	}
+}
+
 // Layers and settings that somebody has put on top are kept.
 func TestRebaseKeepsOwn(t *testing.T) {
 	own := [][]string{{"opt/", "opt/app/", "opt/app/main=1", "usr/", "usr/lib/", "usr/lib/libapp.so=1"}, {"opt/", "opt/app/", "opt/app/.wh.main", "opt/app/other=2"}}

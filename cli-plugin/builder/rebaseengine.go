@@ -142,7 +142,7 @@ func (r *rebaser) intoEngine(ctx context.Context, p makeup, have *image.Image, o
 	defer func() { err = errors.Join(err, lease.End()) }()
 	step := r.View().Step("making " + result.References[0])
 	id, err := assembly{
-		Recipe: r.recipe(p.is, p.deps, p.base), engine: r.Engine, deps: p.deps, base: p.base, onto: onto,
+		Recipe: r.recipe(p.is, p.deps, p.base, p.kept), engine: r.Engine, deps: p.deps, base: p.base, onto: onto,
 		announce: lease.Image, sent: step.Part("handed to the engine", 0),
 	}.run(ctx)
 	step.End(err)
