@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -120,7 +121,7 @@ func (c *conductor) conduct(ctx context.Context) ([]Result, error) {
 	}))
 	results := []Result{result}
 	for i := range c.orders {
-		if o := &c.orders[i]; o.done {
+		if o := &c.orders[i]; o.done && (o.err == nil || len(c.orders) > 1) { // of one alone the error tells all
 			results = append(results, o.result)
 		}
 	}
@@ -170,13 +171,13 @@ func (c *conductor) each(ctx context.Context, do func(context.Context, *order) e
 			o.err = err
 			if len(c.orders) > 1 {
 				c.Logf("going on without the image over %s: %v", o.runtime.Base, err)
-				o.result = Result{Base: o.runtime.Base, References: c.names(o.runtime), Failure: problemOf(ctx, err)}
-				c.finish(o)
 			}
+			o.result = Result{Base: o.runtime.Base, References: c.names(o.runtime), Failure: problemOf(ctx, err)}
+			c.finish(o)
 			return nil
 		})
 	}
-	return group.Wait()
+	return cmp.Or(group.Wait(), ctx.Err())
 }
 
 // finish says of an order that nothing more comes of it.

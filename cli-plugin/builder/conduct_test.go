@@ -151,3 +151,40 @@ func TestNothingIsBegunOnAFullDisk(t *testing.T) {
 		t.Errorf("%v, %d results", err, len(results))
 	}
 }
+
+// Who interrupts is told so, and what is finished by then.
+func TestInterruptedBatch(t *testing.T) {
+	r := registrytest.New(t)
+	whole := fleet(t, r, 20)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b := withoutEngine(2)
+	told := 0
+	b.Each = func(Result) {
+		if told++; told == 5 {
+			cancel()
+		}
+	}
+	results, err := b.Build(ctx, whole)
+	if !errors.Is(err, context.Canceled) || len(results) < 5 || len(results) > 12 || len(results) != told {
+		t.Errorf("%v: %d results, %d told", err, len(results), told)
+	}
+	for _, result := range results {
+		if result.Failure != nil {
+			t.Errorf("%+v", result)
+		}
+	}
+}
+
+// An image that is alone and cannot be made is told of as well.
+func TestFailureOfOneIsTold(t *testing.T) {
+	r := registrytest.New(t)
+	whole := fleet(t, r, 1)
+	whole.Runtimes[0].Base = r.Host + "/dataset/none:1"
+	b := withoutEngine(1)
+	var told []Result
+	b.Each = func(r Result) { told = append(told, r) }
+	if _, err := b.Build(t.Context(), whole); err == nil || len(told) != 1 || told[0].Failure == nil || told[0].Failure.Code != problem.NotFound {
+		t.Errorf("%v: %+v", err, told)
+	}
+}

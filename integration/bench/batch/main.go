@@ -151,23 +151,23 @@ func (b *bench) onDisk(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	real, err := lab.StartRegistry(ctx, dir, os.Stderr)
+	debian, err := lab.StartRegistry(ctx, dir, os.Stderr)
 	if err != nil {
 		return err
 	}
-	defer real.Stop()
+	defer debian.Stop()
 	f := registrytest.NewFleet(many)
-	if err := f.Write(ctx, real.Host, b.labels); err != nil {
+	if err := f.Write(ctx, debian.Host, b.labels); err != nil {
 		return err
 	}
 	b.printf("\n## %d images in Debian's docker-registry\n\n| | s | images made | bytes sent | bytes received | MiB of memory |\n|---|--:|--:|--:|--:|--:|\n", many)
 	for _, step := range []string{"all are new", "nothing has changed", "one base has changed"} {
 		if step == "one base has changed" {
-			if err := registrytest.WriteBase(ctx, f.Bases(real.Host)[many/2], nil, many); err != nil {
+			if err := registrytest.WriteBase(ctx, f.Bases(debian.Host)[many/2], nil, many); err != nil {
 				return err
 			}
 		}
-		o, err := b.batch(ctx, real.Host, f)
+		o, err := b.batch(ctx, debian.Host, f)
 		if err != nil {
 			return err
 		}
