@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,6 +105,22 @@ func all(t *testing.T, r *registrytest.Registry, whole plan.Plan) {
 	}
 }
 
+// alarm is a log that says when it has a word.
+type alarm struct {
+	word  string
+	there chan struct{}
+	once  sync.Once
+	log   bytes.Buffer
+}
+
+// Write implements io.Writer. There is one caller at a time.
+func (h *alarm) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(h.word)) {
+		h.once.Do(func() { close(h.there) })
+	}
+	return h.log.Write(p)
+}
+
 // A registry that goes wrong in one of ten requests, and that is killed and starts
 // again meanwhile, has every image in the end. The next run has nothing to do.
 func TestFaultyRegistry(t *testing.T) {
@@ -114,8 +131,8 @@ func TestFaultyRegistry(t *testing.T) {
 	r.Store = faulty
 	b := withoutEngine(8)
 	b.Retries, b.Terse = 8, true
-	var log bytes.Buffer
-	b.Log = &log
+	refused := &alarm{word: "connection refused", there: make(chan struct{})}
+	b.Log = refused
 	var made atomic.Int64
 	half := make(chan struct{})
 	b.Each = func(Result) {
@@ -127,13 +144,13 @@ func TestFaultyRegistry(t *testing.T) {
 	group.Go(func() error {
 		<-half
 		r.Stop(t)
-		time.Sleep(700 * time.Millisecond) // in which it does not run: longer than the first tries
+		<-refused.there // by an image that is to be tried again
 		r.Start(t)
 		return nil
 	})
 	results, err := b.Build(t.Context(), whole)
 	if err != nil || len(results) != len(whole.Runtimes)+1 {
-		t.Fatalf("%v: %d results\n%s", err, len(results), &log)
+		t.Fatalf("%v: %d results\n%s", err, len(results), &refused.log)
 	}
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
@@ -169,7 +186,7 @@ func TestOneOfMany(t *testing.T) {
 		store.ServeHTTP(w, request)
 	})
 	b := withoutEngine(3)
-	b.TimeLimit, b.Retries = 2*time.Second, 3
+	b.TimeLimit, b.Retries = 5*time.Second, 3
 	results, err := b.Build(t.Context(), whole)
 	var p *problem.Error
 	if !errors.As(err, &p) || !strings.Contains(p.Summary, "2 of 6") || len(results) != 7 {
