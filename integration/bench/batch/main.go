@@ -64,11 +64,16 @@ func run(ctx context.Context, program, out string) error {
 	if err != nil {
 		return err
 	}
+	average, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
+	load, _, _ := strings.Cut(string(average), " ")
 	b := &bench{program: program, labels: labels}
-	b.printf("# Images by the hundred\n\n`make batch-bench` wrote this on one machine: %d CPUs, Go %s. The registry runs on it, too.\n\n"+
+	b.printf("# Images by the hundred\n\n`make batch-bench` wrote this on one machine: %d CPUs, Go %s, with a load average of %s when it began. The registry runs on it, too.\n\n"+
 		"Payload and bases are stand-ins: a payload of 12 layers with the labels of a real one, and bases of two layers and 16 KB, each in a repository of its own. "+
 		"%d jobs, no engine, an empty cache folder each time. *Sent* are the bodies of all requests for an image: set-up layer, configuration, manifest. Memory is the most that the plugin's process had.\n",
-		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), jobs)
+		runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"), load, jobs)
 	if err := b.inMemory(ctx); err != nil {
 		return err
 	}
