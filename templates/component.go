@@ -51,14 +51,22 @@ type Component struct {
 	// component's name, so that each server can have its own.
 	Provides string
 
-	// Packages are the Debian packages that are installed in the builder.
+	// Packages are the Debian packages that the component takes files of. They
+	// are of the payload's architecture; what is installed of them lies below
+	// $SYSTEM.
 	Packages []string
+	// Tools are the Debian packages whose programs install.sh runs. In their
+	// names {multiarch} is Debian's name of the payload's architecture.
+	Tools []string
 
 	// Needs maps components, by name or role, to those of their files and
 	// folders that stand at their final place while install.sh runs. The
 	// component sees nothing else of them, and is built again only when one
 	// of these changes.
 	Needs map[string][]string
+	// Runs is like Needs, for what install.sh executes: in a builder of another
+	// architecture than the payload, these are components for the builder.
+	Runs map[string][]string
 
 	// Sources asks for the user's checkout of OpenHands at /source, where
 	// there is one.
@@ -69,6 +77,8 @@ type Component struct {
 
 	// Proof is a command that shows that the component works.
 	Proof []string
+	// Emulated are further arguments of Proof for an emulated processor.
+	Emulated []string
 
 	Opens     []string
 	Programs  []pack.Copy

@@ -165,7 +165,8 @@ var (
 	// apt removes what has a name or version with a dash at its end.
 	debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]*[a-z0-9.+](:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]*[0-9A-Za-z.+~])?$`)
 	// Other characters would be more than a path in the options of a mount.
-	neededPath = regexp.MustCompile(`^[A-Za-z0-9._+/@-]+$`)
+	neededPath    = regexp.MustCompile(`^[A-Za-z0-9._+/@-]+$`)
+	plainArgument = regexp.MustCompile(`^[A-Za-z0-9=._/-]+$`)
 )
 
 // reserved are the programs that no launcher can stand in the place of.
@@ -197,9 +198,19 @@ func (c Component) check(where string) error {
 			}
 		}
 	}
-	for _, name := range c.Packages {
-		if !debianPackage.MatchString(name) {
-			return bad("packages", name, "%q is no Debian package", name)
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"packages", c.Packages}, {"tools", c.tools("amd64")}} {
+		for _, name := range list.names {
+			if !debianPackage.MatchString(name) {
+				return bad(list.key, name, "%q is no Debian package", name)
+			}
+		}
+	}
+	for _, argument := range c.Emulated {
+		if !plainArgument.MatchString(argument) {
+			return bad("emulated", argument, "%q is more than letters, digits and =._/-", argument)
 		}
 	}
 	for _, line := range c.Allow {
@@ -207,13 +218,15 @@ func (c Component) check(where string) error {
 			return bad("allow", line, "%q is not \"/path/pattern: reason\"", line)
 		}
 	}
-	for need, paths := range c.Needs {
-		if need == c.Name || need == c.Provides {
-			return bad("needs."+need, "", "a component cannot need itself: remove %q", need)
-		}
-		for _, p := range paths {
-			if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") || !neededPath.MatchString(p) {
-				return bad("needs."+need, p, "%q is not a clean path below %s of letters, digits and ._+@-", p, payload.Prefix)
+	for key, others := range map[string]map[string][]string{"needs": c.Needs, "runs": c.Runs} {
+		for need, paths := range others {
+			if need == c.Name || need == c.Provides {
+				return bad(key+"."+need, "", "a component cannot need itself: remove %q", need)
+			}
+			for _, p := range paths {
+				if path.Clean(p) != p || !strings.HasPrefix(p, payload.Prefix+"/") || !neededPath.MatchString(p) {
+					return bad(key+"."+need, p, "%q is not a clean path below %s of letters, digits and ._+@-", p, payload.Prefix)
+				}
 			}
 		}
 	}

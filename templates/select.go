@@ -17,7 +17,7 @@ type Choice struct {
 }
 
 // Select returns the chosen ones of all components, in the same order. In what
-// it returns Needs names components and no roles. It fails on a name that no
+// it returns Needs and Runs name components and no roles. It fails on a name that no
 // component has or that belongs to another server, and on a need that nothing
 // fulfils or that leads back to the component that has it.
 func Select(all []Component, choice Choice) ([]Component, error) {
@@ -36,21 +36,13 @@ func Select(all []Component, choice Choice) ([]Component, error) {
 		}
 	}
 	for i, c := range selected {
-		needs := map[string][]string{}
-		for _, need := range slices.Sorted(maps.Keys(c.Needs)) {
-			found := fulfilling(selected, need)
-			switch missing := fulfilling(absent, need); {
-			case len(found) == 1:
-				needs[found[0].Name] = append(needs[found[0].Name], c.Needs[need]...)
-			case len(found) > 1:
-				return nil, fmt.Errorf("component %q needs one %q, but there are several: %s", c.Name, need, names(found))
-			case len(missing) > 0:
-				return nil, fmt.Errorf("component %q needs %q, which is left out: take both or none", c.Name, missing[0].Name)
-			default:
-				return nil, fmt.Errorf("component %q needs %q, which the server %s has not", c.Name, need, choice.Server)
-			}
+		var err error
+		if selected[i].Needs, err = c.named(c.Needs, selected, absent, choice.Server); err != nil {
+			return nil, err
 		}
-		selected[i].Needs = needs
+		if selected[i].Runs, err = c.named(c.Runs, selected, absent, choice.Server); err != nil {
+			return nil, err
+		}
 	}
 	if err := buildable(selected); err != nil {
 		return nil, err
@@ -70,7 +62,7 @@ func withNeeded(all []Component, names []string) []string {
 			if c.Name != with[i] {
 				continue
 			}
-			for need := range c.Needs {
+			for _, need := range c.Others() {
 				if !slices.Contains(with, need) {
 					with = append(with, need)
 				}
@@ -80,11 +72,30 @@ func withNeeded(all []Component, names []string) []string {
 	return with
 }
 
+// named returns needs of the component with names of components for roles.
+func (c Component) named(needs map[string][]string, selected, absent []Component, server string) (map[string][]string, error) {
+	named := map[string][]string{}
+	for _, need := range slices.Sorted(maps.Keys(needs)) {
+		found := fulfilling(selected, need)
+		switch missing := fulfilling(absent, need); {
+		case len(found) == 1:
+			named[found[0].Name] = append(named[found[0].Name], needs[need]...)
+		case len(found) > 1:
+			return nil, fmt.Errorf("component %q needs one %q, but there are several: %s", c.Name, need, names(found))
+		case len(missing) > 0:
+			return nil, fmt.Errorf("component %q needs %q, which is left out: take both or none", c.Name, missing[0].Name)
+		default:
+			return nil, fmt.Errorf("component %q needs %q, which the server %s has not", c.Name, need, server)
+		}
+	}
+	return named, nil
+}
+
 // buildable refuses components that would have to be built before each other.
 func buildable(components []Component) error {
 	built := map[string]bool{}
 	for _, c := range (Stage1{Components: components}).Stages() {
-		for _, need := range slices.Sorted(maps.Keys(c.Needs)) {
+		for _, need := range c.Others() {
 			if !built[need] {
 				return fmt.Errorf("components %q and %q need each other, directly or through others: remove one of the needs", c.Name, need)
 			}

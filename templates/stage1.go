@@ -13,6 +13,7 @@ import (
 
 	_ "embed"
 
+	"github.com/docker-openhands/docker-openhands/bundler"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 )
 
@@ -23,7 +24,13 @@ type Stage1 struct {
 	BuilderBase string      // reference of the Debian image that the components are installed in
 	Arch        string      // GOARCH form
 	Components  []Component // those that Select returned
-	Labels      map[string]string
+
+	// BuilderArch is what the builder runs as (GOARCH form) where it fetches and
+	// compiles for Arch, and runs nothing of it but the proofs. Empty: the
+	// builder is one of Arch. Either way the same files come out.
+	BuilderArch string
+
+	Labels map[string]string
 
 	// Source are the files of a checkout of OpenHands, by slash-separated
 	// path, that the payload is made of instead of the release.
@@ -43,7 +50,6 @@ var stage1Template = template.Must(template.New("stage1").Funcs(template.FuncMap
 	"json":   jsonText,
 	"args":   shellWords,
 	"sorted": func(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) },
-	"needs":  func(m map[string][]string) []string { return slices.Sorted(maps.Keys(m)) },
 }).Parse(stage1Text))
 
 // Dockerfile returns the multi-stage Dockerfile of the deps image. It uses
@@ -60,30 +66,6 @@ func (s Stage1) Dockerfile() (string, error) {
 // Names returns the components' names in layer order, comma-separated.
 func (s Stage1) Names() string {
 	return strings.ReplaceAll(names(s.Components), ", ", ",")
-}
-
-// Stages returns the components so that each comes after those it needs: a
-// Dockerfile cannot refer to a later stage.
-func (s Stage1) Stages() []Component {
-	var sorted []Component
-	done := map[string]bool{}
-	var visit func(c Component)
-	visit = func(c Component) {
-		if done[c.Name] {
-			return
-		}
-		done[c.Name] = true
-		for _, o := range s.Components {
-			if _, needed := c.Needs[o.Name]; needed {
-				visit(o)
-			}
-		}
-		sorted = append(sorted, c)
-	}
-	for _, c := range s.Components {
-		visit(c)
-	}
-	return sorted
 }
 
 // libsOrder is the place of the layer of shared libraries among the components'.
@@ -114,9 +96,6 @@ func (s Stage1) Contents() []string {
 	}
 	return append(contents, payload.LayerManifest)
 }
-
-// componentStage begins the name of a component's stage.
-const componentStage = "component-"
 
 // Changing returns the uppermost layers, those made of a checkout of OpenHands,
 // Settled all below: their proofs are not run again when the checkout changes.
@@ -158,31 +137,68 @@ func (s Stage1) Context() (map[string]File, error) {
 		return nil, err
 	}
 	for _, c := range s.Components {
-		for name, text := range c.Files {
-			// What of it shapes the component is in recipe.json and the
-			// Dockerfile: nothing else is to have it built again.
-			if name != componentFile {
-				files[path.Join("components", c.Name, name)] = File{Mode: 0o644, Data: text}
-			}
+		if err := c.context(files, "components", libraries); err != nil {
+			return nil, err
 		}
-		recipe, err := c.recipe(libraries)
-		if err != nil {
-			return nil, fmt.Errorf("component %s: %w", c.Name, err)
-		}
-		text, err := json.MarshalIndent(recipe, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
-		}
-		files[path.Join("components", c.Name, recipeFile)] = File{Mode: 0o644, Data: text}
 	}
 	for name, file := range s.Source {
 		files[path.Join("source", name)] = file
 	}
 	settled := len(s.Components) - s.changing()
-	files["stage1/settled.sh"] = File{Mode: 0o755, Data: []byte("#!/bin/sh\nset -eu\n" + proofs(s.Components[:settled]) + "touch /settled\n")}
+	files["stage1/settled.sh"] = File{Mode: 0o755, Data: []byte("#!/bin/sh\nset -eu\nunproven=/settled\n: >$unproven\n" + s.proofs(s.Components[:settled]))}
 	files["stage1/check.sh"] = File{Mode: 0o755, Data: []byte(s.check(s.Components[settled:]))}
 	files["stage1/allow.txt"] = File{Mode: 0o644, Data: []byte(s.allow())}
 	return files, nil
+}
+
+// BuilderContext returns what the build context has besides Context where there
+// is a BuilderArch: recipes of what is run in the builder. The helper binaries
+// for BuilderArch are added as tools/oh-bundle and tools/oh-wrappers.
+func (s Stage1) BuilderContext() (map[string]File, error) {
+	files := map[string]File{}
+	libraries, err := libraryRewrites(s.BuilderArch)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range s.run() {
+		if err := c.context(files, builderFolder, libraries); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// context adds the component's files to those of the build context, below a folder.
+func (c Component) context(files map[string]File, folder string, libraries []bundler.Rewrite) error {
+	for name, text := range c.Files {
+		// What of it shapes the component is in recipe.json and the
+		// Dockerfile: nothing else is to have it built again.
+		if name != componentFile {
+			files[path.Join(folder, c.Name, name)] = File{Mode: 0o644, Data: text}
+		}
+	}
+	recipe, err := c.recipe(libraries)
+	if err != nil {
+		return fmt.Errorf("component %s: %w", c.Name, err)
+	}
+	text, err := json.MarshalIndent(recipe, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the recipe of %s: %w", c.Name, err)
+	}
+	files[path.Join(folder, c.Name, recipeFile)] = File{Mode: 0o644, Data: text}
+	return nil
+}
+
+// Foreign reports whether the builder is of another kind than the payload.
+func (s Stage1) Foreign() bool { return s.BuilderArch != "" }
+
+// ToolsFolder is the folder of the context with the helper binaries that run in
+// the builder.
+func (s Stage1) ToolsFolder() string {
+	if s.Foreign() {
+		return toolsFolder
+	}
+	return "helpers"
 }
 
 // check returns the script that judges the whole payload: the seal check, then
@@ -191,9 +207,9 @@ func (s Stage1) Context() (map[string]File, error) {
 func (s Stage1) check(changing []Component) string {
 	var text strings.Builder
 	text.WriteString("#!/bin/sh\nset -eu\n")
-	text.WriteString("/helpers/oh-bundle verify --permissions --allow /stage1/allow.txt /\n")
-	text.WriteString(proofs(changing))
-	fmt.Fprintf(&text, "/helpers/oh-bundle manifest --version %s --server %s --arch %s --components %s --out /manifest /\n",
+	text.WriteString("/tools/oh-bundle verify --permissions --allow /stage1/allow.txt /\n")
+	text.WriteString("unproven=/tmp/unproven\ncp /settled $unproven\n" + s.proofs(changing))
+	fmt.Fprintf(&text, "/tools/oh-bundle manifest --version %s --server %s --arch %s --components %s --unproven $unproven --out /manifest /\n",
 		shellWord(s.Version), shellWord(s.Server), s.Arch, s.Names())
 	if s.allow() != "" {
 		fmt.Fprintf(&text, "install -D -m 644 /stage1/allow.txt /manifest%s\n", payload.AllowFile)
@@ -201,13 +217,14 @@ func (s Stage1) check(changing []Component) string {
 	return text.String()
 }
 
-// proofs returns the commands that prove that components work.
-func proofs(components []Component) string {
+// proofs returns the commands that prove that components work, or write down
+// that they could not be run.
+func (s Stage1) proofs(components []Component) string {
 	var text strings.Builder
+	fmt.Fprintf(&text, "arch=%s\n. /stage1/proof.sh\n", s.Arch)
 	for _, c := range components {
 		if len(c.Proof) > 0 {
-			fmt.Fprintf(&text, "echo 'proof of %s'\n%s </dev/null >/tmp/proof 2>&1 || { cat /tmp/proof; echo 'component %s does not work'; exit 1; }\n",
-				c.Name, shellWords(c.Proof), c.Name)
+			fmt.Fprintf(&text, "prove %s %s %s\n", c.Name, shellWord(strings.Join(c.Emulated, " ")), shellWords(c.Proof))
 		}
 	}
 	return text.String()

@@ -25,7 +25,8 @@ func componentCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []st
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	prefix := prefixFlag(flags)
-	flags.StringVar(&opt.Root, "root", "/", "`directory` that stands for / of the system that the component is installed in")
+	flags.StringVar(&opt.Root, "root", "/", "`directory` that stands for / of the system in which the prefix was written to")
+	flags.StringVar(&opt.System, "system", "", "`directory` that stands for / of the system whose files and libraries the component takes; empty: that of --root")
 	flags.StringVar(&opt.Out, "out", "", "`directory` that gets the component's files")
 	flags.StringVar(&opt.Libs, "libs", "", "`directory` that gets the libraries")
 	return func(ctx context.Context, stdout io.Writer, args []string) error {

@@ -20,6 +20,7 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 	server := flags.String("server", "", "server `profile`")
 	components := flags.String("components", "", "`names` of the components, comma-separated, in layer order")
 	arch := flags.String("arch", runtime.GOARCH, "`architecture` of the tree, as GOARCH spells it")
+	unproven := flags.String("unproven", "", "a `file` with the names of the components whose proofs could not be run, one a line")
 	out := flags.String("out", "", "`directory` that gets manifest and SBOM, as a tree of its own; empty: DIR")
 	return func(_ context.Context, _ io.Writer, args []string) error {
 		dir, err := one(args)
@@ -51,6 +52,13 @@ func manifestCommand(flags *flag.FlagSet) func(context.Context, io.Writer, []str
 				return fmt.Errorf("%s describes component %q", file, c.Name)
 			}
 			m.Components = append(m.Components, c)
+		}
+		if *unproven != "" {
+			names, err := os.ReadFile(*unproven)
+			if err != nil {
+				return err
+			}
+			m.Unproven = strings.Fields(string(names))
 		}
 		if *out == "" {
 			*out = dir

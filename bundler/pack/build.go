@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"context"
 	"debug/elf"
 	"errors"
@@ -16,7 +17,8 @@ import (
 // Options says where a component is taken from and put.
 type Options struct {
 	Prefix string // absolute, for example "/openhands"
-	Root   string // stands for "/" of the system that the component is installed in
+	Root   string // stands for "/" of the system in which Prefix was written to
+	System string // stands for "/" of the system whose files and libraries the component takes; empty: Root
 	Out    string // gets the component's own files
 	Libs   string // gets the libraries and the C library's data
 
@@ -42,7 +44,7 @@ type Report struct {
 	Packages  []Package           `json:"-"` // the owners of what was copied
 }
 
-// Build copies what the recipe names from Root to Out, moves there what an
+// Build copies what the recipe names from System to Out, moves there what an
 // installation wrote below Root/Prefix, leaves out what the recipe prunes,
 // gathers every library that the ELF files of Out need in Libs/Prefix/lib, and
 // seals both trees. In Out, symbol tables that are not loaded are cut off, and
@@ -66,6 +68,7 @@ func build(ctx context.Context, recipe *Recipe, opt Options) (*Report, error) {
 	if opt.Prefix, err = bundler.CleanPrefix(opt.Prefix); err != nil {
 		return nil, err
 	}
+	opt.System = cmp.Or(opt.System, opt.Root)
 	b := &bundle{opt: opt, report: &Report{}}
 	if err := b.copy(ctx, recipe); err != nil {
 		return nil, err
@@ -80,7 +83,7 @@ func build(ctx context.Context, recipe *Recipe, opt Options) (*Report, error) {
 		return nil, err
 	}
 	// As long as the files are those of the packages.
-	if b.report.Packages, err = debianOwners(opt.Root, opt.Out, b.sources); err != nil {
+	if b.report.Packages, err = debianOwners(opt.System, opt.Out, b.sources); err != nil {
 		return nil, fmt.Errorf("finding the packages: %w", err)
 	}
 	for _, l := range recipe.Links {
@@ -124,7 +127,7 @@ func (b *bundle) copy(ctx context.Context, recipe *Recipe) error {
 	if err := move(ctx, b.opt.Root, b.opt.Out, b.opt.Prefix, existing); err != nil {
 		return fmt.Errorf("moving %s: %w", b.opt.Prefix, err)
 	}
-	c := newCopier(bundler.NewView(b.opt.Root), b.opt.Out)
+	c := newCopier(bundler.NewView(b.opt.System), b.opt.Out)
 	for _, p := range recipe.Programs {
 		if err := c.file(p.From, p.To); err != nil {
 			return fmt.Errorf("copying program %s: %w", p.From, err)
@@ -144,7 +147,7 @@ func (b *bundle) copy(ctx context.Context, recipe *Recipe) error {
 // C library reads, into Libs.
 func (b *bundle) gather(ctx context.Context, opens []string) error {
 	found, err := bundler.FindDependencies(ctx, bundler.DependencyOptions{
-		Prefix: b.opt.Prefix, Tree: b.opt.Out, Root: b.opt.Root, Machine: b.opt.Machine, Opens: opens,
+		Prefix: b.opt.Prefix, Tree: b.opt.Out, Root: b.opt.System, Machine: b.opt.Machine, Opens: opens,
 	})
 	if err != nil {
 		return err

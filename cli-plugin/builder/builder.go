@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Builder struct {
 	Log      io.Writer // progress, for a person
 	Progress progressui.DisplayMode
 
+	Arch          string            // of the images, GOARCH form; empty: that of the engine
 	NoCache       bool              // stage 1 does not use BuildKit's cache
 	ForceRebuild  bool              // runtime images that exist are not reused; a payload that is built alone is not, either
 	Pull          PullPolicy        // of images that exist somewhere; empty: PullMissing
@@ -112,7 +114,7 @@ func (b *Builder) buildx() *buildx.Client {
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
 	b.once.client.Do(func() {
-		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.Engine.Arch, Logf: b.Logf,
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.arch(), Logf: b.Logf,
 			Pausing: func(host string, pause time.Duration) { b.View().Logf("%s wants a pause of %s", host, pause) }}
 	})
 	return b.client
@@ -131,13 +133,20 @@ func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []str
 	}
 }
 
+// arch is the architecture of the images, GOARCH form.
+func (b *Builder) arch() string { return cmp.Or(b.Arch, b.Engine.Arch) }
+
 func (b *Builder) checkArch(what, ref string, found *image.Image) error {
-	if found.Config.OS == "linux" && found.Config.Architecture == b.Engine.Arch {
+	if found.Config.OS == "linux" && found.Config.Architecture == b.arch() {
 		return nil
 	}
+	wanted := "the engine runs"
+	if b.arch() != b.Engine.Arch {
+		wanted = "--platform is"
+	}
 	return problem.New(problem.Platform,
-		fmt.Sprintf("the %s %s is for %s/%s, but the engine runs linux/%s", what, ref, found.Config.OS, found.Config.Architecture, b.Engine.Arch), nil,
-		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.Engine.Arch, ref))
+		fmt.Sprintf("the %s %s is for %s/%s, but %s linux/%s", what, ref, found.Config.OS, found.Config.Architecture, wanted, b.arch()), nil,
+		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.arch(), ref))
 }
 
 // checkBase refuses what nothing can be built over.

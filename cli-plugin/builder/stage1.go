@@ -27,6 +27,9 @@ func (b *Builder) stage1(ctx context.Context, d plan.Deps) (*image.Image, error)
 		return nil, err
 	}
 	target := buildx.Target{Files: d.Context, Dockerfile: d.Dockerfile, Tags: []string{d.Image}, Secrets: secrets, NoCache: b.NoCache}
+	if d.BuilderArch != "" {
+		target.Platform = "linux/" + d.Arch
+	}
 	if settings := buildx.IndexSettings(secrets); settings != "" {
 		target.Texts = map[string]string{buildx.SettingsSecret: settings}
 	}

@@ -45,6 +45,7 @@ type Target struct {
 	Secrets    map[string]string // files by ID
 	Texts      map[string]string // secrets by ID that are no files
 	NoCache    bool
+	Platform   string // of the image; empty: that of the builder
 
 	// fromEngine is set where the Dockerfile starts from an image that only
 	// the engine has: only the builder inside the engine can do that.
@@ -203,8 +204,12 @@ func (t Target) definition() (file []byte, env []string, err error) {
 		Secrets    []string          `json:"secret,omitempty"`
 		Output     []string          `json:"output"`
 		NoCache    bool              `json:"no-cache,omitempty"`
+		Platforms  []string          `json:"platforms,omitempty"`
 	}
 	image := target{Context: ".", Dockerfile: "Dockerfile", Args: map[string]string{}, Output: []string{"type=docker"}, NoCache: t.NoCache}
+	if t.Platform != "" {
+		image.Platforms = []string{t.Platform}
+	}
 	for _, tag := range t.Tags {
 		image.Tags = append(image.Tags, literal(tag))
 	}

@@ -85,7 +85,11 @@ func basesOf(cmd *cobra.Command, args []string) error {
 }
 
 func build(ctx context.Context, dockerCLI command.Cli, runtimes *runtimeOptions, how *buildOptions) error {
-	b, err := how.session(ctx, dockerCLI, runtimes.platform)
+	session := how.session
+	if len(runtimes.bases) == 0 { // a payload is made on either platform for either
+		session = how.sessionFor
+	}
+	b, err := session(ctx, dockerCLI, runtimes.platform)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -74,7 +73,7 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 	for _, c := range components {
 		r := componentReport{document.Component{
 			Name: c.Name, Description: c.Description, License: c.License, Servers: servers, Default: !c.Optional, Provides: c.Provides,
-			Needs: slices.AppendSeq([]string{}, maps.Keys(c.Needs)), Packages: append([]string{}, c.Packages...), Proof: append([]string{}, c.Proof...),
+			Needs: append([]string{}, c.Others()...), Packages: append([]string{}, c.Packages...), Proof: append([]string{}, c.Proof...),
 		}, c.Server}
 		slices.Sort(r.Needs)
 		if c.Lean != nil {

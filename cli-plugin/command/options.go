@@ -232,8 +232,22 @@ func (o *buildOptions) settled(dockerCLI command.Cli) (*builder.Builder, error) 
 	}, nil
 }
 
-// session is an engine and what builds into it.
+// session is an engine and what builds into it, for the engine's platform alone.
 func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
+	b, err := o.sessionFor(ctx, dockerCLI, platform)
+	if err != nil {
+		return nil, err
+	}
+	if b.Arch != "" && b.Arch != b.Engine.Arch {
+		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, b.Engine.Arch), nil,
+			"Use an engine of that platform, for example with 'docker context use'")
+	}
+	return b, nil
+}
+
+// sessionFor is an engine and what builds into it or in it, for a platform;
+// empty: for the engine's.
+func (o *buildOptions) sessionFor(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
 	b, err := o.settled(dockerCLI)
 	if err != nil {
 		return nil, err
@@ -248,16 +262,12 @@ func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platf
 	if err != nil {
 		return nil, err
 	}
-	if wanted != "" && wanted != e.Arch {
-		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, e.Arch), nil,
-			"Use an engine of that platform, for example with 'docker context use'")
-	}
 	// Progress goes to the standard error, a terminal of which is drawn on.
 	var log io.Writer = os.Stderr
 	if err := e.Sweep(ctx); err != nil {
 		fmt.Fprintln(log, terminal.Line("note: "+err.Error()))
 	}
-	b.Engine, b.CLI, b.Log = e, dockerCLI, log
+	b.Engine, b.Arch, b.CLI, b.Log = e, wanted, dockerCLI, log
 	return b, nil
 }
 

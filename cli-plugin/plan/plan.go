@@ -69,6 +69,7 @@ type Options struct {
 	Version     string // of OpenHands; empty: the newest that the server has
 	Server      string
 	Arch        string // GOARCH form
+	BuilderArch string // that stage 1 runs as where it makes a payload for another; empty: Arch
 	BuilderBase string
 	With        []string // optional components put in
 	Without     []string // components left out
@@ -113,6 +114,7 @@ type Deps struct {
 	Version     string            `json:"version"`
 	Server      string            `json:"server"`
 	Arch        string            `json:"architecture"`
+	BuilderArch string            `json:"builderArchitecture,omitempty"` // that it is made by, for another
 	BuilderBase string            `json:"builderBase,omitempty"`
 	Components  []string          `json:"components,omitempty"`
 	LeftOut     []string          `json:"leftOut,omitempty"` // of a lean virtual environment
@@ -149,6 +151,7 @@ func (r Runtime) References() []string { return append([]string{r.Image}, r.Tags
 type Inputs struct {
 	Components []templates.Component // all there are, in layer order; nil: any version will do
 	Helpers    map[string][]byte     // helper binaries by name; nil with Options.Deps
+	Tools      map[string][]byte     // those that run in the builder, with Options.BuilderArch
 	Source     *Source               // instead of a release
 }
 
@@ -335,6 +338,17 @@ func (o *Options) deps(in Inputs) (Deps, error) {
 	d.Labels["org.opencontainers.image.version"] = o.Version
 	d.Labels["org.opencontainers.image.ref.name"] = d.Tag
 	stage.Labels = d.Labels
+	if stage.BuilderArch = o.BuilderArch; stage.Foreign() {
+		d.BuilderArch = o.BuilderArch
+		further, err := stage.BuilderContext()
+		if err != nil {
+			return Deps{}, fmt.Errorf("gathering the build context: %w", err)
+		}
+		maps.Copy(context, further)
+		for name, data := range in.Tools {
+			context[stage.ToolsFolder()+"/"+name] = File{Mode: 0o755, Data: data}
+		}
+	}
 	if d.Dockerfile, err = stage.Dockerfile(); err != nil {
 		return Deps{}, fmt.Errorf("rendering the stage 1 Dockerfile: %w", err)
 	}

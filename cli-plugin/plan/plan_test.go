@@ -72,6 +72,7 @@ func TestDepsTagCoversThePayload(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*Options){
+		"builder":     func(o *Options) { o.BuilderArch = "arm64" },
 		"base":        func(o *Options) { o.Bases = []string{"debian:12"} },
 		"user":        func(o *Options) { o.User = "agent:2000" },
 		"extra deps":  func(o *Options) { o.ExtraDeps = "true" },
@@ -283,6 +284,22 @@ func TestContextHoldsTheHelpers(t *testing.T) {
 		if file := p.Deps.Context["helpers/"+name]; string(file.Data) != string(data) || file.Mode != 0o755 {
 			t.Errorf("helpers/%s is %v %q", name, file.Mode, file.Data)
 		}
+	}
+}
+
+// A builder of another architecture runs programs of its own, and the payload
+// gets those of its architecture.
+func TestContextHoldsTheBuildersHelpers(t *testing.T) {
+	o, in := options(), inputs()
+	o.BuilderArch, in.Tools = "arm64", map[string][]byte{"oh-bundle": []byte("for the builder")}
+	p := mustPlan(t, o, in)
+	for name, want := range map[string]string{"tools/oh-bundle": "for the builder", "helpers/oh-bundle": "bundle"} {
+		if file := p.Deps.Context[name]; string(file.Data) != want || file.Mode != 0o755 {
+			t.Errorf("%s is %v %q", name, file.Mode, file.Data)
+		}
+	}
+	if p.Deps.BuilderArch != "arm64" || !strings.Contains(p.Deps.Dockerfile, "--platform=linux/arm64") {
+		t.Errorf("the builder is of %q: %s", p.Deps.BuilderArch, p.Deps.Dockerfile)
 	}
 }
 

@@ -74,7 +74,8 @@ func (r Request) wantedServer() string {
 }
 
 // plan makes the plan for an architecture, with a deps image if there is one.
-func (r Request) plan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
+// Stage 1 runs as builderArch where that is not empty.
+func (r Request) plan(arch, builderArch string, deps *plan.DepsImage) (plan.Plan, error) {
 	components, err := Components(r.ComponentDirs)
 	if err != nil {
 		return plan.Plan{}, err
@@ -87,10 +88,23 @@ func (r Request) plan(arch string, deps *plan.DepsImage) (plan.Plan, error) {
 		if in.Helpers, err = helpers.For(arch); err != nil {
 			return plan.Plan{}, err
 		}
+		if builderArch != "" {
+			if in.Tools, err = helpers.For(builderArch); err != nil {
+				return plan.Plan{}, err
+			}
+		}
 	}
 	options := r.Options
-	options.Arch, options.Deps = arch, deps
+	options.Arch, options.BuilderArch, options.Deps = arch, builderArch, deps
 	return plan.New(options, in)
+}
+
+// planFor makes the plan for what a builder is to make.
+func (r Request) planFor(e *engine.Engine, arch string, deps *plan.DepsImage) (plan.Plan, error) {
+	if arch == "" || arch == e.Arch {
+		return r.plan(e.Arch, "", deps)
+	}
+	return r.plan(arch, e.Arch, deps)
 }
 
 // Sketch makes the plan for an architecture and pulls nothing. Without an engine,
@@ -107,7 +121,10 @@ func (r Request) Sketch(ctx context.Context, e *engine.Engine, arch string) (pla
 	if err := r.agrees(deps); err != nil {
 		return plan.Plan{}, err
 	}
-	return r.plan(arch, deps)
+	if e == nil {
+		return r.plan(arch, "", deps)
+	}
+	return r.planFor(e, arch, deps)
 }
 
 // Build makes all images, the deps image first. Results are those of the images
@@ -115,7 +132,7 @@ func (r Request) Sketch(ctx context.Context, e *engine.Engine, arch string) (pla
 func (r Request) Build(ctx context.Context, b *builder.Builder) ([]builder.Result, error) {
 	// Mistakes are told before anything is pulled.
 	deps := r.named()
-	p, err := r.plan(b.Engine.Arch, deps)
+	p, err := r.planFor(b.Engine, b.Arch, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +146,7 @@ func (r Request) Build(ctx context.Context, b *builder.Builder) ([]builder.Resul
 		if deps.Server != "" && deps.Server != r.Options.Server {
 			b.Logf("the payload %s is one of the server %s, and so the images are", r.DepsImage, deps.Server)
 		}
-		if p, err = r.plan(b.Engine.Arch, deps); err != nil {
+		if p, err = r.planFor(b.Engine, b.Arch, deps); err != nil {
 			return nil, err
 		}
 	}

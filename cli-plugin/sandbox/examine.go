@@ -29,11 +29,11 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, t Tr
 	if err != nil {
 		return verify.Report{}, err
 	}
+	facts.Live = t.Live && facts.Labels[payload.LabelKind] == payload.KindRuntime
 	findings := verify.Static(facts)
 	c.found(findings...)
 	var servers []verify.Server
-	live := t.Live && facts.Labels[payload.LabelKind] == payload.KindRuntime
-	if live {
+	if facts.Live {
 		manifest, _ := payload.ParseManifest(facts.Manifest) // its faults are among the findings
 		more, alive, err := c.live(ctx, found, manifest.Components)
 		if err != nil {
@@ -46,7 +46,7 @@ func (c Client) Verify(ctx context.Context, ref string, found *image.Image, t Tr
 		return verify.Report{}, err
 	}
 	report := verify.NewReport(ref, found.ID, append(findings, driven...))
-	report.Live, report.Servers, report.Clients = live || len(as) > 0, servers, as
+	report.Live, report.Servers, report.Clients = facts.Live || len(as) > 0, servers, as
 	return report, nil
 }
 

@@ -18,6 +18,7 @@ func staticChecks() []Check {
 	return []Check{
 		{"labels", checkLabels},
 		{"manifest", checkManifest},
+		{"proofs", checkProofs},
 		{"SBOM", checkSBOM},
 		{"paths", checkPaths},
 		{"environment", checkEnvironment},
@@ -84,6 +85,23 @@ func checkManifest(f Facts) (string, []payload.Finding) {
 		}
 	}
 	return fmt.Sprintf("%d components, %s", len(m.Components), m.Libc), wrong
+}
+
+// checkProofs tells of components that nothing has proven: neither the build nor
+// a live server, which is asked for the proofs of all.
+func checkProofs(f Facts) (string, []payload.Finding) {
+	m, _ := payload.ParseManifest(f.Manifest) // what is no manifest says nothing; checkManifest tells it
+	switch {
+	case len(m.Unproven) == 0:
+		return "passed where the payload was built", nil
+	case f.Live:
+		return "run now: nothing could where the payload was built", nil
+	}
+	return "", []payload.Finding{{
+		Status: payload.StatusWarning,
+		Detail: fmt.Sprintf("nothing where the payload was built ran programs for linux/%s: %s not yet proven there", m.Architecture, strings.Join(m.Unproven, ", ")),
+		Cure:   fmt.Sprintf("run 'docker openhands verify --live' with an image of the payload on an engine of linux/%s", m.Architecture),
+	}}
 }
 
 func checkSBOM(f Facts) (string, []payload.Finding) {

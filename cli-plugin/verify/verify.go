@@ -51,6 +51,7 @@ func (r Report) Failures() int {
 
 // Facts are what is known about an image without starting its server.
 type Facts struct {
+	Live         bool   // a server is started next, in which every component is proven
 	Architecture string // GOARCH form
 	Labels       map[string]string
 	Env          []string

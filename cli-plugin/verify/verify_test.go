@@ -55,6 +55,12 @@ func TestStatic(t *testing.T) {
 			f.Seal = &bundler.VerifyReport{Offenders: []bundler.Finding{{Path: "/openhands/x", Rule: rule, Detail: "d"}}}
 		}
 	}
+	unproven := func(live bool) func(*Facts) {
+		return func(f *Facts) {
+			f.Manifest = []byte(strings.Replace(string(f.Manifest), "{", `{"unproven":["core","browser"],`, 1))
+			f.Live = live
+		}
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*Facts)
@@ -71,6 +77,8 @@ func TestStatic(t *testing.T) {
 		{"no manifest", func(f *Facts) { f.Manifest = nil }, "manifest", payload.StatusFailed, "is missing"},
 		{"manifest of another schema", func(f *Facts) { f.Manifest = []byte(`{"schemaVersion": 99}`) }, "manifest", payload.StatusFailed, "schema version 99"},
 		{"manifest for another machine", func(f *Facts) { f.Architecture = "arm64" }, "manifest", payload.StatusFailed, `"amd64"`},
+		{"unproven", unproven(false), "proofs", payload.StatusWarning, "linux/amd64: core, browser not yet proven"},
+		{"unproven until now", unproven(true), "", "", ""},
 		{"promised SBOM", func(f *Facts) {
 			f.Manifest = []byte(strings.Replace(string(f.Manifest), "{", `{"sbom":"/openhands/sbom.spdx.json",`, 1))
 			f.Paths["/openhands/sbom.spdx.json"] = false

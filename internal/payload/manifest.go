@@ -16,6 +16,10 @@ type Manifest struct {
 	Libc             string      `json:"libc"`             // for example "glibc 2.41"
 	SBOM             string      `json:"sbom,omitempty"`   // path of the SPDX document
 	Components       []Component `json:"components"`       // in layer order, rarest change first
+
+	// Components whose proofs were not run where the payload was built: nothing
+	// there ran programs for its architecture.
+	Unproven []string `json:"unproven,omitempty"`
 }
 
 // SchemaVersion is raised when a reader of an older Manifest would go wrong.

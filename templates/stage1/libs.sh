@@ -1,5 +1,5 @@
 #!/bin/sh
 # Brings the libraries that the components found together in one layer.
 set -eu
-/helpers/oh-bundle merge --out /out /libs/*
+/tools/oh-bundle merge --out /out /libs/*
 chmod -R a+rX,go-w /out

@@ -14,7 +14,7 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/python,target=/recipe \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=cache,id=oh-cache-python,target=/root/.cache,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
@@ -31,7 +31,7 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/uv,target=/recipe \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=cache,id=oh-cache-uv,target=/root/.cache,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
@@ -48,7 +48,7 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     ["/bin/sh", "/stage1/packages.sh", "python3.13", "python3.13-venv"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/node,target=/recipe \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=cache,id=oh-cache-node,target=/root/.cache,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=pip,target=/run/secrets/pip \
@@ -61,7 +61,7 @@ FROM builder AS component-openhands
 ENV OPENHANDS_VERSION=0.62.0
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/openhands,target=/recipe \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=bind,from=component-python,source=/libs,target=/needs/python \
     --mount=type=bind,from=component-python,source=/out/openhands/python,target=/openhands/python \
     --mount=type=cache,id=oh-cache-openhands,target=/root/.cache,sharing=locked \
@@ -77,10 +77,10 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     --mount=type=cache,id=oh-apt-action-execution-server,target=/var/cache/apt/archives,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=apt,target=/run/secrets/apt \
-    ["/bin/sh", "/stage1/packages.sh", "git"]
+    ["/bin/sh", "/stage1/packages.sh", "libstdc++6", "git"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/action-execution-server,target=/recipe \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=bind,from=component-node,source=/libs,target=/needs/node \
     --mount=type=bind,from=component-node,source=/out/openhands/node/bin/node,target=/openhands/node/bin/node \
     --mount=type=bind,from=component-openhands,source=/libs,target=/needs/openhands \
@@ -105,6 +105,8 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     ["/bin/sh", "/stage1/packages.sh", "ca-certificates"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=components/core,target=/recipe \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
+    --mount=type=bind,source=helpers/oh-wrappers,target=/tools/oh-wrappers \
     --mount=type=bind,source=helpers,target=/helpers \
     --mount=type=cache,id=oh-cache-core,target=/root/.cache,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
@@ -116,7 +118,7 @@ RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
 
 FROM builder AS libs
 RUN --mount=type=bind,source=stage1/libs.sh,target=/stage1/libs.sh \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     --mount=type=bind,from=component-python,source=/libs,target=/libs/python \
     --mount=type=bind,from=component-uv,source=/libs,target=/libs/uv \
     --mount=type=bind,from=component-node,source=/libs,target=/libs/node \
@@ -135,6 +137,7 @@ COPY --from=component-core /out/ /
 
 FROM builder AS check-settled
 RUN --mount=type=bind,from=settled,source=/openhands,target=/openhands \
+    --mount=type=bind,source=stage1/proof.sh,target=/stage1/proof.sh \
     --mount=type=bind,source=stage1/settled.sh,target=/stage1/settled.sh \
     ["/bin/sh", "/stage1/settled.sh"]
 
@@ -144,9 +147,10 @@ COPY --from=component-openhands /out/ /
 FROM builder AS check
 RUN --mount=type=bind,from=payload,source=/openhands,target=/openhands \
     --mount=type=bind,from=check-settled,source=/settled,target=/settled \
+    --mount=type=bind,source=stage1/proof.sh,target=/stage1/proof.sh \
     --mount=type=bind,source=stage1/check.sh,target=/stage1/check.sh \
     --mount=type=bind,source=stage1/allow.txt,target=/stage1/allow.txt \
-    --mount=type=bind,source=helpers/oh-bundle,target=/helpers/oh-bundle \
+    --mount=type=bind,source=helpers/oh-bundle,target=/tools/oh-bundle \
     ["/bin/sh", "/stage1/check.sh"]
 
 FROM payload

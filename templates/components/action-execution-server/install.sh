@@ -15,7 +15,7 @@ for package in pysocks socksio; do
 	grep -q "^$package==" /tmp/requirements.txt ||
 		grep "^$package==" "$RECIPE/requirements.txt" >>/tmp/requirements.txt
 done
-$uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
+$FOR_TARGET $uv pip install --python $venv/bin/python --no-deps --require-hashes --link-mode copy \
 	--build-constraints "$RECIPE/requirements.txt" -r /tmp/requirements.txt
 $venv/bin/python -m ensurepip --default-pip
 mkdir -p $venv/etc/ipython $venv/etc/jupyter

@@ -3,11 +3,11 @@
 set -eu
 dest=/openhands/browser/chromium
 mkdir -p $dest /openhands/share/fontconfig
-cp -a /usr/lib/chromium/. $dest/
+cp -a "$SYSTEM/usr/lib/chromium/." $dest/
 
 # DejaVu and Liberation for Latin, Greek and Cyrillic, Droid for Chinese,
 # Japanese and Korean, Noto for emoji.
-cp -aL /usr/share/fonts/truetype /openhands/share/fonts
+cp -aL "$SYSTEM/usr/share/fonts/truetype" /openhands/share/fonts
 cp -L "$RECIPE/fonts.conf" /openhands/share/fontconfig/fonts.conf
 cp -aL /etc/fonts/conf.d /openhands/share/fontconfig/conf.d
 rm -f /openhands/share/fontconfig/conf.d/README /openhands/share/fontconfig/conf.d/50-user.conf \

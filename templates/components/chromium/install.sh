@@ -3,7 +3,7 @@
 set -eu
 dest=/openhands/browser/headed
 mkdir -p $dest
-cp -a /usr/lib/chromium/. $dest/
+cp -a "$SYSTEM/usr/lib/chromium/." $dest/
 rm -f $dest/chromium-headless-shell $dest/headless_*.pak
 for file in /openhands/browser/chromium/*; do
 	name=${file##*/}

@@ -2,9 +2,9 @@
 # Node.js as its project builds it and the npm of that release, out of the npm
 # packages that carry them.
 set -eu
-case $(uname -m) in
-x86_64) arch=x64 ;;
-aarch64) arch=arm64 ;;
+case $ARCH in
+amd64) arch=x64 ;;
+*) arch=$ARCH ;;
 esac
 export npm_config_cache=/root/.cache/npm
 # Packages can be fetched from the registry by npm alone; a wheel on the Python

@@ -5,10 +5,10 @@ set -eu
 prefix=/openhands/python
 stdlib=$prefix/lib/python3.13
 mkdir -p $prefix/bin $prefix/lib $prefix/share
-cp -a /usr/bin/python3.13 $prefix/bin/
+cp -a "$SYSTEM/usr/bin/python3.13" $prefix/bin/
 ln -s python3.13 $prefix/bin/python3
-cp -aL /usr/lib/python3.13 $stdlib
-cp -a /usr/share/python-wheels $prefix/share/
+cp -aL "$SYSTEM/usr/lib/python3.13" $stdlib
+cp -a "$SYSTEM/usr/share/python-wheels" $prefix/share/
 
 # EXTERNALLY-MANAGED would forbid pip in a Python that no package manager owns;
 # sitecustomize.py is Debian's crash reporter.
@@ -17,4 +17,5 @@ find $stdlib -name __pycache__ -prune -exec rm -rf {} +
 # ensurepip looks for its wheels where the configuration says.
 sed -i "s#/usr/share/python-wheels#$prefix/share/python-wheels#" $stdlib/_sysconfigdata_*.py
 
+# Byte code is the same for every processor.
 python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash $stdlib

@@ -2,7 +2,7 @@
 # The wheels of uv on the Python index carry the program itself.
 set -eu
 python3.13 -m venv /tmp/venv
-/tmp/venv/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: -r "$RECIPE/requirements.txt"
+$FOR_TARGET /tmp/venv/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: --target /tmp/uv -r "$RECIPE/requirements.txt"
 mkdir -p /openhands/bin
-cp /tmp/venv/bin/uv /tmp/venv/bin/uvx /openhands/bin/
-rm -rf /tmp/venv
+cp /tmp/uv/bin/uv /tmp/uv/bin/uvx /openhands/bin/
+rm -rf /tmp/venv /tmp/uv
