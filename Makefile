@@ -16,7 +16,7 @@ COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null)
 # A program that the project calls, from the module that pins it.
 tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
-.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells upstream-suite hostile bench charts recording batch-bench batch-faults batch-live quickstart engine bases deps notices clean
+.PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells foreign upstream-suite hostile bench charts recording batch-bench batch-faults batch-live quickstart engine bases deps notices clean
 
 build: helpers
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
@@ -61,7 +61,7 @@ tools:
 	$(LAB) tools
 
 unit: helpers tools
-	$(GO) test $$($(GO) list ./... | grep -v -e /integration/live -e /integration/bundler -e /integration/sudo)
+	$(GO) test $$($(GO) list ./... | grep -v -e /integration/live -e /integration/foreign -e /integration/bundler -e /integration/sudo)
 
 # What is concurrent, with Go's race detector: the packages that lock or wait for
 # groups of goroutines. What measures memory takes minutes under it and shows
@@ -92,7 +92,7 @@ fuzz: helpers
 # make matrix-docs has all of them.
 SAMPLE ?= debian:12 alpine:3.20 busybox:musl el-like:9 scratch
 live: deps
-	OH_SAMPLE="$(SAMPLE)" OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE)
+	OH_SAMPLE="$(SAMPLE)" OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE) ./integration/foreign
 
 test: unit race oracle fuzz live
 
@@ -129,6 +129,12 @@ variables: deps
 CELLS ?= 600
 cells: deps
 	OH_CELLS=$(CELLS) OH_ARTIFACTS=$(ARTIFACTS) $(GO) test -v -count=1 -timeout 30m -run '^TestCells$$' ./integration/live
+
+# The whole payload of the agent server for the architecture that this machine is
+# not of, its proofs under QEMU, its server over three bases, and the payload of
+# this machine made in either kind of builder: two hours.
+foreign: install bases
+	OH_FOREIGN=all $(GO) test -v -count=1 -timeout 6h ./integration/foreign
 
 # OpenHands' own tests of its runtime, from a checkout or a Git repository that
 # you name: make upstream-suite SOURCE=../OpenHands. BASES, USERS and TESTS choose.

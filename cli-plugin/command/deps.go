@@ -26,9 +26,11 @@ func newDepsBuild(dockerCLI command.Cli) *cobra.Command {
 		Short: "Build the deps image alone",
 		Long: `Builds the deps image, or finds the one that the engine or the registry has.
 With --push it goes to its tag in --repository, where every other build of the
-same payload finds it.`,
+same payload finds it. With --platform it is one of the other architecture, made
+without emulation.`,
 		Example: `  docker openhands deps build
   docker openhands deps build --server agent-server --without browser
+  docker openhands deps build --platform linux/arm64
   docker openhands deps build --push --repository registry.example/runtime`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

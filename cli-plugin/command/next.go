@@ -23,12 +23,14 @@ type outcome struct {
 	arch    string
 	size    int64 // bytes, unpacked, of the last image; 0: unknown
 	took    time.Duration
+
+	elsewhere bool // the engine does not run what was made
 }
 
 // outcomeOf finds out what is told of results. They are there whether it can be
 // found out or not.
 func (o *buildOptions) outcomeOf(ctx context.Context, b *builder.Builder, runtimes *runtimeOptions, results []builder.Result, took time.Duration) outcome {
-	made := outcome{results: results, output: o.output, arch: b.Engine.Arch, took: took}
+	made := outcome{results: results, output: o.output, arch: b.Engine.Arch, took: took, elsewhere: b.Arch != "" && b.Arch != b.Engine.Arch}
 	if runtimes.depsImage == "" {
 		made.server = runtimes.server
 	}
@@ -60,7 +62,9 @@ func writeNext(w io.Writer, o outcome) error {
 
 	fmt.Fprintf(&b, "\n%s\n", o.summary())
 	switch {
-	case last.Base == "":
+	case last.Base == "" && o.elsewhere && o.output == nil:
+		say("Push it:", "docker push "+name+" # engines of "+last.Platform+" take it from there")
+	case last.Base == "" && !o.elsewhere:
 		if o.output == nil || o.output.Push {
 			say("Use it:", "docker openhands build --deps-image "+name+" alpine:3.20")
 		}

@@ -24,6 +24,8 @@ func TestNextSteps(t *testing.T) {
 	reused.Reused = true
 	nameless := builder.Result{Base: "scratch", References: []string{imageOf(4)}, ID: imageOf(4)}
 	upstream := builder.Result{Base: "debian:12", References: []string{"ghcr.io/openhands/agent-server:1.58.2-python"}, ID: imageOf(5)}
+	elsewhere := deps
+	elsewhere.Platform = "linux/arm64"
 	pushed := alpine
 	pushed.Digest, pushed.Traffic = imageOf(6), &registry.Traffic{Bytes: 9000}
 	var all strings.Builder
@@ -38,6 +40,7 @@ func TestNextSteps(t *testing.T) {
 		{"an image of V0", outcome{results: []builder.Result{deps, alpine}, server: payload.ActionExecutionServer, arch: "amd64", size: 1_140_000_000, took: time.Second}},
 		{"several images", outcome{results: []builder.Result{deps, alpine, reused}, server: payload.ActionExecutionServer, arch: "amd64", size: 1_140_000_000, took: 3 * time.Second}},
 		{"a payload", outcome{results: []builder.Result{deps}, server: payload.AgentServer, arch: "amd64", size: 1_120_000_000, took: time.Second}},
+		{"a payload for other engines", outcome{results: []builder.Result{elsewhere}, server: payload.AgentServer, arch: "amd64", size: 1_120_000_000, took: time.Second, elsewhere: true}},
 		{"pushed", outcome{results: []builder.Result{deps, pushed}, output: &builder.Output{Push: true}, server: payload.AgentServer, arch: "amd64", took: time.Second}},
 		{"pushed, with a payload of somebody's", outcome{results: []builder.Result{deps, pushed}, output: &builder.Output{Push: true}, arch: "amd64", took: time.Second}},
 		{"an archive for docker", outcome{results: []builder.Result{deps, alpine}, output: &builder.Output{File: "my app.tar", Format: image.FormatDocker}, server: payload.ActionExecutionServer, arch: "amd64", took: time.Second}},

@@ -47,7 +47,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringArrayVar(&o.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
 	f.StringVar(&o.pythonEnv, "python-env", string(plan.PythonEnvFull), "Virtual environment of the server: full or lean; --dry-run lists what lean is without")
-	f.StringVar(&o.platform, "platform", "", "Platform of the images; it has to be the engine's")
+	f.StringVar(&o.platform, "platform", "", "Platform of the images; but for deps build, it has to be the engine's")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 	f.StringVar(&o.depsRepository, "deps-repository", "", "Repository of the payload (default: --repository; with --push the first one of each registry that images go to)")
 	annotate(f, map[string]facts{

@@ -151,7 +151,7 @@ func (m *maker) debian(ctx context.Context, b base) error {
 		return fmt.Errorf("making a folder for debootstrap: %w", err)
 	}
 	defer os.RemoveAll(root)
-	mirror, err := debootstrap(ctx, b.suite, root, m.log)
+	mirror, err := debootstrap(ctx, b.suite, runtime.GOARCH, root, m.log)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// debootstrap makes a minimal Debian root file system in root from the first
-// of this machine's mirrors that has the suite, and returns that mirror.
-func debootstrap(ctx context.Context, suite, root string, log io.Writer) (string, error) {
+// debootstrap makes a minimal Debian root file system for an architecture (GOARCH
+// form, which is Debian's) in root from the first of this machine's mirrors that has the suite, and returns that mirror.
+func debootstrap(ctx context.Context, suite, goarch, root string, log io.Writer) (string, error) {
 	if !findProgram("debootstrap") {
 		if err := aptInstall(ctx, log, "debootstrap"); err != nil {
 			return "", err
@@ -30,7 +30,7 @@ func debootstrap(ctx context.Context, suite, root string, log io.Writer) (string
 		if err := emptyFolder(root); err != nil {
 			return "", err
 		}
-		cmd := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", suite, root, mirror)
+		cmd := exec.CommandContext(ctx, "debootstrap", "--arch", goarch, "--variant=minbase", suite, root, mirror)
 		cmd.Env = append(os.Environ(), aptProxy(ctx)...)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out

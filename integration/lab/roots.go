@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 )
 
@@ -21,7 +22,18 @@ func DebianRoot(ctx context.Context, suite string, log io.Writer) (string, error
 				return ExportImage(ctx, b.ref, dir)
 			}
 		}
-		_, err := debootstrap(ctx, suite, dir, log)
+		_, err := debootstrap(ctx, suite, runtime.GOARCH, dir, log)
+		return err
+	})
+}
+
+// EmulatedRoot is like DebianRoot for an architecture that this machine emulates.
+func EmulatedRoot(ctx context.Context, suite, goarch string, log io.Writer) (string, error) {
+	if err := Emulate(ctx, goarch, log); err != nil {
+		return "", err
+	}
+	return cachedRoot(suite+"-"+goarch, func(dir string) error {
+		_, err := debootstrap(ctx, suite, goarch, dir, log)
 		return err
 	})
 }

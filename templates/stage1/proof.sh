@@ -18,9 +18,11 @@ prove() {
 	fi
 	echo "proof of $name"
 	[ "$arch" = "$native" ] || set -- "$@" $emulated
-	"$@" </dev/null >/tmp/proof 2>&1 || {
-		cat /tmp/proof
+	said=$(mktemp)
+	"$@" </dev/null >"$said" 2>&1 || {
+		cat "$said"
 		echo "component $name does not work"
 		exit 1
 	}
+	rm "$said"
 }

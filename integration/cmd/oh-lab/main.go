@@ -3,6 +3,7 @@
 //	oh-lab engine                 a Docker Engine and buildx, installed where there is none
 //	oh-lab tools                  the programs that the unit tests call
 //	oh-lab bases [NAME...]        base images, made here where they cannot be pulled
+//	oh-lab binfmt start|remove     programs of the other architecture are run by QEMU
 //	oh-lab second-engine start|remove
 //	                              a newer engine beside the first, with containerd's image store
 //	oh-lab quickstart             from a base to a running server and its first action
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/docker-openhands/docker-openhands/integration/lab"
@@ -33,7 +35,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: oh-lab engine | tools | bases [NAME...] | second-engine start|remove | quickstart")
+		return fmt.Errorf("usage: oh-lab engine | tools | bases [NAME...] | binfmt start|remove | second-engine start|remove | quickstart")
 	}
 	switch command, rest := args[0], args[1:]; command {
 	case "engine":
@@ -45,6 +47,8 @@ func run(ctx context.Context, args []string) error {
 			rest = lab.BaseNames()
 		}
 		return lab.EnsureBases(ctx, lab.Archives(), os.Stdout, rest...)
+	case "binfmt":
+		return emulation(ctx, rest)
 	case "second-engine":
 		return secondEngine(ctx, rest)
 	case "quickstart":
@@ -69,6 +73,17 @@ func tools(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func emulation(ctx context.Context, args []string) error {
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	switch {
+	case len(args) == 1 && args[0] == "start":
+		return lab.Emulate(ctx, other, os.Stdout)
+	case len(args) == 1 && args[0] == "remove":
+		return lab.StopEmulating(other)
+	}
+	return fmt.Errorf("usage: oh-lab binfmt start|remove")
 }
 
 func secondEngine(ctx context.Context, args []string) error {

@@ -29,6 +29,12 @@ driver=$venv/lib/python3.13/site-packages/playwright/driver
 # One node in the payload: Playwright works with any of its time.
 ln -sf /openhands/node/bin/node "$driver/node"
 mkdir -p /openhands/share
+# It looks elsewhere on other processors than this one.
+case $ARCH in
+amd64) cpu=x64 ;;
+*) cpu=$ARCH ;;
+esac
+[ -z "$FOR_TARGET" ] || export PLAYWRIGHT_HOST_PLATFORM_OVERRIDE=debian12-$cpu
 PLAYWRIGHT_BROWSERS_PATH=/openhands/browser/ms-playwright "$driver/node" "$RECIPE/browsers.js" "$driver/package" \
 	>/openhands/share/browsers.txt
 

@@ -4,7 +4,10 @@
 set -eu
 export PATH=/openhands/node/bin:$PATH npm_config_cache=/root/.cache/npm
 dest=/openhands/vscode
-arch=$(node -p process.arch)
+case $ARCH in
+amd64) arch=x64 ;;
+*) arch=$ARCH ;;
+esac
 
 cd /tmp
 read -r _ archive <"$RECIPE/archives.sha512"
@@ -20,9 +23,10 @@ node "$RECIPE/versions.cjs" /tmp/package
 mkdir modules
 cp -L "$RECIPE/package.json" "$RECIPE/package-lock.json" modules/
 cd modules
-npm ci --silent --ignore-scripts
-# The others bring what they compile.
-npm rebuild --silent --nodedir="$PWD/node_modules/node-linux-$arch" @vscode/native-watchdog @vscode/spdlog
+$FOR_TARGET npm ci --silent --ignore-scripts
+# The others bring what they compile. Scripts would find the payload's node in .bin.
+rm -rf node_modules/.bin
+$FOR_TARGET npm rebuild --silent --nodedir="$PWD/node_modules/node-linux-$arch" @vscode/native-watchdog @vscode/spdlog
 rm -rf node_modules/node-linux-* node_modules/.package-lock.json node_modules/.bin
 
 mv /tmp/package/lib/vscode $dest
