@@ -3,7 +3,6 @@
 package builder
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,10 +64,11 @@ type Result struct {
 	Base       string            `json:"base,omitempty"`       // empty: the deps image
 	BaseDigest string            `json:"baseDigest,omitempty"` // by which the base's registry knows it, or its ID where it never was in one
 	References []string          `json:"references"`           // never empty: the ID stands for the names of an image that got none
-	ID         string            `json:"id,omitempty"`
-	Server     string            `json:"server,omitempty"`   // profile; empty: not known of a payload that was chosen by name
-	Platform   string            `json:"platform,omitempty"` // for example linux/amd64
-	Reused     bool              `json:"reused"`             // it was there before
+	ID         string            `json:"id,omitempty"`         // of an index its digest
+	Server     string            `json:"server,omitempty"`     // profile; empty: not known of a payload that was chosen by name
+	Platform   string            `json:"platform,omitempty"`   // for example linux/amd64; of an index all of them, with commas
+	Manifests  []Manifest        `json:"manifests,omitempty"`  // of an index, one a platform
+	Reused     bool              `json:"reused"`               // it was there before
 	Seconds    float64           `json:"seconds"`
 	Digest     string            `json:"digest,omitempty"`        // of the manifest that was pushed or written
 	Traffic    *registry.Traffic `json:"push,omitempty"`          // of a push
@@ -79,7 +79,7 @@ type Result struct {
 
 // describe says what is the same for all images of a plan.
 func (r *Result) describe(p plan.Plan) {
-	r.Server, r.Platform, r.Kind = p.Deps.Server, "linux/"+p.Deps.Arch, KindRuntime
+	r.Server, r.Platform, r.Kind = p.Deps.Server, p.Platform(), KindRuntime
 	if r.Base == "" {
 		r.Kind = KindDeps
 	}
@@ -114,7 +114,7 @@ func (b *Builder) buildx() *buildx.Client {
 // registry is how the builder talks to registries.
 func (b *Builder) registry() *registry.Client {
 	b.once.client.Do(func() {
-		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Arch: b.arch(), Logf: b.Logf,
+		b.client = &registry.Client{Config: b.CLI.ConfigFile(), Insecure: b.Engine.Insecure, Logf: b.Logf,
 			Pausing: func(host string, pause time.Duration) { b.View().Logf("%s wants a pause of %s", host, pause) }}
 	})
 	return b.client
@@ -133,24 +133,8 @@ func depsDiffer(d plan.Deps) func(have map[string]string, platform string) []str
 	}
 }
 
-// arch is the architecture of the images, GOARCH form.
-func (b *Builder) arch() string { return cmp.Or(b.Arch, b.Engine.Arch) }
-
-func (b *Builder) checkArch(what, ref string, found *image.Image) error {
-	if found.Config.OS == "linux" && found.Config.Architecture == b.arch() {
-		return nil
-	}
-	wanted := "the engine runs"
-	if b.arch() != b.Engine.Arch {
-		wanted = "--platform is"
-	}
-	return problem.New(problem.Platform,
-		fmt.Sprintf("the %s %s is for %s/%s, but %s linux/%s", what, ref, found.Config.OS, found.Config.Architecture, wanted, b.arch()), nil,
-		fmt.Sprintf("Pull the right one with 'docker pull --platform linux/%s %s', or choose another image", b.arch(), ref))
-}
-
 // checkBase refuses what nothing can be built over.
-func (b *Builder) checkBase(ref string, found *image.Image) error {
+func (f finder) checkBase(ref string, found *image.Image) error {
 	if kind := found.Labels()[payload.LabelKind]; kind != "" {
 		next := "Use the image that it was made over: " + found.Labels()[payload.LabelBaseName]
 		switch {
@@ -164,7 +148,7 @@ func (b *Builder) checkBase(ref string, found *image.Image) error {
 		}
 		return problem.New(problem.BaseConflict, fmt.Sprintf("the base %s is itself a %s image of OpenHands", ref, kind), nil, next)
 	}
-	return errors.Join(b.checkArch("base image", ref, found), b.checkDepth(ref, found))
+	return errors.Join(f.checkArch("base image", ref, found), f.checkDepth(ref, found))
 }
 
 // LocalDeps describes a deps image of the engine, nil where it has none.
@@ -176,16 +160,18 @@ func LocalDeps(ctx context.Context, e *engine.Engine, ref string) (*plan.DepsIma
 	return depsImage(ref, found), nil
 }
 
-// FindDeps describes the deps image ref, pulled where the engine lacks it.
-func (b *Builder) FindDeps(ctx context.Context, ref string) (*plan.DepsImage, error) {
+// FindDeps describes the deps image ref for an architecture of GOARCH form, pulled
+// where the engine lacks it and needs it.
+func (b *Builder) FindDeps(ctx context.Context, ref, arch string) (*plan.DepsImage, error) {
+	f := finder{b, arch}
 	if b.Output != nil {
-		found, err := b.obtain(ctx, "deps image", ref, false)
+		found, err := f.obtain(ctx, "deps image", ref, false)
 		if err != nil {
 			return nil, err
 		}
 		return depsImage(ref, found), nil
 	}
-	found, err := b.get(ctx, "deps image", ref)
+	found, err := f.get(ctx, "deps image", ref)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +185,7 @@ func depsImage(ref string, found *image.Image) *plan.DepsImage {
 
 // Find describes the image ref, pulled where the engine lacks it.
 func (b *Builder) Find(ctx context.Context, ref string) (*image.Image, error) {
-	return b.get(ctx, "image", ref)
+	return b.native().get(ctx, "image", ref)
 }
 
 // Local describes the image ref, nil where the engine lacks it.
@@ -215,7 +201,7 @@ func (b *Builder) Describe(ctx context.Context, ref string) (*image.Image, error
 	}
 	parsed, err := b.registry().Parse(ref)
 	if err == nil {
-		found, err = b.registry().Describe(ctx, parsed)
+		found, err = b.registry().Describe(ctx, parsed, b.Engine.Arch)
 	}
 	if err != nil && ctx.Err() == nil {
 		err = b.suggest(ctx, ref, registry.PullProblem(registry.ThisMachine, "image", ref, err))
@@ -227,7 +213,7 @@ func (b *Builder) Describe(ctx context.Context, ref string) (*image.Image, error
 func (b *Builder) Obtain(ctx context.Context, ref string) (*image.Image, error) {
 	found, err := b.Engine.Image(ctx, ref)
 	if err == nil && found == nil {
-		found, err = b.pull(ctx, "image", ref)
+		found, err = b.native().pull(ctx, "image", ref)
 	}
 	return found, err
 }

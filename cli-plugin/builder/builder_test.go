@@ -21,7 +21,7 @@ func TestBaseOfOurs(t *testing.T) {
 	} {
 		s := newFakeStore(t, false)
 		s.Infos["ours:1"] = s.Infos[s.put(t, v1.ConfigFile{Config: v1.Config{Labels: labels}}, baseLayers...).ID]
-		_, err := local{&Builder{Engine: s.engine()}}.base(t.Context(), "ours:1")
+		_, err := local{(&Builder{Engine: s.engine()}).native()}.base(t.Context(), "ours:1")
 		var p *problem.Error
 		if !errors.As(err, &p) || p.Code != problem.BaseConflict || !strings.Contains(p.Next, next) {
 			t.Errorf("%v: %v, want %q", labels, err, next)

@@ -13,7 +13,7 @@ import (
 // of the base runs.
 func (b *Builder) Programs(ctx context.Context, base string, names []string) (map[string]bool, error) {
 	has := map[string]bool{}
-	found, err := local{b}.base(ctx, base)
+	found, err := local{b.native()}.base(ctx, base)
 	if err != nil || found == nil { // nil: scratch
 		return has, err
 	}

@@ -32,7 +32,7 @@ func dockerfileForm(t *testing.T, s *fakeStore, base *image.Image) (named []apii
 	var said strings.Builder
 	b := &Builder{Engine: s.engine(), Log: &said, Progress: progressui.PlainMode, CLI: buildxtest.NewStandIn(t, "")}
 	r := plan.Runtime{Base: "base:1", Image: "out:1", User: payload.User, Assemble: plan.AssembleNever}
-	_, err = local{b}.make(t.Context(), r, deps, base, nil)
+	_, err = local{b.native()}.make(t.Context(), r, deps, base, nil)
 	return s.Named, said.String(), err
 }
 

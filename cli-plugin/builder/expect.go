@@ -40,12 +40,35 @@ func (r Result) remember(size int64) {
 }
 
 // Expect tells what Build would do about each image of the plan, the deps image
-// first.
-func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
+// first; of a plan for several platforms all images of one, then those of the next.
+func (b *Builder) Expect(ctx context.Context, p plan.Plan) (all []Expected, err error) {
+	if len(p.Platforms) == 0 {
+		return b.expect(ctx, p)
+	}
+	for _, one := range p.Platforms {
+		expected, err := b.expect(ctx, one.Plan())
+		if err != nil {
+			return nil, err
+		}
+		if b.Output != nil {
+			expected[0].References = append(expected[0].References, p.Deps.Image)
+		}
+		for i, r := range p.Runtimes { // what is made has its names in the index alone
+			expected[i+1].References = r.References()
+		}
+		all = append(all, expected...)
+	}
+	return all, nil
+}
+
+// expect is Expect for one platform.
+func (b *Builder) expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
+	f := finder{b, p.Deps.Arch}
 	deps, err := b.expected(ctx, p.Deps.Image, depsDiffer(p.Deps), p.Deps.Given)
 	if err != nil {
 		return nil, err
 	}
+	deps = f.own(deps)
 	first := Expected{References: []string{p.Deps.Image}}
 	first.fill(p, KindDeps, deps)
 	first.Asked = b.mayAsk(p.Deps.Image)
@@ -57,6 +80,7 @@ func (b *Builder) Expect(ctx context.Context, p plan.Plan) ([]Expected, error) {
 			if base, err = b.Engine.Image(ctx, r.Base); err != nil {
 				return nil, err
 			}
+			base = f.own(base)
 			one.BaseExists = base != nil
 		}
 		if deps != nil && one.BaseExists {
@@ -93,7 +117,7 @@ func (b *Builder) expected(ctx context.Context, ref string, differs func(map[str
 // fill adds what is the same for all images, and what is known of the one that
 // is there or of the last one.
 func (e *Expected) fill(p plan.Plan, kind string, found *image.Image) {
-	e.Kind, e.Server, e.Platform, e.Exists = kind, p.Deps.Server, "linux/"+p.Deps.Arch, found != nil
+	e.Kind, e.Server, e.Platform, e.Exists = kind, p.Deps.Server, p.Platform(), found != nil
 	if found != nil {
 		e.Size = found.Size
 		return

@@ -174,6 +174,10 @@ func (p *publisher) fitting(ctx context.Context, d plan.Deps, deps, base *image.
 		return nil, problem.New(problem.NoEngine, fmt.Sprintf("the base %s has so many layers that the payload has to be one, which no registry has and an engine has to make", r.Base),
 			problem.Cause(p.Engine.Absent), "Start an engine, or make a base with fewer layers")
 	}
+	if p.foreign() {
+		return nil, problem.New(problem.Platform, fmt.Sprintf("the base %s has so many layers that the payload has to be one, which no registry has and an engine of linux/%s has to make", r.Base, p.arch), nil,
+			"Push an image over it from such an engine first, or make a base with fewer layers")
+	}
 	here, err := p.depsHere(ctx, d, deps)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,13 @@ func (n *layerNames) learn(of string, ids []digest.Digest, names []string) {
 	}
 }
 
+// knows reports whether a layer is somebody's.
+func (n *layerNames) knows(id digest.Digest) bool {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	return n.byID[id] != ""
+}
+
 // of is the name of a layer. One that is nobody else's is made here.
 func (n *layerNames) of(id digest.Digest) string {
 	n.lock.Lock()

@@ -99,11 +99,15 @@ func (p *publisher) compress(ctx context.Context, m *image.Image, must bool, mis
 	return nil
 }
 
-// whole is an image as it is, its configuration unchanged.
+// whole is an image as it is, its configuration unchanged, and so its manifest
+// where the layers are those that a registry has.
 func (p *publisher) whole(ctx context.Context, m *image.Image, must bool) (*image.Image, error) {
 	layers, err := p.layers(ctx, m, must)
 	if err != nil {
 		return nil, err
+	}
+	if kept := m.With(layers); kept != nil {
+		return kept, nil
 	}
 	config, err := p.config(ctx, m)
 	if err != nil {
@@ -132,5 +136,8 @@ func (p *publisher) config(ctx context.Context, m *image.Image) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.configs[m.ID] = saved.RawConfig
 	return saved.RawConfig, nil
 }

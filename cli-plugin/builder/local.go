@@ -14,7 +14,7 @@ import (
 )
 
 // local is the engine as the target.
-type local struct{ *Builder }
+type local struct{ finder }
 
 func (local) end() error { return nil }
 
@@ -147,7 +147,7 @@ func (l local) make(ctx context.Context, r plan.Runtime, deps, base *image.Image
 	defer func() { err = errors.Join(err, lease.End()) }()
 	step := l.View().Step("making " + r.Image)
 	id, err := assembly{
-		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: l.Engine.Arch, Created: image.Created(base, deps), Logf: l.Logf},
+		Recipe: image.Recipe{Runtime: r, Labels: origin, Arch: l.arch, Created: image.Created(base, deps), Logf: l.Logf},
 		engine: l.Engine, deps: deps, base: base, announce: lease.Image, sent: step.Part("handed to the engine", 0),
 	}.run(ctx)
 	step.End(err)

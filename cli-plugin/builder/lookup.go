@@ -64,8 +64,8 @@ func (b *Builder) mayAsk(ref string) bool {
 
 // reuse returns the image ref of the engine, or else the one of its registry,
 // where differs finds nothing against it, and nil where it is to be made.
-func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.Image, error) {
-	found, err := b.Engine.Image(ctx, ref)
+func (f finder) reuse(ctx context.Context, what, ref string, differs func(labels map[string]string, platform string) []string) (*image.Image, error) {
+	found, err := f.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +74,13 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 		changed = differs(found.Labels(), found.Platform())
 	}
 	fits := found != nil && len(changed) == 0
-	if b.Pull == PullAlways || !fits && b.mayAsk(ref) {
-		offered, err := b.registry().Ask(ctx, ref)
+	if f.Pull == PullAlways || !fits && f.mayAsk(ref) {
+		offered, err := f.ask(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
 		if offered != nil && !(fits && offered.Same(found)) {
-			pulled, err := b.take(ctx, what, ref, offered, differs)
+			pulled, err := f.take(ctx, what, ref, offered, differs)
 			if pulled != nil || err != nil {
 				return pulled, err
 			}
@@ -88,27 +88,27 @@ func (b *Builder) reuse(ctx context.Context, what, ref string, differs func(labe
 	}
 	switch {
 	case fits:
-		b.Logf("%s %s is there already", what, ref)
+		f.Logf("%s %s is there already", what, ref)
 		return found, nil
 	case found != nil:
-		b.Logf("%s %s is made again: another %s", what, ref, strings.Join(changed, " and another "))
+		f.Logf("%s %s is made again: another %s", what, ref, strings.Join(changed, " and another "))
 	}
 	return nil, nil
 }
 
 // take pulls what a registry offers if it is what is wanted. It returns nil
 // where it is not, and where it cannot be pulled.
-func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Image, differs func(map[string]string, string) []string) (*image.Image, error) {
+func (f finder) take(ctx context.Context, what, ref string, offered *image.Image, differs func(map[string]string, string) []string) (*image.Image, error) {
 	if changed := differs(offered.Labels(), offered.Platform()); len(changed) > 0 {
-		b.Logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
+		f.Logf("%s %s of the registry has another %s", what, ref, strings.Join(changed, " and another "))
 		return nil, nil
 	}
-	pulled, err := b.pull(ctx, what, ref)
+	pulled, err := f.pull(ctx, what, ref)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		b.Logf("going on without %s: %v", ref, problem.Cause(err))
+		f.Logf("going on without %s: %v", ref, problem.Cause(err))
 		return nil, nil
 	}
 	if len(differs(pulled.Labels(), pulled.Platform())) > 0 { // it changed since
@@ -119,24 +119,24 @@ func (b *Builder) take(ctx context.Context, what, ref string, offered *image.Ima
 
 // get returns the image ref, which is not ours to make, from the engine or its
 // registry.
-func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, error) {
-	found, err := b.Engine.Image(ctx, ref)
+func (f finder) get(ctx context.Context, what, ref string) (*image.Image, error) {
+	found, err := f.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
-		return b.pull(ctx, what, ref)
+		return f.pull(ctx, what, ref)
 	}
-	if b.Pull != PullAlways {
+	if f.Pull != PullAlways {
 		return found, nil
 	}
-	offered, err := b.registry().Ask(ctx, ref)
+	offered, err := f.ask(ctx, ref)
 	if err != nil || offered == nil || offered.Same(found) {
 		return found, err
 	}
-	pulled, err := b.pull(ctx, what, ref)
+	pulled, err := f.pull(ctx, what, ref)
 	if err != nil && ctx.Err() == nil {
-		b.Logf("going on with the %s %s that is here: %v", what, ref, problem.Cause(err))
+		f.Logf("going on with the %s %s that is here: %v", what, ref, problem.Cause(err))
 		return found, nil
 	}
 	return pulled, err
@@ -145,69 +145,81 @@ func (b *Builder) get(ctx context.Context, what, ref string) (*image.Image, erro
 // obtain finds the image ref, which is not ours to make. Where the engine has it,
 // its registry is left alone, unless images are pushed to it, which is near: no
 // layer has to be moved within a registry.
-func (b *Builder) obtain(ctx context.Context, what, ref string, near bool) (*image.Image, error) {
-	found, err := b.Engine.Image(ctx, ref)
+func (f finder) obtain(ctx context.Context, what, ref string, near bool) (*image.Image, error) {
+	found, err := f.Engine.Image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
+	found = f.own(found)
 	var offered *image.Image
 	switch {
-	case b.Pull == PullNever:
+	case f.Pull == PullNever:
 	case found == nil:
-		if offered, err = b.fetch(ctx, what, ref); err != nil {
+		if offered, err = f.fetch(ctx, what, ref); err != nil {
 			return nil, err
 		}
-	case near || b.Pull == PullAlways:
-		if offered, err = b.registry().Ask(ctx, ref); err != nil {
+	case near || f.Pull == PullAlways:
+		if offered, err = f.ask(ctx, ref); err != nil {
 			return nil, err
 		}
 	}
-	if offered != nil && (found == nil || b.Pull == PullAlways || offered.Same(found)) {
-		return offered, b.checkArch(what, ref, offered)
+	if offered != nil && (found == nil || f.Pull == PullAlways || offered.Same(found)) {
+		return offered, f.checkArch(what, ref, offered)
 	}
 	if found == nil {
-		if found, err = b.pull(ctx, what, ref); err != nil {
+		if f.foreign() && f.Pull != PullNever { // the engine's own image may have the name there
+			return nil, problem.New(problem.Platform, fmt.Sprintf("the %s %s cannot be had for linux/%s: no registry has it, and the engine runs linux/%s", what, ref, f.arch, f.Engine.Arch), nil,
+				"Push it to a registry, and name it as it is called there")
+		}
+		if found, err = f.pull(ctx, what, ref); err != nil {
 			return nil, err
 		}
 	}
-	return found, b.checkArch(what, ref, found)
+	return found, f.checkArch(what, ref, found)
 }
 
-// fetch finds an image that b cannot do without in its registry. It is nil
+// fetch finds an image that f cannot do without in its registry. It is nil
 // where only the engine can be asked for it.
-func (b *Builder) fetch(ctx context.Context, what, ref string) (*image.Image, error) {
-	parsed, err := b.registry().Parse(ref)
+func (f finder) fetch(ctx context.Context, what, ref string) (*image.Image, error) {
+	parsed, err := f.registry().Parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
 	}
 	if _, err := registry.IdleLimit(); err != nil {
 		return nil, err
 	}
-	b.Logf("looking for the %s %s in its registry", what, ref)
+	f.Logf("looking for the %s %s in its registry", what, ref)
 	var excess *image.ExcessError
-	found, err := b.registry().Describe(ctx, parsed)
+	var missing *registry.NoPlatformError
+	found, err := f.registry().Describe(ctx, parsed, f.arch)
 	switch {
 	case err == nil:
 		return found, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case b.Engine.Absent != nil, errors.As(err, &excess):
-		return nil, b.suggest(ctx, ref, registry.PullProblem(registry.ThisMachine, what, ref, err))
+	case errors.As(err, &missing):
+		return nil, f.notFor(what, ref, missing)
+	case f.Engine.Absent != nil, f.foreign(), errors.As(err, &excess):
+		return nil, f.suggest(ctx, ref, registry.PullProblem(registry.ThisMachine, what, ref, err))
 	}
-	b.Logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
+	f.Logf("going on with the engine, which may have a mirror, a proxy or an authority that this machine lacks: %v", err)
 	return nil, nil
 }
 
 // pull gets an image from its registry through the engine.
-func (b *Builder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
-	if b.Pull == PullNever {
-		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine, and nothing is to be pulled", what, ref), nil,
-			b.Engine.Meant(ctx, ref)+"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
+func (f finder) pull(ctx context.Context, what, ref string) (*image.Image, error) {
+	if f.Pull == PullNever {
+		whose := ""
+		if f.foreign() {
+			whose = " for linux/" + f.arch
+		}
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the %s %s is not in the engine%s, and nothing is to be pulled", what, ref, whose), nil,
+			f.Engine.Meant(ctx, ref)+"Leave --offline and --pull never out, or bring the image in with 'docker load' or 'docker import'")
 	}
-	step := b.View().Step("pulling " + ref)
-	pulled, err := b.Engine.Pull(ctx, what, ref, engine.PullOptions{Config: b.CLI.ConfigFile(), Logf: b.Logf, Layer: step.Layer})
+	step := f.View().Step("pulling " + ref)
+	pulled, err := f.Engine.Pull(ctx, what, ref, engine.PullOptions{Arch: f.arch, Config: f.CLI.ConfigFile(), Logf: f.Logf, Layer: step.Layer})
 	step.End(err)
-	return pulled, b.suggest(ctx, ref, err)
+	return pulled, f.suggest(ctx, ref, err)
 }
 
 // suggest adds to the error of an image that cannot be had those of the engine

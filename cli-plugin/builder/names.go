@@ -32,11 +32,17 @@ func (l local) names(ctx context.Context, r plan.Runtime) error {
 
 // names implements target. An archive takes no name from anybody.
 func (p *publisher) names(ctx context.Context, r plan.Runtime) error {
-	if !p.Output.Push {
+	return p.mayTake(ctx, r, p.lookAhead)
+}
+
+// mayTake refuses names that an image would take in registries, of which look tells
+// what has one.
+func (b *Builder) mayTake(ctx context.Context, r plan.Runtime, look func(ctx context.Context, ref string) (*standing, error)) error {
+	if !b.Output.Push {
 		return nil
 	}
 	for _, name := range r.Tags { // others are of our own scheme
-		found, err := p.lookAhead(ctx, name)
+		found, err := look(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -46,7 +52,7 @@ func (p *publisher) names(ctx context.Context, r plan.Runtime) error {
 		if err := mayHandOn(name, "its registry", "delete that one in the registry", found.labels); err != nil {
 			return err
 		}
-		p.tellHandedOn(name, found.labels, r)
+		b.tellHandedOn(name, found.labels, r)
 	}
 	return nil
 }

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
-	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/opencontainers/go-digest"
@@ -30,7 +30,7 @@ type Output struct {
 // publisher carries a plan out whose images go into registries or a file. An
 // engine is needed only for what nobody else has, and for what has to be run.
 type publisher struct {
-	*Builder
+	finder
 	here         local // the engine, for what it has to make
 	blobs        *blobStore
 	repositories []name.Repository // that images go to
@@ -42,14 +42,15 @@ type publisher struct {
 	standing map[string]*standing // what names have that were asked about and not pushed to yet
 
 	called *layerNames
+	joined string // tag of an index that may have the payload; empty: there is none
 }
 
 // publisher returns the target for what the plan makes, once each of the
 // repositories that it goes to takes images of this user.
 func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error) {
-	if b.Engine.Absent != nil && slices.ContainsFunc(p.Runtimes, madeInEngine) {
-		return nil, problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(b.Engine.Absent),
-			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
+	f := finder{b, p.Deps.Arch}
+	if err := f.checkEngine(p); err != nil {
+		return nil, err
 	}
 	repositories, err := b.repositories(p)
 	if err != nil {
@@ -58,10 +59,30 @@ func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error
 	if err := b.CheckDestination(ctx, p); err != nil {
 		return nil, err
 	}
+	return f.publisher(repositories), nil
+}
+
+// checkEngine refuses a plan that takes an engine which there is not.
+func (f finder) checkEngine(p plan.Plan) error {
+	switch {
+	case !slices.ContainsFunc(p.Runtimes, madeInEngine):
+		return nil
+	case f.Engine.Absent != nil:
+		return problem.New(problem.NoEngine, "--extra-deps and --assemble never need an engine, and none answers", problem.Cause(f.Engine.Absent),
+			"Start one, or point DOCKER_HOST or 'docker context use' at one that runs")
+	case f.foreign():
+		return problem.New(problem.Platform, fmt.Sprintf("--extra-deps and --assemble never run in the engine, which is one of linux/%s and not of linux/%s", f.Engine.Arch, f.arch), nil,
+			"Push from an engine of each platform, and join the images with 'docker buildx imagetools create'")
+	}
+	return nil
+}
+
+// publisher returns the target for what goes to the repositories.
+func (f finder) publisher(repositories []name.Repository) *publisher {
 	return &publisher{
-		Builder: b, here: local{b}, blobs: &blobStore{lease: b.Engine.Lease()}, repositories: repositories,
+		finder: f, here: local{f}, blobs: &blobStore{lease: f.Engine.Lease()}, repositories: repositories,
 		known: map[digest.Digest]image.Layer{}, configs: map[string][]byte{}, standing: map[string]*standing{}, called: newLayerNames(),
-	}, nil
+	}
 }
 
 func (p *publisher) end() error { return p.blobs.lease.End() }
@@ -103,10 +124,7 @@ func (p *publisher) push(ctx context.Context, whole *image.Image, names []string
 	}
 	p.moved(layers)
 	result.Digest = whole.Descriptor().Digest.String()
-	if result.Traffic == nil {
-		result.Traffic = &registry.Traffic{}
-	}
-	result.Traffic.Add(traffic)
+	result.sent(&traffic)
 	return nil
 }
 
@@ -168,15 +186,9 @@ func (p *publisher) having(ids []digest.Digest, fits func(image.Layer) bool) (th
 // there.
 func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
 	start := time.Now()
-	result := Result{References: []string{whole.Deps.Image}}
-	deps, made, err := p.findDeps(ctx, whole.Deps, p.payloadAnew(whole))
+	deps, result, err := p.payloadOf(ctx, whole)
 	if err != nil {
 		return nil, result, err
-	}
-	p.called.learn("payload", deps.DiffIDs(), whole.Deps.Layers)
-	result.ID, result.Reused = deps.ID, !made
-	if deps.Repository != nil {
-		result.ID = deps.ConfigDigest()
 	}
 	switch alone, tag := len(whole.Runtimes) == 0, deps.Labels()[payload.LabelDepsTag]; {
 	case !alone && (!p.Output.Push || tag == ""):
@@ -188,11 +200,26 @@ func (p *publisher) payload(ctx context.Context, whole plan.Plan) (*image.Image,
 		var whole *image.Image
 		if whole, err = p.whole(ctx, deps, true); err == nil {
 			result.Reused = false
-			err = p.write(ctx, whole, &result)
+			err = p.writeImage(ctx, whole, &result)
 		}
 	}
 	result.Seconds = time.Since(start).Seconds()
 	return deps, result, err
+}
+
+// payloadOf finds the payload of a plan, or has it made.
+func (p *publisher) payloadOf(ctx context.Context, whole plan.Plan) (*image.Image, Result, error) {
+	result := Result{References: []string{whole.Deps.Image}}
+	deps, made, err := p.findDeps(ctx, whole.Deps, p.payloadAnew(whole), len(whole.Runtimes) == 0)
+	if err != nil {
+		return nil, result, err
+	}
+	p.called.learn("payload", deps.DiffIDs(), whole.Deps.Layers)
+	result.ID, result.Reused = deps.ID, !made
+	if deps.Repository != nil {
+		result.ID = deps.ConfigDigest()
+	}
+	return deps, result, nil
 }
 
 // depsNames are the names that a push gives to the payload.
@@ -222,7 +249,7 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 			result.Digest = deps.ID
 			continue
 		}
-		there, err := p.registry().Ask(ctx, ref)
+		there, err := p.ask(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -247,8 +274,9 @@ func (p *publisher) keepDeps(ctx context.Context, deps *image.Image, result *Res
 
 // findDeps finds the payload, or has it made: for a push in the registries
 // that it goes to, else in the engine, else where it is compressed otherwise.
-// With anew, it is made.
-func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew bool) (found *image.Image, made bool, err error) {
+// With anew, it is made. Only a payload that is wanted alone is made for another
+// architecture than the engine's: that may take very long.
+func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew, alone bool) (found *image.Image, made bool, err error) {
 	if d.Given {
 		if found, err = p.obtain(ctx, "deps image", d.Image, p.near(d.Image)); err == nil {
 			err = p.checkDeps(ctx, found)
@@ -270,8 +298,25 @@ func (p *publisher) findDeps(ctx context.Context, d plan.Deps, anew bool) (found
 			}
 		}
 	}
+	if p.foreign() && !alone && !fits {
+		return nil, false, p.noPayload(d)
+	}
 	info, result, err := p.here.deps(ctx, d, anew)
 	return info, !result.Reused, err
+}
+
+// noPayload is the error of a payload for another architecture than the engine's
+// that is nowhere.
+func (p *publisher) noPayload(d plan.Deps) error {
+	repository := "REPOSITORY"
+	if named, err := reference.ParseNormalizedNamed(d.Image); err == nil && named.Name() != plan.DefaultRepository {
+		repository = named.Name()
+	} else if len(p.repositories) > 0 {
+		repository = p.repositories[0].Name()
+	}
+	return problem.New(problem.NotFound, fmt.Sprintf("there is no payload for linux/%s: neither this engine nor a registry that is asked has %s", p.arch, d.Tag), nil,
+		fmt.Sprintf("Make it once with 'docker openhands deps build --platform linux/%s --server %s --openhands-version %s --push --repository %s', and with what else chooses the payload, such as --with and --without; or leave that platform out",
+			p.arch, d.Server, d.Version, repository))
 }
 
 // askDeps looks for the payload where images go, and in its own repository if
@@ -288,12 +333,17 @@ func (p *publisher) askFor(ctx context.Context, d plan.Deps, form image.Compress
 	for _, repository := range p.repositories {
 		refs = append(refs, repository.Name()+":"+form.PayloadTag(d.Tag))
 	}
+	if p.joined != "" {
+		for _, repository := range p.repositories {
+			refs = append(refs, repository.Name()+":"+form.PayloadTag(p.joined))
+		}
+	}
 	own := form.PayloadTag(d.Image)
 	if ref, err := p.registry().Parse(own); err == nil && !slices.Contains(p.repositories, ref.Context()) && p.mayAsk(own) {
 		refs = append(refs, own)
 	}
 	for _, ref := range refs {
-		found, err := p.registry().Ask(ctx, ref)
+		found, err := p.ask(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -324,32 +374,38 @@ func (p *publisher) assembled(ctx context.Context, deps, base *image.Image, r pl
 	if reused, err := p.published(ctx, inputs{r, deps, base}, &result); reused || err != nil {
 		return result, err
 	}
-	p.tellWithout(r, base)
-	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.Engine.Arch, Created: image.Created(base, deps), Logf: p.Logf}, deps)
+	made, err := p.assemble(ctx, deps, base, r)
 	if err != nil {
-		return result, err
-	}
-	if len(made.Layers) > maxStack { // the base has a claim to the payload's folder
-		return result, tooDeep(r.Base, base)
-	}
-	layers, err := p.layers(ctx, deps, true)
-	if err != nil {
-		return result, err
-	}
-	if base != nil {
-		more, err := p.layers(ctx, base, false)
-		if err != nil {
-			return result, err
-		}
-		layers = append(layers, more...)
-	}
-	made.Layers = inOrder(made.Layers, layers)
-	if made, err = made.Encode(); err != nil {
 		return result, err
 	}
 	err = p.put(ctx, made, &result)
 	result.Seconds = time.Since(start).Seconds()
 	return result, err
+}
+
+// assemble encodes the image that is made of deps and base, and finds its layers.
+func (p *publisher) assemble(ctx context.Context, deps, base *image.Image, r plan.Runtime) (*image.Image, error) {
+	p.tellWithout(r, base)
+	made, err := p.compose(ctx, base, image.Recipe{Runtime: r, Labels: origin(deps, base), Arch: p.arch, Created: image.Created(base, deps), Logf: p.Logf}, deps)
+	if err != nil {
+		return nil, err
+	}
+	if len(made.Layers) > maxStack { // the base has a claim to the payload's folder
+		return nil, tooDeep(r.Base, base)
+	}
+	layers, err := p.layers(ctx, deps, true)
+	if err != nil {
+		return nil, err
+	}
+	if base != nil {
+		more, err := p.layers(ctx, base, false)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, more...)
+	}
+	made.Layers = inOrder(made.Layers, layers)
+	return made.Encode()
 }
 
 // compose puts the image together, and reads of the base what that needs.
@@ -453,23 +509,28 @@ func (p *publisher) put(ctx context.Context, whole *image.Image, result *Result)
 	if p.Output.Push {
 		return p.push(ctx, whole, result.References, result)
 	}
-	return p.write(ctx, whole, result)
+	return p.writeImage(ctx, whole, result)
 }
 
-// write writes the archive.
-func (p *publisher) write(ctx context.Context, whole *image.Image, result *Result) error {
+// writeImage writes the archive of an image.
+func (p *publisher) writeImage(ctx context.Context, whole *image.Image, result *Result) error {
 	result.Digest = whole.Descriptor().Digest.String()
+	return p.write(result, whole.LayersSize(), func(w io.Writer) error {
+		return whole.WriteArchive(ctx, w, result.References, p.Output.Format)
+	})
+}
+
+// write has write make the archive, with so many bytes of layers.
+func (p *publisher) write(result *Result, size int64, write func(io.Writer) error) error {
 	step := p.View().Step("writing " + result.References[0])
-	written := step.Part("written", whole.LayersSize())
-	write := func(w io.Writer) error {
-		return whole.WriteArchive(ctx, io.MultiWriter(w, written), result.References, p.Output.Format)
-	}
+	written := step.Part("written", size)
+	counted := func(w io.Writer) error { return write(io.MultiWriter(w, written)) }
 	if p.Output.File == "-" {
-		err := write(p.Output.Stdout)
+		err := counted(p.Output.Stdout)
 		step.End(err)
 		return err
 	}
-	err := writeWhole(p.blobs.lease, p.Output.File, write)
+	err := writeWhole(p.blobs.lease, p.Output.File, counted)
 	step.End(err)
 	if err != nil {
 		return err
@@ -489,11 +550,15 @@ type standing struct {
 
 // look asks for what has a name, nil where nothing has it.
 func (p *publisher) look(ctx context.Context, ref string) (*standing, error) {
-	found, err := p.registry().Find(ctx, ref)
+	found, err := p.find(ctx, ref)
 	if err != nil || found == nil {
 		return nil, err
 	}
-	return &standing{found.ID, found.ConfigDigest(), found.Labels(), found.Platform(), topCompression(found.Layers)}, nil
+	return standingOf(found), nil
+}
+
+func standingOf(found *image.Image) *standing {
+	return &standing{found.ID, found.ConfigDigest(), found.Labels(), found.Platform(), topCompression(found.Layers)}
 }
 
 // lookAhead is look whose answer stands for that of lookAgain.
@@ -530,8 +595,7 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 		if err != nil || found == nil {
 			return false, err
 		}
-		if changed := in.differs(found.labels, found.platform); len(changed) > 0 ||
-			found.top != p.Output.Compression || i > 0 && found.id != result.Digest {
+		if !p.current(in, found) || i > 0 && found.id != result.Digest {
 			return false, nil
 		}
 		result.ID, result.Digest = found.config, found.id
@@ -539,6 +603,11 @@ func (p *publisher) published(ctx context.Context, in inputs, result *Result) (b
 	result.Reused = true
 	p.Logf("image %s is there already", result.References[0])
 	return true, nil
+}
+
+// current reports whether an image of a registry is the one that would be pushed.
+func (p *publisher) current(in inputs, found *standing) bool {
+	return len(in.differs(found.labels, found.platform)) == 0 && found.top == p.Output.Compression
 }
 
 // topCompression is that of the uppermost layer, "" where there is none.

@@ -468,6 +468,12 @@ func TestArchives(t *testing.T) {
 // fromLayout reads an archive as an OCI image layout.
 func fromLayout(t *testing.T, file, id string) v1.Image {
 	t.Helper()
+	return enginetest.ImageOfLayout(t, unpackedArchive(t, file), id)
+}
+
+// unpackedArchive is a folder with the files of an archive.
+func unpackedArchive(t *testing.T, file string) string {
+	t.Helper()
 	data, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -491,7 +497,7 @@ func fromLayout(t *testing.T, file, id string) v1.Image {
 			t.Fatal(err)
 		}
 	}
-	return enginetest.ImageOfLayout(t, dir, id)
+	return dir
 }
 
 // A failure leaves the archive that was there before.

@@ -130,7 +130,7 @@ type rebaser struct {
 
 func (b *Builder) rebaser(ctx context.Context, swaps []Swap, depsRepository string) (*rebaser, error) {
 	r := &rebaser{engine: b.Output == nil, payloads: map[string]*image.Image{}, found: map[place]*image.Image{}}
-	var whole plan.Plan
+	whole := plan.Plan{Deps: plan.Deps{Arch: b.Engine.Arch}}
 	for _, s := range swaps {
 		if err := problem.CheckReference("image", s.Image); err != nil {
 			return nil, err
@@ -150,7 +150,7 @@ func (b *Builder) rebaser(ctx context.Context, swaps []Swap, depsRepository stri
 	if r.publisher, err = own.publisher(ctx, whole); err != nil {
 		return nil, err
 	}
-	r.here = local{b}
+	r.here = local{b.native()}
 	return r, nil
 }
 

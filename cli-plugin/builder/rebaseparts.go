@@ -103,7 +103,7 @@ func (r *rebaser) image(ctx context.Context, s Swap) (*image.Image, error) {
 	parsed, err := r.registry().Parse(s.Image)
 	if err == nil {
 		var found *image.Image
-		if found, err = r.registry().Describe(ctx, parsed); err == nil {
+		if found, err = r.registry().Describe(ctx, parsed, r.Engine.Arch); err == nil {
 			if found.Several() && len(s.Tags) == 0 && r.Output.Push {
 				return found, notRebased(s.Image, "it is an index of several platforms, of which one would be left", nil,
 					"Rebase each platform by its digest to a --tag of its own, and join them with 'docker buildx imagetools create'")
@@ -149,7 +149,7 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 			if at.engine {
 				found, err = r.Engine.Image(ctx, at.ref)
 			} else {
-				found, err = r.registry().Ask(ctx, at.ref)
+				found, err = r.registry().Ask(ctx, at.ref, r.Engine.Arch)
 			}
 			if err != nil {
 				return nil, err
@@ -219,7 +219,7 @@ func (r *rebaser) newPayload(ctx context.Context, ref string) (*image.Image, err
 	if r.engine {
 		found, err = r.here.get(ctx, "deps image", ref)
 	} else {
-		found, err = r.obtain(ctx, "deps image", ref, true)
+		found, err = r.native().obtain(ctx, "deps image", ref, true)
 	}
 	if err == nil {
 		err = r.checkDeps(ctx, found)

@@ -98,7 +98,7 @@ func TestPasswordsStayOut(t *testing.T) {
 	}
 	r := p.Runtimes[0]
 	origin := origin(base, base)
-	_, _ = local{b}.make(t.Context(), r, base, base, origin) // no payload is in these: only the labels count
+	_, _ = local{b.native()}.make(t.Context(), r, base, base, origin) // no payload is in these: only the labels count
 	if mark := origin[payload.LabelExtraDeps]; !fingerprint.Of(mark, command) {
 		t.Errorf("the label %s is %q", payload.LabelExtraDeps, mark)
 	}

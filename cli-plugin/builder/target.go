@@ -26,8 +26,11 @@ type target interface {
 
 // target is where this builder's images go.
 func (b *Builder) target(ctx context.Context, p plan.Plan) (target, error) {
-	if b.Output == nil {
-		return local{b}, nil
+	switch {
+	case b.Output == nil:
+		return local{finder{b, p.Deps.Arch}}, nil
+	case len(p.Platforms) > 0:
+		return b.several(ctx, p)
 	}
 	return b.publisher(ctx, p)
 }

@@ -99,7 +99,7 @@ func (b *Builder) held(ctx context.Context, n traditional.Names, pull bool) (hel
 func (b *Builder) fromRegistry(ctx context.Context, ref string, pull bool) (bool, error) {
 	var err error
 	if pull {
-		_, err = b.pull(ctx, "earlier image", ref)
+		_, err = b.native().pull(ctx, "earlier image", ref)
 	} else {
 		_, err = b.Engine.ManifestDigest(ctx, ref, b.CLI.ConfigFile())
 	}
@@ -304,10 +304,10 @@ func (b *Builder) fetchBase(ctx context.Context, ref string) error {
 		return err
 	}
 	if found == nil {
-		_, err = b.pull(ctx, "base image", ref)
+		_, err = b.native().pull(ctx, "base image", ref)
 		return err
 	}
-	return b.checkArch("base image", ref, found)
+	return b.native().checkArch("base image", ref, found)
 }
 
 // TraditionalFolder prepares the folder dir for a build by other means: the

@@ -36,6 +36,7 @@ image of somebody else's is refused before anything is done.`,
   docker openhands build --base debian:12 --base scratch --without browser
   docker openhands build --bases bases.txt --tag team/eval:{base}
   docker openhands build --base alpine:3.20 --push --tag registry.example/app:1
+  docker openhands build --platform linux/amd64,linux/arm64 --push --tag registry.example/app:1 alpine:3.20
   docker openhands build --base alpine:3.20 --output type=docker,dest=app.tar
   docker openhands build --mode traditional --source ~/OpenHands --base debian:12`,
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),

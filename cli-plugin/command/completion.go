@@ -90,7 +90,7 @@ func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
 	case suggestStandard:
 		return completeComponents(func(c templates.Component) bool { return !c.Optional })
 	case suggestPlatforms:
-		return cobra.FixedCompletions([]string{"linux/amd64", "linux/arm64"}, cobra.ShellCompDirectiveNoFileComp)
+		return completeList([]string{"linux/amd64", "linux/arm64"})
 	case suggestReleases:
 		return completeReleases
 	case suggestFiles:

@@ -31,7 +31,8 @@ without emulation.`,
 		Example: `  docker openhands deps build
   docker openhands deps build --server agent-server --without browser
   docker openhands deps build --platform linux/arm64
-  docker openhands deps build --push --repository registry.example/runtime`,
+  docker openhands deps build --push --repository registry.example/runtime
+  docker openhands deps build --platform linux/amd64,linux/arm64 --push --repository registry.example/runtime`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error

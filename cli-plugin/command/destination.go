@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -121,15 +120,12 @@ func checkPlace(name string) error {
 }
 
 // engineFor returns the engine, or, for work that can do without, what stands
-// for none.
+// for none of an architecture.
 func engineFor(ctx context.Context, dockerCLI command.Cli, out *builder.Output, arch string) (*engine.Engine, error) {
 	e, err := connect(ctx, dockerCLI)
 	var p *problem.Error
 	if out == nil || !errors.As(err, &p) || p.Code != problem.NoEngine {
 		return e, err
-	}
-	if arch == "" {
-		arch = runtime.GOARCH
 	}
 	return engine.NoEngine(arch, err), nil
 }

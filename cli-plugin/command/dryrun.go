@@ -38,7 +38,7 @@ func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runti
 	if err != nil {
 		return err
 	}
-	p, e, err := runtimes.sketch(ctx, dockerCLI)
+	p, e, err := runtimes.sketch(ctx, dockerCLI, how.output == nil)
 	if err != nil {
 		return err
 	}
@@ -67,21 +67,40 @@ func (d *dryRun) run(ctx context.Context, dockerCLI command.Cli, runtimes *runti
 // writeDockerfile prints the Dockerfile of the one image that a plan is about.
 func writeDockerfile(w io.Writer, p plan.Plan) error {
 	text := p.Deps.Dockerfile
-	switch len(p.Runtimes) {
-	case 0:
-	case 1:
+	switch {
+	case len(p.Runtimes) == 1:
 		text = p.Runtimes[0].Dockerfile
-	default:
+	case len(p.Platforms) > 0 && len(p.Runtimes) == 0:
+		return problem.New(problem.Usage, "--print-dockerfile is for one payload, and each platform of "+p.Platform()+" has its own", nil, "Name one --platform")
+	case len(p.Runtimes) > 1:
 		return problem.New(problem.Usage, fmt.Sprintf("--print-dockerfile is for one image, but there are %d bases", len(p.Runtimes)), nil, "Name one base")
 	}
 	_, err := io.WriteString(w, terminal.Text(text))
 	return err
 }
 
-// writeExpected prints what a build would do about each image. Absent is why
-// there is no engine, and nothing is known of what it has.
+// writeExpected prints what a build would do about each image, platform by
+// platform. Absent is why there is no engine, and nothing is known of what it has.
 func writeExpected(w io.Writer, p plan.Plan, expected []builder.Expected, absent error) error {
 	var b strings.Builder
+	if len(p.Platforms) == 0 {
+		writeExpectedOf(&b, p, expected, absent)
+	}
+	for _, one := range p.Platforms {
+		fmt.Fprintf(&b, "%s\n", one.Plan().Platform())
+		images := min(1+len(one.Runtimes), len(expected))
+		writeExpectedOf(&b, one.Plan(), expected[:images], absent)
+		expected = expected[images:]
+	}
+	if absent != nil {
+		b.WriteString("No engine answers: what it has is not known\n")
+	}
+	_, err := io.WriteString(w, terminal.Text(b.String()))
+	return err
+}
+
+// writeExpectedOf prints what would be done about the images of one platform.
+func writeExpectedOf(b *strings.Builder, p plan.Plan, expected []builder.Expected, absent error) {
 	for i, e := range expected {
 		name, about := "deps image", fmt.Sprintf("OpenHands %s, %s, %s", p.Deps.Version, p.Deps.Server, e.Platform)
 		would := "built"
@@ -96,31 +115,26 @@ func writeExpected(w io.Writer, p plan.Plan, expected []builder.Expected, absent
 				about += "; the base is not in the engine and would be pulled"
 			}
 		}
-		fmt.Fprintf(&b, "%-11s %s%s\n  %s\n", name, e.References[0], given, about)
+		fmt.Fprintf(b, "%-11s %s%s\n  %s\n", name, e.References[0], given, about)
 		if e.Asked && would != "pulled" {
 			would += ", unless its registry has it"
 		}
 		for _, ref := range e.References[1:] {
-			fmt.Fprintf(&b, "  also %s\n", ref)
+			fmt.Fprintf(b, "  also %s\n", ref)
 		}
 		if i == 0 {
 			if len(p.Deps.Components) > 0 {
-				fmt.Fprintf(&b, "  components %s\n", strings.Join(p.Deps.Components, ", "))
+				fmt.Fprintf(b, "  components %s\n", strings.Join(p.Deps.Components, ", "))
 			}
 			for _, line := range p.Deps.LeftOut {
-				fmt.Fprintf(&b, "  without %s\n", line)
+				fmt.Fprintf(b, "  without %s\n", line)
 			}
 		}
 		if absent == nil && !e.Exists {
 			would = "not in the engine: " + would
 		}
-		fmt.Fprintf(&b, "  %s\n", outlook(e, would))
+		fmt.Fprintf(b, "  %s\n", outlook(e, would))
 	}
-	if absent != nil {
-		b.WriteString("No engine answers: what it has is not known\n")
-	}
-	_, err := io.WriteString(w, terminal.Text(b.String()))
-	return err
 }
 
 // outlook is what would be done about an image, and what that takes.

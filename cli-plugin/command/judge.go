@@ -34,7 +34,13 @@ func judgeExtraDeps(ctx context.Context, b *builder.Builder, commands string, ex
 
 // judgeBefore judges the extra dependencies of a build that begins.
 func judgeBefore(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, runtimes *runtimeOptions) error {
-	p, err := runtimes.request().Sketch(ctx, b.Engine, b.Engine.Arch)
+	asked, err := runtimes.request(), error(nil)
+	if b.Output == nil {
+		if asked, _, err = asked.ForEngine(b.Engine.Arch); err != nil {
+			return err
+		}
+	}
+	p, err := asked.Sketch(ctx, b.Engine, b.Engine.Arch)
 	if err != nil {
 		return err
 	}

@@ -140,8 +140,10 @@ func (m *migration) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
+	wanted := m.runtimes.request()
+	wanted.Platform = "" // it is compared with the engine's
 	move := migrate.Move{
-		Builder: b, Request: m.runtimes.request(), BaseFrom: m.baseFrom.String(), Image: m.image, BuildArgs: m.buildArgs, Platform: m.runtimes.platform, Forced: m.forced,
+		Builder: b, Request: wanted, BaseFrom: m.baseFrom.String(), Image: m.image, BuildArgs: m.buildArgs, Platform: m.runtimes.platform, Forced: m.forced,
 		Configured: m.configured, File: m.file(),
 	}
 	r, err := move.Compare(ctx)

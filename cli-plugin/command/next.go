@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ type outcome struct {
 	results []builder.Result
 	output  *builder.Output // nil: the engine
 	server  string          // of the payload; empty: unknown
-	arch    string
-	size    int64 // bytes, unpacked, of the last image; 0: unknown
+	arch    string          // that the last image is for; empty: several
+	size    int64           // bytes, unpacked, of the last image; 0: unknown
 	took    time.Duration
 
 	elsewhere bool // the engine does not run what was made
@@ -30,14 +31,18 @@ type outcome struct {
 // outcomeOf finds out what is told of results. They are there whether it can be
 // found out or not.
 func (o *buildOptions) outcomeOf(ctx context.Context, b *builder.Builder, runtimes *runtimeOptions, results []builder.Result, took time.Duration) outcome {
-	made := outcome{results: results, output: o.output, arch: b.Engine.Arch, took: took, elsewhere: b.Arch != "" && b.Arch != b.Engine.Arch}
+	last := results[len(results)-1]
+	made := outcome{results: results, output: o.output, arch: b.Engine.Arch, took: took, elsewhere: !slices.Contains(strings.Split(last.Platform, ","), "linux/"+b.Engine.Arch)}
 	if runtimes.depsImage == "" {
 		made.server = runtimes.server
 	}
 	if o.output != nil {
+		if made.arch = strings.TrimPrefix(last.Platform, "linux/"); strings.Contains(made.arch, ",") {
+			made.arch = "" // a client takes its own of an index
+		}
 		return made
 	}
-	if found, err := b.Local(ctx, results[len(results)-1].ID); err == nil && found != nil {
+	if found, err := b.Local(ctx, last.ID); err == nil && found != nil {
 		made.size, made.server = found.Size, payload.ReadLabels(found.Labels()).Server
 	}
 	return made

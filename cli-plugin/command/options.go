@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
@@ -47,7 +48,7 @@ func (o *payloadOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.without, "without", nil, "Components to leave out")
 	f.StringArrayVar(&o.dirs, "component-dir", nil, "Folder with a component of your own; repeat it for several")
 	f.StringVar(&o.pythonEnv, "python-env", string(plan.PythonEnvFull), "Virtual environment of the server: full or lean; --dry-run lists what lean is without")
-	f.StringVar(&o.platform, "platform", "", "Platform of the images; but for deps build, it has to be the engine's")
+	f.StringVar(&o.platform, "platform", "", "Platform of the images, with --push and --output several with commas; an engine is loaded with its own, by deps build with any (default: the engine's)")
 	f.StringVar(&o.repository, "repository", plan.DefaultRepository, "Repository of the images; also OH_RUNTIME_RUNTIME_IMAGE_REPO")
 	f.StringVar(&o.depsRepository, "deps-repository", "", "Repository of the payload (default: --repository; with --push the first one of each registry that images go to)")
 	annotate(f, map[string]facts{
@@ -157,41 +158,51 @@ func (o *runtimeOptions) request() request.Request {
 			Tags: o.tags, OwnTags: o.ownTags, User: o.user, NoSudo: o.noSudo, Tools: payload.Tools(o.tools), ExtraDeps: o.extraDeps,
 			ExportLibraryPath: o.exportLibraryPath, LayerOrder: plan.LayerOrder(o.layerOrder), Assemble: plan.Assemble(o.assemble),
 		},
-		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage, ServerChosen: o.serverChosen || o.server != plan.DefaultServer,
+		Source: o.source, ComponentDirs: o.dirs, DepsImage: o.depsImage, ServerChosen: o.serverChosen || o.server != plan.DefaultServer, Platform: o.platform,
 	}
 }
 
 // sketch makes a plan without needing an engine: where none answers, it is for
 // --platform, or this machine's architecture. The engine is then one that is
-// absent.
-func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli) (plan.Plan, *engine.Engine, error) {
+// absent. With loads, what is left out of the plan because an engine is not loaded
+// with it is noted.
+func (o *runtimeOptions) sketch(ctx context.Context, dockerCLI command.Cli, loads bool) (plan.Plan, *engine.Engine, error) {
+	asked := o.request()
+	architectures, err := request.Architectures(o.platform)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
 	e, absent := connect(ctx, dockerCLI)
 	if ctx.Err() != nil {
 		return plan.Plan{}, nil, ctx.Err()
 	}
-	arch := runtime.GOARCH
+	arch := likelyArch(architectures)
 	if absent == nil {
 		arch = e.Arch
 	}
-	if o.platform != "" {
-		var err error
-		if arch, err = platformArch(o.platform); err != nil {
+	if loads {
+		loaded, note, err := asked.ForEngine(arch)
+		if err != nil {
 			return plan.Plan{}, nil, err
 		}
+		if asked = loaded; note != "" {
+			notes(dockerCLI)("%s", note)
+		}
 	}
-	p, err := o.request().Sketch(ctx, e, arch)
+	p, err := asked.Sketch(ctx, e, arch)
 	if absent != nil {
 		e = engine.NoEngine(arch, absent)
 	}
 	return p, e, err
 }
 
-func platformArch(platform string) (string, error) {
-	system, arch, ok := strings.Cut(platform, "/")
-	if !ok || system != "linux" || (arch != "amd64" && arch != "arm64") {
-		return "", problem.Usagef("--platform is %q, not linux/amd64 or linux/arm64", platform)
+// likelyArch is the architecture that an engine would have which there is not: this
+// machine's, unless others are asked for.
+func likelyArch(asked []string) string {
+	if len(asked) == 0 || slices.Contains(asked, runtime.GOARCH) {
+		return runtime.GOARCH
 	}
-	return arch, nil
+	return asked[0]
 }
 
 // settled refuses options that make no sense, and returns what builds by the
@@ -232,33 +243,27 @@ func (o *buildOptions) settled(dockerCLI command.Cli) (*builder.Builder, error) 
 	}, nil
 }
 
-// session is an engine and what builds into it, for the engine's platform alone.
+// session is an engine and what builds into it. Where images are loaded into the
+// engine, one of the platforms is its own.
 func (o *buildOptions) session(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
 	b, err := o.sessionFor(ctx, dockerCLI, platform)
-	if err != nil {
-		return nil, err
+	if err == nil && o.output == nil {
+		err = request.CheckEngine(platform, b.Engine.Arch)
 	}
-	if b.Arch != "" && b.Arch != b.Engine.Arch {
-		return nil, problem.New(problem.Platform, fmt.Sprintf("--platform is %s, but the engine runs linux/%s", platform, b.Engine.Arch), nil,
-			"Use an engine of that platform, for example with 'docker context use'")
-	}
-	return b, nil
+	return b, err
 }
 
-// sessionFor is an engine and what builds into it or in it, for a platform;
-// empty: for the engine's.
+// sessionFor is a session for what an engine of any platform is loaded with.
 func (o *buildOptions) sessionFor(ctx context.Context, dockerCLI command.Cli, platform string) (*builder.Builder, error) {
 	b, err := o.settled(dockerCLI)
 	if err != nil {
 		return nil, err
 	}
-	wanted := ""
-	if platform != "" {
-		if wanted, err = platformArch(platform); err != nil {
-			return nil, err
-		}
+	architectures, err := request.Architectures(platform)
+	if err != nil {
+		return nil, err
 	}
-	e, err := engineFor(ctx, dockerCLI, o.output, wanted)
+	e, err := engineFor(ctx, dockerCLI, o.output, likelyArch(architectures))
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +272,7 @@ func (o *buildOptions) sessionFor(ctx context.Context, dockerCLI command.Cli, pl
 	if err := e.Sweep(ctx); err != nil {
 		fmt.Fprintln(log, terminal.Line("note: "+err.Error()))
 	}
-	b.Engine, b.Arch, b.CLI, b.Log = e, wanted, dockerCLI, log
+	b.Engine, b.CLI, b.Log = e, dockerCLI, log
 	return b, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
@@ -31,8 +32,11 @@ func newTags(dockerCLI command.Cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tags [BASE...]",
 		Short: "Print the names that a build would use",
-		Long:  "Prints the names that a build would use, and builds nothing.",
+		Long: `Prints the names that a build would use, and builds nothing. Of several
+platforms they are those of the indexes that --push writes, and the names that
+each platform's payload has besides.`,
 		Example: `  docker openhands tags alpine:3.20
+  docker openhands tags --platform linux/amd64,linux/arm64 alpine:3.20
   docker openhands tags --mode traditional --source ~/OpenHands debian:12`,
 		ValidArgsFunction: completeImages(dockerCLI, engine.BaseNames, -1),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,7 +72,7 @@ func (o *modeOptions) tags(ctx context.Context, dockerCLI command.Cli, runtimes 
 	if o.mode == modeTraditional {
 		return o.traditionalTags(ctx, dockerCLI, runtimes, dockerfile)
 	}
-	p, _, err := runtimes.sketch(ctx, dockerCLI)
+	p, _, err := runtimes.sketch(ctx, dockerCLI, false)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +111,12 @@ func traditionalTags(base string, n traditional.Names) document.Names {
 
 // twoStageTags reports on each base, or on the deps image alone without one.
 func twoStageTags(repository string, p plan.Plan) []tagReport {
-	deps := tagReport{document.Names{Repository: repository, DepsTag: p.Deps.Tag, References: []string{p.Deps.Image}}, p.Deps.Dockerfile}
+	payloads := []string{p.Deps.Image}
+	for _, one := range p.Platforms {
+		payloads = append(payloads, one.Deps.Image)
+	}
+	payloads = unique(payloads) // one that is given has its name for all
+	deps := tagReport{document.Names{Repository: repository, DepsTag: p.Deps.Tag, References: payloads}, p.Deps.Dockerfile}
 	if len(p.Runtimes) == 0 {
 		return []tagReport{deps}
 	}
@@ -115,7 +124,7 @@ func twoStageTags(repository string, p plan.Plan) []tagReport {
 	for _, r := range p.Runtimes {
 		report := deps
 		report.Base, report.RuntimeTag, report.dockerfile = r.Base, strings.TrimPrefix(r.Image, deps.Repository+":"), r.Dockerfile
-		report.References = append([]string{p.Deps.Image}, r.References()...)
+		report.References = slices.Concat(payloads, r.References())
 		reports = append(reports, report)
 	}
 	return reports

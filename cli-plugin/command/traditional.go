@@ -78,6 +78,9 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	if err := o.checkFolder(); err != nil {
 		return err
 	}
+	if strings.Contains(o.runtimes.platform, ",") {
+		return problem.New(problem.Usage, "--platform is "+o.runtimes.platform+", and an image of the traditional mode is for one platform", nil, "Name one of them")
+	}
 	wanted := o.mode.traditional(o.runtimes)
 	wanted.Tags, wanted.OwnTags = o.runtimes.tags, o.runtimes.ownTags
 	wanted.Image.Platform, wanted.Image.StrictTags = o.runtimes.platform, o.old.strictTags

@@ -20,6 +20,7 @@ import (
 
 // PullOptions say how an engine pulls.
 type PullOptions struct {
+	Arch   string                 // of the image, GOARCH form
 	Config *configfile.ConfigFile // docker's, with credentials
 	Logf   func(format string, args ...any)
 	// Layer is told how far a layer is, in bytes, with what: as in "Downloading".
@@ -55,7 +56,7 @@ func (e *Engine) Pull(ctx context.Context, what, ref string, o PullOptions) (*im
 	}
 	stream, err := e.API.ImagePull(pulling, ref, client.ImagePullOptions{
 		RegistryAuth: auth,
-		Platforms:    []ocispec.Platform{{OS: "linux", Architecture: e.Arch}},
+		Platforms:    []ocispec.Platform{{OS: "linux", Architecture: o.Arch}},
 	})
 	if err != nil {
 		return fail(err)

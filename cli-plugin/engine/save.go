@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -18,7 +19,7 @@ func (e *Engine) Save(ctx context.Context, info *image.Image, how image.Reading)
 		return nil, fmt.Errorf("saving image %s: %w", info.ID, err)
 	}
 	defer stream.Close()
-	saved, err := image.ReadSaved(stream, how, e.Arch, e.Containerd)
+	saved, err := image.ReadSaved(stream, how, cmp.Or(info.Config.Architecture, e.Arch), e.Containerd)
 	if err != nil {
 		return nil, fmt.Errorf("reading the saved image %s: %w", info.ID, err)
 	}

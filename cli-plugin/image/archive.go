@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -165,6 +166,24 @@ func (i *Image) Encode() (*Image, error) {
 	return &whole, nil
 }
 
+// With is the image, which was encoded elsewhere, with its layers as they are found
+// in other places; nil where its manifest is none of OCI, or names others.
+func (i *Image) With(layers []Layer) *Image {
+	var manifest ocispec.Manifest
+	if len(i.RawManifest) == 0 || json.Unmarshal(i.RawManifest, &manifest) != nil || manifest.MediaType != ocispec.MediaTypeImageManifest {
+		return nil
+	}
+	same := func(named ocispec.Descriptor, l Layer) bool {
+		return named.Digest == l.Descriptor.Digest && named.MediaType == l.Descriptor.MediaType
+	}
+	if !slices.EqualFunc(manifest.Layers, layers, same) {
+		return nil
+	}
+	with := *i
+	with.Layers = layers
+	return &with
+}
+
 // Descriptor is that of the manifest of an encoded image.
 func (i *Image) Descriptor() ocispec.Descriptor {
 	root := descriptor(ocispec.MediaTypeImageManifest, i.RawManifest)
@@ -176,6 +195,12 @@ func (i *Image) Descriptor() ocispec.Descriptor {
 // writeDocuments writes all of an OCI image layout but the layers. Roots are
 // the entries of its index.
 func (i *Image) writeDocuments(archive *tar.Writer, roots ...ocispec.Descriptor) error {
+	return writeLayout(archive, [][]byte{i.RawConfig, i.RawManifest}, roots)
+}
+
+// writeLayout writes the documents of an OCI image layout as blobs, its index with
+// the entries roots, and what makes it one.
+func writeLayout(archive *tar.Writer, documents [][]byte, roots []ocispec.Descriptor) error {
 	index, err := json.Marshal(ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: roots,
 	})
@@ -186,20 +211,15 @@ func (i *Image) writeDocuments(archive *tar.Writer, roots ...ocispec.Descriptor)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", ocispec.ImageLayoutFile, err)
 	}
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{
-		{blobPath(digest.FromBytes(i.RawConfig)), i.RawConfig},
-		{blobPath(digest.FromBytes(i.RawManifest)), i.RawManifest},
-		{ocispec.ImageIndexFile, index},
-		{ocispec.ImageLayoutFile, layout},
-	} {
-		if err := writeFile(archive, file.name, file.data); err != nil {
+	for _, data := range documents {
+		if err := writeFile(archive, blobPath(digest.FromBytes(data)), data); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := writeFile(archive, ocispec.ImageIndexFile, index); err != nil {
+		return err
+	}
+	return writeFile(archive, ocispec.ImageLayoutFile, layout)
 }
 
 func descriptor(mediaType string, data []byte) ocispec.Descriptor {

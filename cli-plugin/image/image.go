@@ -26,7 +26,7 @@ type Image struct {
 	// Config is the configuration. An engine does not tell its history.
 	Config      dockerspec.DockerOCIImage
 	RawConfig   []byte // as its digest is over; nil in an engine
-	RawManifest []byte // of OCI; nil where it was not encoded here
+	RawManifest []byte // as its digest is over; nil in an engine
 
 	Layers     []Layer          // lowest first; nil as an engine describes it
 	Repository *name.Repository // that has it; nil: none

@@ -101,9 +101,20 @@ type DepsImage struct {
 
 // Plan is all that one command builds.
 type Plan struct {
+	Deps      Deps      `json:"deps"`
+	Runtimes  []Runtime `json:"runtimes"`
+	Platforms []Part    `json:"platforms,omitempty"` // of several platforms, what the indexes above are made of
+}
+
+// Part is what a plan for several platforms makes for one of them. There are as many
+// runtimes as in the plan, over the same bases.
+type Part struct {
 	Deps     Deps      `json:"deps"`
 	Runtimes []Runtime `json:"runtimes"`
 }
+
+// Plan is the plan that makes the part alone.
+func (p Part) Plan() Plan { return Plan{Deps: p.Deps, Runtimes: p.Runtimes} }
 
 // Deps is the plan of stage 1.
 type Deps struct {
@@ -113,7 +124,7 @@ type Deps struct {
 	Given       bool              `json:"given"`                // chosen by name, never built
 	Version     string            `json:"version"`
 	Server      string            `json:"server"`
-	Arch        string            `json:"architecture"`
+	Arch        string            `json:"architecture"`                  // empty: of several platforms
 	BuilderArch string            `json:"builderArchitecture,omitempty"` // that it is made by, for another
 	BuilderBase string            `json:"builderBase,omitempty"`
 	Components  []string          `json:"components,omitempty"`
@@ -178,7 +189,7 @@ func New(o Options, in Inputs) (Plan, error) {
 		return Plan{}, err
 	}
 	for _, base := range o.Bases {
-		runtime, err := o.runtime(base, p.Deps, mark)
+		runtime, err := o.runtime(base, p.Deps, p.Platform(), mark)
 		if err != nil {
 			return Plan{}, err
 		}
@@ -416,7 +427,7 @@ var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 
 // runtime plans the image over base. The mark is that of the command for extra
 // dependencies.
-func (o *Options) runtime(base string, deps Deps, mark []byte) (Runtime, error) {
+func (o *Options) runtime(base string, deps Deps, platform string, mark []byte) (Runtime, error) {
 	user, uid, err := splitUser(o.User)
 	if err != nil {
 		return Runtime{}, problem.New(problem.Usage, fmt.Sprintf("--user %q is not NAME[:UID]", o.User), err, "")
@@ -440,7 +451,7 @@ func (o *Options) runtime(base string, deps Deps, mark []byte) (Runtime, error) 
 	r.Image = o.Repository + ":" + tag.Runtime(deps.Version, base, hash, r.choices(deps.Server, mark))
 	r.Labels = payload.Labels{
 		Kind: payload.KindRuntime, Version: deps.Version, Server: deps.Server, Components: strings.Join(deps.Components, ","),
-		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: "linux/" + o.Arch, User: r.wantedUser(),
+		DepsTag: deps.Tag, BaseName: base, Setup: r.setupHash(), Platform: platform, User: r.wantedUser(),
 	}.Map()
 	if r.Tools == payload.PayloadFirst {
 		r.Labels[payload.LabelTools] = string(r.Tools)

@@ -32,7 +32,7 @@ func Recover(have payload.Labels, base string, deps DepsImage) (r Runtime, ok bo
 	if _, _, err := splitUser(o.User); err != nil {
 		return Runtime{}, false, nil
 	}
-	r, err = o.runtime(base, o.givenDeps(), nil)
+	r, err = o.runtime(base, o.givenDeps(), "linux/"+o.Arch, nil)
 	if err != nil {
 		return Runtime{}, false, err
 	}

@@ -29,7 +29,6 @@ import (
 type Client struct {
 	Config   *configfile.ConfigFile // docker's, with credentials
 	Insecure []string               // registries that the engine trusts without TLS
-	Arch     string                 // of images of several platforms, GOARCH form
 	Logf     func(format string, args ...any)
 	Pausing  func(host string, pause time.Duration) // is told of a pause that a registry wants; nil: Logf is
 
@@ -59,10 +58,11 @@ func (c *Client) giveUp(host string) {
 // done without.
 const askingLimit = 4 * time.Second
 
-// Ask asks the registry of ref for an image that can be done without. It is nil
-// where there is none, and where the registry does not answer: that one is not
-// asked again by c.
-func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
+// Ask asks the registry of ref for an image that can be done without, of several
+// platforms the one for Linux on arch, which is of GOARCH form. It is nil where
+// there is none, and where the registry does not answer: that one is not asked
+// again by c.
+func (c *Client) Ask(ctx context.Context, ref, arch string) (*image.Image, error) {
 	parsed, err := c.Parse(ref)
 	if err != nil {
 		return nil, nil // an image ID, for example
@@ -75,7 +75,7 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.find(ctx, open, parsed, askingLimit)
+	found, err := c.find(ctx, open, parsed, arch, askingLimit)
 	if err != nil && ctx.Err() == nil {
 		c.Logf("going on without the registry %s: %v", host, err)
 		c.giveUp(host)
@@ -85,8 +85,8 @@ func (c *Client) Ask(ctx context.Context, ref string) (*image.Image, error) {
 }
 
 // Find asks the registry of ref, which cannot be done without, for an image that
-// can. It is nil where there is none.
-func (c *Client) Find(ctx context.Context, ref string) (*image.Image, error) {
+// can, of several platforms the one for Linux on arch. It is nil where there is none.
+func (c *Client) Find(ctx context.Context, ref, arch string) (*image.Image, error) {
 	parsed, err := c.Parse(ref)
 	if err != nil {
 		return nil, fmt.Errorf("reading the name %s: %w", ref, err)
@@ -95,7 +95,7 @@ func (c *Client) Find(ctx context.Context, ref string) (*image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.find(ctx, open, parsed, describingLimit)
+	found, err := c.find(ctx, open, parsed, arch, describingLimit)
 	if err != nil && ctx.Err() == nil {
 		err = pushProblem(parsed.Context().Name(), err)
 	}
@@ -104,13 +104,16 @@ func (c *Client) Find(ctx context.Context, ref string) (*image.Image, error) {
 
 // find describes an image that can be done without. Errors are those of a registry
 // that does not answer, and of ctx.
-func (c *Client) find(ctx context.Context, open *connections, ref name.Reference, limit time.Duration) (*image.Image, error) {
-	found, err := open.describe(ctx, ref, limit)
+func (c *Client) find(ctx context.Context, open *connections, ref name.Reference, arch string, limit time.Duration) (*image.Image, error) {
+	found, err := open.describe(ctx, ref, arch, limit)
 	var refused *transport.Error
 	var excess *image.ExcessError
+	var missing *NoPlatformError
 	switch {
 	case err == nil:
 		return found, nil
+	case errors.As(err, &missing):
+		return nil, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound:
@@ -130,20 +133,21 @@ func (c *Client) find(ctx context.Context, open *connections, ref name.Reference
 // that cannot be done without.
 const describingLimit = 30 * time.Second
 
-// Describe asks the registry of ref for the image, which it has to tell within
-// half a minute. The image's layers may be read for as long as ctx lasts.
-func (c *Client) Describe(ctx context.Context, ref name.Reference) (*image.Image, error) {
+// Describe asks the registry of ref for the image, of several platforms for the
+// one for Linux on arch, which it has to tell within half a minute. The image's
+// layers may be read for as long as ctx lasts. The error may be a *NoPlatformError.
+func (c *Client) Describe(ctx context.Context, ref name.Reference, arch string) (*image.Image, error) {
 	open, err := c.connect()
 	if err != nil {
 		return nil, err
 	}
-	return open.describe(ctx, ref, describingLimit)
+	return open.describe(ctx, ref, arch, describingLimit)
 }
 
 // describe is Describe with another limit.
-func (c *connections) describe(ctx context.Context, ref name.Reference, limit time.Duration) (*image.Image, error) {
+func (c *connections) describe(ctx context.Context, ref name.Reference, arch string, limit time.Duration) (*image.Image, error) {
 	asking := limitTo(ctx, limit)
-	found, err := c.documents(asking, ref)
+	found, err := c.documents(asking, ref, arch)
 	if err == nil && asking.timer.Stop() {
 		return found, nil
 	}
@@ -152,12 +156,12 @@ func (c *connections) describe(ctx context.Context, ref name.Reference, limit ti
 	return nil, err
 }
 
-func (c *connections) documents(ctx context.Context, ref name.Reference) (*image.Image, error) {
+func (c *connections) documents(ctx context.Context, ref name.Reference, arch string) (*image.Image, error) {
 	descriptor, err := c.puller.Get(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	found, err := descriptor.Image()
+	found, err := forPlatform(descriptor, linux(arch))
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +177,9 @@ func (c *connections) documents(ctx context.Context, ref name.Reference) (*image
 	}
 	repository := ref.Context()
 	r := &image.Image{Ref: ref.String(), Repository: &repository}
+	if r.RawManifest, err = found.RawManifest(); err != nil {
+		return nil, err
+	}
 	if r.RawConfig, err = found.RawConfigFile(); err != nil {
 		return nil, err
 	}
@@ -243,9 +250,7 @@ func (c *Client) connect() (*connections, error) {
 	}
 	open := &connections{transport: &registryTransport{strict: through(remote.DefaultTransport), lax: through(lax), insecure: c.Insecure}}
 	options := []remote.Option{
-		remote.WithTransport(open.transport), remote.WithAuthFromKeychain(keychain{c.Config}),
-		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: c.Arch}),
-		remote.WithRetryBackoff(retries()),
+		remote.WithTransport(open.transport), remote.WithAuthFromKeychain(keychain{c.Config}), remote.WithRetryBackoff(retries()),
 	}
 	var pullErr, pushErr error
 	open.puller, pullErr = remote.NewPuller(options...)

@@ -30,7 +30,7 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Re
 			answer(w, request)
 		}
 	})
-	return &Client{Config: configfile.New(""), Arch: "amd64", Logf: t.Logf}, r.Host + "/a/b:1"
+	return &Client{Config: configfile.New(""), Logf: t.Logf}, r.Host + "/a/b:1"
 }
 
 // heap is what the heap holds, in bytes.
@@ -109,7 +109,7 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Describe(t.Context(), parsed)
+			_, err = c.Describe(t.Context(), parsed, "amd64")
 			err = PullProblem(ThisMachine, "base image", ref, err)
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != problem.TooLarge || !strings.Contains(err.Error(), ref) {
@@ -118,7 +118,7 @@ func TestDocumentsOfRegistryThatAreTooLarge(t *testing.T) {
 			if grown := int64(heap()) - int64(before); grown > 100*megabyte {
 				t.Errorf("the heap has grown by %d MB", grown/megabyte)
 			}
-			if found, err := c.Ask(t.Context(), ref); found != nil || err != nil || len(c.silent) > 0 {
+			if found, err := c.Ask(t.Context(), ref, "amd64"); found != nil || err != nil || len(c.silent) > 0 {
 				t.Errorf("asked for it: %v, %v, silent are %v", found, err, c.silent)
 			}
 		})
@@ -144,7 +144,7 @@ func TestDocumentThatDoesNotEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	var late *lateError
-	if _, err := open.describe(t.Context(), parsed, 100*time.Millisecond); !errors.As(err, &late) {
+	if _, err := open.describe(t.Context(), parsed, "amd64", 100*time.Millisecond); !errors.As(err, &late) {
 		t.Errorf("it ends with %v", err)
 	}
 	var p *problem.Error

@@ -90,8 +90,11 @@ var (
 // pullFault is the way in which a pull from host failed.
 func pullFault(host string, err error) problem.Code {
 	var answer *transport.Error
+	var missing *NoPlatformError
 	text := fmt.Sprint(err)
 	switch {
+	case errors.As(err, &missing):
+		return problem.Platform
 	case untrusted.MatchString(text): // perhaps with an answer that came without TLS
 		return problem.BadCertificate
 	case errors.As(err, &answer):

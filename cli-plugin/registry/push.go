@@ -11,7 +11,9 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker/go-units"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/opencontainers/go-digest"
 )
 
 // Push puts an encoded image into registries, and returns what that came to and
@@ -19,18 +21,38 @@ import (
 // repository has all of it. What is sent of a layer is written to what sending
 // returns for it; several layers are sent at a time.
 func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, sending func(image.Layer) io.Writer) (Traffic, []image.Layer, error) {
+	return c.push(ctx, parcel{whole.Descriptor().Digest, whole.Layers, func(to name.Registry) remote.Taggable {
+		return artifact{whole, to, sending}
+	}}, names)
+}
+
+// PushIndex is Push for an index: its images have no name of their own, and are in
+// a repository before the index is.
+func (c *Client) PushIndex(ctx context.Context, whole *image.Index, names []string, sending func(image.Layer) io.Writer) (Traffic, []image.Layer, error) {
+	return c.push(ctx, parcel{whole.Descriptor().Digest, whole.Layers(), func(to name.Registry) remote.Taggable {
+		return artifacts{whole, to, sending}
+	}}, names)
+}
+
+// parcel is what is pushed under the same names.
+type parcel struct {
+	root   digest.Digest
+	layers []image.Layer // each that is in it
+	form   func(to name.Registry) remote.Taggable
+}
+
+func (c *Client) push(ctx context.Context, p parcel, names []string) (Traffic, []image.Layer, error) {
 	open, err := c.connect()
 	if err != nil {
 		return Traffic{}, nil, err
 	}
-	root := whole.Descriptor().Digest
 	count := &meter{layers: map[string]bool{}}
-	for _, l := range whole.Layers {
+	for _, l := range p.layers {
 		count.layers[l.Descriptor.Digest.String()] = true
 	}
 	ctx = context.WithValue(ctx, meterKey{}, count)
 	do := func(ref name.Reference) error {
-		err := open.pusher.Push(ctx, ref, artifact{whole, ref.Context().Registry, sending})
+		err := open.pusher.Push(ctx, ref, p.form(ref.Context().Registry))
 		if err != nil && ctx.Err() == nil {
 			err = pushProblem(ref.Context().Name(), err)
 		}
@@ -50,7 +72,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 	}
 	if len(repositories) > 1 { // in one, a tag comes last anyway
 		for _, repository := range repositories {
-			if err := do(repository.Digest(root.String())); err != nil {
+			if err := do(repository.Digest(p.root.String())); err != nil {
 				return Traffic{}, nil, err
 			}
 		}
@@ -61,7 +83,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 		}
 	}
 	// Layers found in one repository are in these as well now.
-	layers := slices.Clone(whole.Layers)
+	layers := slices.Clone(p.layers)
 	for i := range layers {
 		layers[i].In = &repositories[0]
 	}
@@ -71,7 +93,7 @@ func (c *Client) Push(ctx context.Context, whole *image.Image, names []string, s
 	t := count.sum()
 	t.Present = max(0, len(count.layers)*len(repositories)-t.Uploaded-t.Mounted)
 	for _, ref := range names {
-		c.Logf("pushed %s@%s", ref, root)
+		c.Logf("pushed %s@%s", ref, p.root)
 	}
 	c.Logf("  %s uploaded; layers: %d uploaded, %d mounted, %d there before", units.HumanSize(float64(t.Bytes)), t.Uploaded, t.Mounted, t.Present)
 	return t, layers, nil

@@ -22,7 +22,7 @@ import (
 // for permission is taken back.
 func TestPushesAtOnce(t *testing.T) {
 	r := registrytest.New(t)
-	c := &Client{Config: configfile.New(""), Arch: "amd64", Logf: t.Logf}
+	c := &Client{Config: configfile.New(""), Logf: t.Logf}
 	want := make([]int64, 3)
 	var group errgroup.Group
 	for i := range want {

@@ -65,7 +65,7 @@ func TestTags(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, pages = test.answer, 0
-			c := &Client{Config: configfile.New(""), Arch: "amd64", Logf: t.Logf}
+			c := &Client{Config: configfile.New(""), Logf: t.Logf}
 			tags, err := c.Tags(t.Context(), host+"/team/app", 1000)
 			var excess *image.ExcessError
 			var p *problem.Error

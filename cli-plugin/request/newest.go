@@ -24,7 +24,7 @@ func Newest(of payload.Labels) (string, error) {
 	default:
 		return "", nil
 	}
-	usual, err := r.plan(arch, "", nil)
+	usual, err := r.plan([]string{arch}, "", nil)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +39,7 @@ func Newest(of payload.Labels) (string, error) {
 			r.Options.Without = append(r.Options.Without, name)
 		}
 	}
-	p, err := r.plan(arch, "", nil)
+	p, err := r.plan([]string{arch}, "", nil)
 	if err != nil || !slices.Equal(p.Deps.Components, has) {
 		return "", nil // of components that are the user's own, or are no more
 	}

@@ -14,7 +14,7 @@ import (
 func TestNewest(t *testing.T) {
 	usual := Request{Options: deps().Options}
 	usual.Options.Without = []string{"browser"}
-	p, err := usual.plan("amd64", "", nil)
+	p, err := usual.plan([]string{"amd64"}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
@@ -22,6 +23,7 @@ type Request struct {
 	ComponentDirs []string     // the user's own components
 	DepsImage     string       // that the payload comes from; empty: it is made
 	ServerChosen  bool         // Options.Server is more than a default
+	Platform      string       // of the images, as in --platform; empty: the engine's
 }
 
 // Components are the built-in components, with the user's own locks of releases,
@@ -73,9 +75,10 @@ func (r Request) wantedServer() string {
 	return ""
 }
 
-// plan makes the plan for an architecture, with a deps image if there is one.
-// Stage 1 runs as builderArch where that is not empty.
-func (r Request) plan(arch, builderArch string, deps *plan.DepsImage) (plan.Plan, error) {
+// plan makes the plan for architectures, of several one for indexes. There is a
+// deps image for each of them, or none. Stage 1 runs as builderArch where that is not
+// empty.
+func (r Request) plan(architectures []string, builderArch string, deps []*plan.DepsImage) (plan.Plan, error) {
 	components, err := Components(r.ComponentDirs)
 	if err != nil {
 		return plan.Plan{}, err
@@ -84,69 +87,123 @@ func (r Request) plan(arch, builderArch string, deps *plan.DepsImage) (plan.Plan
 	if in.Source, err = payloadSource(r.Source); err != nil {
 		return plan.Plan{}, err
 	}
-	if deps == nil {
-		if in.Helpers, err = helpers.For(arch); err != nil {
+	plans := make([]plan.Plan, len(architectures))
+	for i, arch := range architectures {
+		options := r.Options
+		options.Arch = arch
+		if len(deps) > 0 {
+			options.Deps = deps[i]
+		} else if in.Helpers, err = helpers.For(arch); err != nil {
 			return plan.Plan{}, err
 		}
-		if builderArch != "" {
+		if in.Tools = nil; len(deps) == 0 && builderArch != "" && builderArch != arch {
+			options.BuilderArch = builderArch
 			if in.Tools, err = helpers.For(builderArch); err != nil {
 				return plan.Plan{}, err
 			}
 		}
+		if plans[i], err = plan.New(options, in); err != nil {
+			return plan.Plan{}, err
+		}
 	}
-	options := r.Options
-	options.Arch, options.BuilderArch, options.Deps = arch, builderArch, deps
-	return plan.New(options, in)
+	if len(plans) == 1 {
+		return plans[0], nil
+	}
+	return plan.Join(r.Options, plans)
 }
 
-// planFor makes the plan for what a builder is to make.
-func (r Request) planFor(e *engine.Engine, arch string, deps *plan.DepsImage) (plan.Plan, error) {
-	if arch == "" || arch == e.Arch {
-		return r.plan(e.Arch, "", deps)
-	}
-	return r.plan(arch, e.Arch, deps)
-}
-
-// Sketch makes the plan for an architecture and pulls nothing. Without an engine,
-// which is nil, nothing but its name is known of a deps image.
+// Sketch makes the plan, where the request says no architecture for arch, and pulls
+// nothing. Without an engine, which is nil, nothing but its name is known of a deps
+// image; with one, its tag is known for arch alone.
 func (r Request) Sketch(ctx context.Context, e *engine.Engine, arch string) (plan.Plan, error) {
-	deps := r.named()
-	if deps != nil && e != nil {
+	architectures, err := r.architectures(arch)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	builderArch := ""
+	if e != nil {
+		builderArch = e.Arch
+	}
+	named := r.named()
+	if named == nil {
+		return r.plan(architectures, builderArch, nil)
+	}
+	if e != nil {
 		found, err := builder.LocalDeps(ctx, e, r.DepsImage)
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		deps = cmp.Or(found, deps)
+		named = cmp.Or(found, named)
 	}
-	if err := r.agrees(deps); err != nil {
+	if err := r.agrees(named); err != nil {
 		return plan.Plan{}, err
 	}
-	if e == nil {
-		return r.plan(arch, "", deps)
+	deps := make([]*plan.DepsImage, len(architectures))
+	for i, of := range architectures {
+		one := *named
+		if of != arch && len(architectures) > 1 {
+			one.Tag = ""
+		}
+		deps[i] = &one
 	}
-	return r.planFor(e, arch, deps)
+	return r.plan(architectures, builderArch, deps)
 }
 
-// Build makes all images, the deps image first. Results are those of the images
-// that are finished, also where it ends with an error.
+// Build makes all images, the deps image first: of several architectures indexes
+// where they are published, and in an engine those of its own. Results are those of
+// the images that are finished, also where it ends with an error.
 func (r Request) Build(ctx context.Context, b *builder.Builder) ([]builder.Result, error) {
-	// Mistakes are told before anything is pulled.
-	deps := r.named()
-	p, err := r.planFor(b.Engine, b.Arch, deps)
+	if b.Output == nil {
+		loaded, note, err := r.ForEngine(b.Engine.Arch)
+		if err != nil {
+			return nil, err
+		}
+		if r = loaded; note != "" {
+			b.Logf("%s", note)
+		}
+	}
+	architectures, err := r.architectures(b.Engine.Arch)
 	if err != nil {
 		return nil, err
 	}
-	if deps != nil {
-		if deps, err = b.FindDeps(ctx, r.DepsImage); err != nil {
+	if b.Output != nil {
+		return r.build(ctx, b, architectures)
+	}
+	var results []builder.Result // an engine has payloads of several platforms by their own names
+	for _, arch := range architectures {
+		made, err := r.build(ctx, b, []string{arch})
+		results = append(results, made...)
+		if err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// build makes what goes to one place.
+func (r Request) build(ctx context.Context, b *builder.Builder, architectures []string) ([]builder.Result, error) {
+	// Mistakes are told before anything is pulled.
+	var deps []*plan.DepsImage
+	if named := r.named(); named != nil {
+		deps = slices.Repeat([]*plan.DepsImage{named}, len(architectures))
+	}
+	p, err := r.plan(architectures, b.Engine.Arch, deps)
+	if err != nil {
+		return nil, err
+	}
+	for i := range deps {
+		if deps[i], err = b.FindDeps(ctx, r.DepsImage, architectures[i]); err != nil {
 			return nil, err
 		}
-		if err := r.agrees(deps); err != nil {
+		if err := r.agrees(deps[i]); err != nil {
 			return nil, err
 		}
-		if deps.Server != "" && deps.Server != r.Options.Server {
-			b.Logf("the payload %s is one of the server %s, and so the images are", r.DepsImage, deps.Server)
+	}
+	if len(deps) > 0 {
+		if server := deps[0].Server; server != "" && server != r.Options.Server {
+			b.Logf("the payload %s is one of the server %s, and so the images are", r.DepsImage, server)
 		}
-		if p, err = r.planFor(b.Engine, b.Arch, deps); err != nil {
+		if p, err = r.plan(architectures, b.Engine.Arch, deps); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package request
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,57 @@ func TestAgrees(t *testing.T) {
 		if (err != nil) != (test.refused != "") || err != nil && !strings.Contains(err.Error(), test.refused) {
 			t.Errorf("%s: %v, want %q", name, err, test.refused)
 		}
+	}
+}
+
+func TestArchitectures(t *testing.T) {
+	for platform, want := range map[string][]string{
+		"": nil, "linux/arm64": {"arm64"}, "linux/arm64,linux/amd64": {"arm64", "amd64"}, "linux/amd64, linux/amd64": {"amd64"},
+	} {
+		if got, err := Architectures(platform); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, %v, want %q", platform, got, err, want)
+		}
+	}
+	for _, platform := range []string{"amd64", "linux/s390x", "linux/amd64,", ",", "windows/amd64", "linux/amd64 linux/arm64", "linux/arm64/v8"} {
+		var p *problem.Error
+		if got, err := Architectures(platform); !errors.As(err, &p) || p.Code != problem.Usage || p.Next == "" {
+			t.Errorf("%q: got %q, %v", platform, got, err)
+		}
+	}
+}
+
+// An engine is loaded with its own platform, and told of the others.
+func TestForEngine(t *testing.T) {
+	for _, test := range []struct {
+		platform, note string
+		code           problem.Code
+	}{
+		{"", "", ""}, {"linux/amd64", "", ""}, {"linux/arm64,linux/amd64", "linux/arm64", ""},
+		{"linux/arm64", "", problem.Platform}, {"linux/x", "", problem.Usage},
+	} {
+		r := deps()
+		r.Platform = test.platform
+		loaded, note, err := r.ForEngine("amd64")
+		var p *problem.Error
+		if errors.As(err, &p); (p == nil) != (test.code == "") || p != nil && p.Code != test.code {
+			t.Errorf("%q: %v, want %s", test.platform, err, test.code)
+			continue
+		}
+		if p == nil && (loaded.Platform != "" || (note == "") != (test.note == "") || !strings.Contains(note, test.note)) {
+			t.Errorf("%q: %q, note %q", test.platform, loaded.Platform, note)
+		}
+	}
+}
+
+// Of several platforms a sketch is one of indexes.
+func TestSketchOfPlatforms(t *testing.T) {
+	r := deps()
+	r.Platform = "linux/arm64,linux/amd64"
+	p, err := r.Sketch(t.Context(), nil, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Platform() != "linux/amd64,linux/arm64" || p.Deps.Image != "deps:1" || len(p.Runtimes) != 1 || len(p.Platforms[1].Runtimes) != 1 {
+		t.Errorf("got %+v", p)
 	}
 }

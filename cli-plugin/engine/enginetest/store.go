@@ -4,6 +4,7 @@ package enginetest
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,10 +60,11 @@ func NewStore(t testing.TB, containerd bool) *Store {
 	}
 }
 
-// Put makes an image of layers, each as for imagetest.Layer, known to the store.
+// Put makes an image of layers, each as for imagetest.Layer, known to the store. It
+// is for amd64 unless the configuration says otherwise.
 func (s *Store) Put(t testing.TB, config v1.ConfigFile, layers ...[]string) string {
 	t.Helper()
-	config.OS, config.Architecture, config.RootFS.Type = "linux", "amd64", "layers"
+	config.OS, config.Architecture, config.RootFS.Type = "linux", cmp.Or(config.Architecture, "amd64"), "layers"
 	img, err := mutate.ConfigFile(empty.Image, &config)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func (s *Store) Hold(t testing.TB, img v1.Image) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := apiimage.InspectResponse{ID: name.String(), Os: "linux", Architecture: "amd64", Created: whole.Created.Format(time.RFC3339Nano)}
+	info := apiimage.InspectResponse{ID: name.String(), Os: "linux", Architecture: whole.Architecture, Variant: whole.Variant, Created: whole.Created.Format(time.RFC3339Nano)}
 	info.Config = &dockerspec.DockerOCIImageConfig{}
 	info.Config.Labels, info.Config.Env = whole.Config.Labels, whole.Config.Env
 	info.Config.User, info.Config.WorkingDir, info.Config.ExposedPorts = whole.Config.User, whole.Config.WorkingDir, whole.Config.ExposedPorts
