@@ -19,7 +19,7 @@ tool        = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 .PHONY: build release release-twice helpers install lint tools unit race update oracle fuzz live test matrix matrix-docs clients variables cells foreign upstream-suite hostile bench charts recording batch-bench batch-faults batch-live quickstart engine bases deps notices clean
 
 build: helpers
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
+	CGO_ENABLED=0 $(GO) build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/docker-openhands ./cli-plugin
 
 # What is handed out, see docs/release.md; the second target makes it again from
 # nothing and compares the bytes.

@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	spdx "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdxlib"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/helpers"
 )
 
 var created = time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
@@ -121,6 +123,32 @@ func installed(t *testing.T, root string) {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// maxPlugin is how many bytes the plugin for linux/amd64 may have, with the
+// programs for containers in it. What makes it larger is worth a look first:
+// go tool nm -size -sort size.
+const maxPlugin = 35_000_000
+
+func TestPluginSize(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		if _, err := helpers.For(arch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir("..")
+	built := filepath.Join(t.TempDir(), program)
+	r := release{version: "v1.2.3-4-g0a1b2c3", commit: strings.Repeat("0", 40), created: created}
+	if err := r.build(t.Context(), "linux", "amd64", built); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > maxPlugin {
+		t.Errorf("the plugin has %d bytes, more than %d", info.Size(), maxPlugin)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/nikolalohinski/gonja/v2/builtins"
 	controls "github.com/nikolalohinski/gonja/v2/builtins/control_structures"
 	"github.com/nikolalohinski/gonja/v2/config"
 	"github.com/nikolalohinski/gonja/v2/exec"
@@ -76,29 +75,20 @@ func checkTokens(text string) error {
 	return nil
 }
 
-// environment is what a template can use. What is not here makes texts longer,
-// reads files or has no meaning without loops and variables.
+// environment is what a template can use.
 func environment() *exec.Environment {
-	filters := map[string]exec.FilterFunction{}
-	for _, name := range []string{"capitalize", "d", "default", "first", "last", "length", "lower", "string", "trim", "upper"} {
-		filters[name], _ = builtins.Filters.Get(name)
-	}
-	methods := map[string]exec.Method[string]{}
-	for _, name := range []string{"endswith", "lower", "startswith", "strip", "upper"} {
-		methods[name], _ = builtins.Methods.Str.Get(name)
-	}
-	conditions, _ := builtins.ControlStructures.Get("if")
-	raw, _ := builtins.ControlStructures.Get("raw")
+	conditions, _ := controls.All.Get("if")
+	raw, _ := controls.All.Get("raw")
 	return &exec.Environment{
-		Context: exec.EmptyContext().Update(builtins.GlobalVariables),
-		Filters: exec.NewFilterSet(filters),
-		Tests:   builtins.Tests,
+		Context: exec.EmptyContext(),
+		Filters: filters(),
+		Tests:   tests(),
 		ControlStructures: exec.NewControlStructureSet(map[string]parser.ControlStructureParser{
 			"if": conditions, "raw": raw, "macro": new(macros).parse,
 		}),
 		Methods: exec.Methods{
 			Bool: exec.NewMethodSet[bool](nil), Int: exec.NewMethodSet[int](nil), Float: exec.NewMethodSet[float64](nil),
-			Str: exec.NewMethodSet(methods), Dict: exec.NewMethodSet[map[string]any](nil), List: exec.NewMethodSet[[]any](nil),
+			Str: methods(), Dict: exec.NewMethodSet[map[string]any](nil), List: exec.NewMethodSet[[]any](nil),
 		},
 	}
 }
@@ -109,7 +99,7 @@ type macros struct {
 }
 
 func (m *macros) parse(p, args *parser.Parser) (nodes.ControlStructure, error) {
-	parse, _ := builtins.ControlStructures.Get("macro")
+	parse, _ := controls.All.Get("macro")
 	parsed, err := parse(p, args)
 	if err != nil {
 		return nil, err
