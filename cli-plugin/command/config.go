@@ -47,7 +47,7 @@ it is now; --trust=false takes that back.`,
 				if file != "" {
 					return problem.New(problem.Usage, "--trust is for the config.toml of the working directory: one that --config names needs no yes", nil, "Leave one of them out")
 				}
-				return trust(dockerCLI.Out(), settingsOf(configured(dockerCLI)...), yes)
+				return trust(dockerCLI, yes)
 			}
 			if openhands != "" {
 				return writeOpenHands(cmd.Context(), dockerCLI, file, openhands, image)
@@ -55,7 +55,7 @@ it is now; --trust=false takes that back.`,
 			if image != "" {
 				return problem.Usagef("--image is for --write-openhands only")
 			}
-			if err := checkVariables(dockerCLI, notes(dockerCLI)); err != nil {
+			if err := settings.CheckVariables(everySetting(dockerCLI), notes(dockerCLI)); err != nil {
 				return err
 			}
 			values, err := resolved(dockerCLI, file)
@@ -88,24 +88,55 @@ func configured(dockerCLI command.Cli) []*pflag.FlagSet {
 	return []*pflag.FlagSet{newBuild(dockerCLI).Flags(), newRun(dockerCLI).Flags(), newTags(dockerCLI).Flags()}
 }
 
+// everySetting returns all settings of those commands.
+func everySetting(dockerCLI command.Cli) func() []settings.Setting {
+	return func() []settings.Setting { return settingsOf(configured(dockerCLI)...) }
+}
+
 // resolved are all settings, in the order of their names.
 func resolved(dockerCLI command.Cli, file string) ([]settings.Value, error) {
 	sources, err := otherSources(dockerCLI, file)
 	if err != nil {
 		return nil, err
 	}
-	all := settingsOf(configured(dockerCLI)...)
+	all := everySetting(dockerCLI)()
 	values, err := settings.Resolve(all, sources)
 	if err != nil {
 		return nil, err
 	}
 	values.ModeByRule(sources.TOML, modeTraditional)
-	judge(values, sources.TOML, unusedIn(values[modeFlag].String(), configured(dockerCLI)...))
+	values.Judge(sources.TOML, unusedIn(values[modeFlag].String(), configured(dockerCLI)...))
 	var sorted []settings.Value
 	for _, setting := range all {
 		sorted = append(sorted, values[setting.Name])
 	}
 	return sorted, nil
+}
+
+// trust keeps the user's yes to the found file, or takes it back, and prints what
+// it means.
+func trust(dockerCLI command.Cli, give bool) error {
+	if !give {
+		if err := settings.Distrust(); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(dockerCLI.Out(), "%s of this folder may choose values only\n", settings.FoundTOML)
+		return err
+	}
+	grants, err := settings.Trust(everySetting(dockerCLI)())
+	if err != nil {
+		return err
+	}
+	if len(grants) == 0 {
+		_, err := fmt.Fprintf(dockerCLI.Out(), "%s of this folder chooses values only: it needs no yes\n", settings.FoundTOML)
+		return err
+	}
+	var text strings.Builder
+	for _, grant := range grants {
+		fmt.Fprintf(&text, "  %s: %s, %s\n", grant.Origin, grant.Reach, grant.Flags)
+	}
+	_, err = fmt.Fprintf(dockerCLI.Out(), "As long as it stays as it is, %s of this folder may\n%s", settings.FoundTOML, text.String())
+	return err
 }
 
 func writeSettings(w io.Writer, values []settings.Value) error {
@@ -147,7 +178,7 @@ func newConfigSet(dockerCLI command.Cli) *cobra.Command {
 			if len(value) == 0 {
 				return problem.New(problem.Usage, "an empty value stands for none", nil, fmt.Sprintf("Use 'docker openhands config unset %s'", setting.Name))
 			}
-			return editDocker(file, setting.Name, settings.Value{Setting: setting, Texts: value}.String())
+			return settings.EditDocker(file, setting.Name, settings.Value{Setting: setting, Texts: value}.String())
 		},
 		ValidArgsFunction: completeSettings(dockerCLI),
 	}
@@ -163,7 +194,7 @@ func newConfigUnset(dockerCLI command.Cli) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			docker := dockerCLI.ConfigFile()
 			if _, ok := docker.Plugins[settings.Plugin][args[0]]; ok { // also one that no setting has any more
-				return editDocker(docker.Filename, args[0], "")
+				return settings.EditDocker(docker.Filename, args[0], "")
 			}
 			_, err := settingNamed(dockerCLI, args[0])
 			return err
@@ -174,7 +205,7 @@ func newConfigUnset(dockerCLI command.Cli) *cobra.Command {
 
 func settingNamed(dockerCLI command.Cli, name string) (settings.Setting, error) {
 	var names []string
-	for _, setting := range settingsOf(configured(dockerCLI)...) {
+	for _, setting := range everySetting(dockerCLI)() {
 		if setting.Name == name {
 			return setting, nil
 		}
@@ -186,7 +217,7 @@ func settingNamed(dockerCLI command.Cli, name string) (settings.Setting, error) 
 func completeSettings(dockerCLI command.Cli) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var words []string
-		for _, setting := range settingsOf(configured(dockerCLI)...) {
+		for _, setting := range everySetting(dockerCLI)() {
 			switch {
 			case len(args) == 0:
 				words = append(words, setting.Name)
@@ -198,17 +229,4 @@ func completeSettings(dockerCLI command.Cli) cobra.CompletionFunc {
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-// editDocker changes docker's own configuration.
-func editDocker(file, name, value string) error {
-	text, err := settings.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	edited, err := settings.SetDocker(text, name, value)
-	if err != nil {
-		return problem.New(problem.BadSetting, file+" is not what docker writes", err, "Correct it by hand")
-	}
-	return settings.WriteFile(file, edited, 0o600)
 }

@@ -77,11 +77,11 @@ it builds nothing and says what it looked for.`,
 	return cmd
 }
 
-func (m *migration) file() string { return cmp.Or(m.config, defaultTOML) }
+func (m *migration) file() string { return cmp.Or(m.config, settings.FoundTOML) }
 
 func (m *migration) takeBack(dockerCLI command.Cli) error {
 	if m.config == "" {
-		if _, err := readFound(); err != nil {
+		if _, err := settings.ReadFound(); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (m *migration) read(flags, chosen *pflag.FlagSet, dockerCLI command.Cli) er
 	if err != nil {
 		return err
 	}
-	if err := heed(values, sources.TOML, []string{"extra-build-args"}, notes(dockerCLI)); err != nil { // those are only judged
+	if err := values.Heed(sources.TOML, []string{"extra-build-args"}, notes(dockerCLI)); err != nil { // those are only judged
 		return err
 	}
 	for _, setting := range all {

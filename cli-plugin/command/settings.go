@@ -38,7 +38,7 @@ func configurable(cmd *cobra.Command, dockerCLI command.Cli) {
 		if progress := cmd.Flags().Lookup("progress"); progress != nil && progress.Value.String() == "quiet" {
 			note = func(string, ...any) {}
 		}
-		if err := checkVariables(dockerCLI, note); err != nil {
+		if err := settings.CheckVariables(everySetting(dockerCLI), note); err != nil {
 			return err
 		}
 		return configure(cmd.Flags(), sources, notes(dockerCLI))
@@ -52,10 +52,7 @@ func notes(dockerCLI command.Cli) func(format string, args ...any) {
 	}
 }
 
-const (
-	modeFlag    = "mode"
-	defaultTOML = "config.toml"
-)
+const modeFlag = "mode"
 
 // settingsOf are the settings behind the flags of commands, by name.
 func settingsOf(flagSets ...*pflag.FlagSet) []settings.Setting {
@@ -103,7 +100,7 @@ func otherSources(dockerCLI command.Cli, file string) (settings.Sources, error) 
 	name := cmp.Or(file, os.Getenv(settings.VariableName("config")))
 	var err error
 	if name == "" {
-		s.TOML, err = readFound()
+		s.TOML, err = settings.ReadFound()
 		return s, err
 	}
 	text, err := os.ReadFile(name)
@@ -127,7 +124,7 @@ func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string
 	// What names the same thing in two ways: the stronger source decides.
 	flags.VisitAll(func(f *pflag.Flag) {
 		if other := factsOf(f).yieldsTo; other != "" {
-			weaker(values, other, f.Name)
+			values.Weaken(other, f.Name)
 		}
 	})
 	if v, ok := values["progress"]; ok && !v.Origin.Found && (v.String() == "quiet" || v.String() == "rawjson") {
@@ -135,7 +132,7 @@ func configure(flags *pflag.FlagSet, s settings.Sources, note func(format string
 	}
 	unused := unusedIn(values[modeFlag].String(), flags)
 	noteMode(values, unused, note)
-	if err := heed(values, s.TOML, unused, note); err != nil {
+	if err := values.Heed(s.TOML, unused, note); err != nil {
 		return err
 	}
 	for _, setting := range all {
@@ -171,23 +168,6 @@ func given(flags *pflag.FlagSet) map[string][]string {
 		flagged[name] = values
 	})
 	return flagged
-}
-
-// weaker resets that one of two settings which comes from a weaker source, the
-// second where both come from the same one. Two flags are left to the command.
-func weaker(values settings.Values, first, second string) {
-	a, okA := values[first]
-	b, okB := values[second]
-	if !okA || !okB || a.Origin.Level == settings.Flag && b.Origin.Level == settings.Flag {
-		return
-	}
-	lost := second
-	if b.Origin.Level < a.Origin.Level {
-		lost = first
-	}
-	v := values[lost]
-	v.Origin = settings.Origin{Level: settings.Default}
-	values[lost] = v
 }
 
 func assign(to pflag.Value, texts []string) error {

@@ -84,7 +84,7 @@ func (o traditionalBuild) prepared(ctx context.Context, dockerCLI command.Cli, d
 	wanted := o.mode.traditional(o.runtimes)
 	wanted.Tags, wanted.OwnTags = o.runtimes.tags, o.runtimes.ownTags
 	wanted.Image.Platform, wanted.Image.StrictTags = o.runtimes.platform, o.old.strictTags
-	if wanted.Image.BuildArgs, err = splitArguments(o.old.buildArgs); err != nil {
+	if wanted.Image.BuildArgs, err = settings.SplitArguments(o.old.buildArgs); err != nil {
 		return problem.New(problem.Usage, "--extra-build-args cannot be taken apart", err, "")
 	}
 	view, err := viewOf(dockerCLI, o.how.progress)

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
@@ -69,7 +70,7 @@ func useServer(dockerCLI command.Cli, chosen client.Client) error {
 	if server == payload.Servers()[0].Name {
 		server = "" // as without the setting
 	}
-	if err := editDocker(dockerCLI.ConfigFile().Filename, serverSetting, server); err != nil {
+	if err := settings.EditDocker(dockerCLI.ConfigFile().Filename, serverSetting, server); err != nil {
 		return err
 	}
 	out := terminal.Writer(dockerCLI.Out())

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 )
 
 // Plugin is the name of the plugin's section in docker's config.json.
@@ -41,6 +43,20 @@ func SetDocker(text []byte, name, value string) ([]byte, error) {
 	err := json.Indent(&out, compact, "", "\t")
 	out.WriteByte('\n')
 	return out.Bytes(), err
+}
+
+// EditDocker sets a value of the plugin in docker's configuration, the file of that
+// name; the empty value takes it out.
+func EditDocker(file, name, value string) error {
+	text, err := ReadFile(file)
+	if err != nil {
+		return err
+	}
+	edited, err := SetDocker(text, name, value)
+	if err != nil {
+		return problem.New(problem.BadSetting, file+" is not what docker writes", err, "Correct it by hand")
+	}
+	return WriteFile(file, edited, 0o600)
 }
 
 // object is a JSON object whose members keep their order and their text.

@@ -142,11 +142,11 @@ func (sp spelling) convert(setting Setting, texts []string) []string {
 // chose one. A server that somebody chose is one of the default mode's, so it is
 // that mode that they want. Else a config.toml with a section [sandbox] belongs
 // to an existing user, who keeps the mode existing until told otherwise.
-func (v Values) ModeByRule(file *TOML, existing string) {
-	mode := v["mode"]
-	if server, ok := v["server"]; ok && server.Origin.Level < mode.Origin.Level {
+func (values Values) ModeByRule(file *TOML, existing string) {
+	mode := values["mode"]
+	if server, ok := values["server"]; ok && server.Origin.Level < mode.Origin.Level {
 		mode.Texts, mode.Origin = mode.Default, server.Origin
-		v["mode"] = mode
+		values["mode"] = mode
 		return
 	}
 	if mode.Origin.Level != Default || file == nil {
@@ -155,7 +155,7 @@ func (v Values) ModeByRule(file *TOML, existing string) {
 	if line, err := file.Section(sandbox); err == nil && line > 0 { // Resolve has told the error
 		mode.Texts = []string{existing}
 		mode.Origin = Origin{Level: Default, Name: sandbox, File: file.Name, Line: line}
-		v["mode"] = mode
+		values["mode"] = mode
 	}
 }
 

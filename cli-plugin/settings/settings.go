@@ -175,6 +175,23 @@ func Resolve(all []Setting, s Sources) (Values, error) {
 	return values, nil
 }
 
+// Weaken resets that one of two settings which comes from a weaker source, the
+// second where both come from the same one. Two flags are left to the command.
+func (values Values) Weaken(first, second string) {
+	a, okA := values[first]
+	b, okB := values[second]
+	if !okA || !okB || a.Origin.Level == Flag && b.Origin.Level == Flag {
+		return
+	}
+	lost := second
+	if b.Origin.Level < a.Origin.Level {
+		lost = first
+	}
+	v := values[lost]
+	v.Origin = Origin{Level: Default}
+	values[lost] = v
+}
+
 func (s Sources) resolve(setting Setting) (Value, error) {
 	var found []Value
 	if texts, ok := s.Flags[setting.Name]; ok {
