@@ -84,7 +84,7 @@ func completionOf(f facts, dockerCLI command.Cli) cobra.CompletionFunc {
 	case suggestServers:
 		return cobra.FixedCompletions(serverNames(), cobra.ShellCompDirectiveNoFileComp)
 	case suggestClients:
-		return completeList(append(client.Names(), allClients))
+		return completeList(append(client.Names(), client.Every))
 	case suggestOptional:
 		return completeComponents(func(c templates.Component) bool { return c.Optional })
 	case suggestStandard:

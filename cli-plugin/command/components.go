@@ -95,9 +95,9 @@ func reportComponents(components []templates.Component, manifests []payload.Mani
 }
 
 func writeComponents(w io.Writer, reports []componentReport) error {
-	table := newTable(w)
-	table.fit("LICENSE", "SERVER")
-	table.row("COMPONENT", "DEFAULT", "SIZE", "LICENSE", "SERVER", "DESCRIPTION")
+	table := terminal.NewTable(w)
+	table.Fit("LICENSE", "SERVER")
+	table.Row("COMPONENT", "DEFAULT", "SIZE", "LICENSE", "SERVER", "DESCRIPTION")
 	for _, r := range reports {
 		standard, size := "no", "-"
 		if r.Default {
@@ -106,17 +106,17 @@ func writeComponents(w io.Writer, reports []componentReport) error {
 		if r.Size > 0 {
 			size = units.HumanSize(float64(r.Size))
 		}
-		table.row(r.Name, standard, size, cmp.Or(r.License, "-"), cmp.Or(r.server, "all"), r.Description)
+		table.Row(r.Name, standard, size, cmp.Or(r.License, "-"), cmp.Or(r.server, "all"), r.Description)
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
-	table.row()
-	table.row("COMPONENT", "PROOF")
+	table.Row()
+	table.Row("COMPONENT", "PROOF")
 	for _, r := range reports {
-		table.row(r.Name, oneLine(strings.Join(r.Proof, " "), false))
+		table.Row(r.Name, oneLine(strings.Join(r.Proof, " "), false))
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, r := range reports {

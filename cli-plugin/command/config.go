@@ -9,6 +9,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/settings"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -140,8 +141,8 @@ func trust(dockerCLI command.Cli, give bool) error {
 }
 
 func writeSettings(w io.Writer, values []settings.Value) error {
-	table := newTable(w)
-	table.row("NAME", "VALUE", "FROM")
+	table := terminal.NewTable(w)
+	table.Row("NAME", "VALUE", "FROM")
 	for _, v := range values {
 		text := v.String()
 		if strings.ContainsFunc(text, strconv.IsGraphic) == (text == "") || strings.ContainsAny(text, "\n\t") {
@@ -153,9 +154,9 @@ func writeSettings(w io.Writer, values []settings.Value) error {
 		if v.Refused {
 			from += ", refused without 'config --trust'"
 		}
-		table.row(v.Name, text, from)
+		table.Row(v.Name, text, from)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 func newConfigSet(dockerCLI command.Cli) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 )
@@ -27,7 +28,7 @@ func newExplain(dockerCLI command.Cli) *cobra.Command {
 			return words, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			entries, err := explained(args)
+			entries, err := problem.Explained(args)
 			switch {
 			case err != nil:
 				return err
@@ -43,31 +44,6 @@ func newExplain(dockerCLI command.Cli) *cobra.Command {
 	return cmd
 }
 
-// explained are the entries of codes, all without any. A code may be written
-// without its prefix, its zeros or its upper case.
-func explained(codes []string) ([]problem.Entry, error) {
-	all := problem.Catalogue()
-	if len(codes) == 0 {
-		return all, nil
-	}
-	short := func(code string) string {
-		return strings.TrimLeft(strings.TrimPrefix(strings.ToUpper(code), "OH-"), "0")
-	}
-	var found []problem.Entry
-	for _, code := range codes {
-		before := len(found)
-		for _, entry := range all {
-			if short(string(entry.Code)) == short(code) {
-				found = append(found, entry)
-			}
-		}
-		if len(found) == before {
-			return nil, problem.New(problem.Usage, fmt.Sprintf("there is no code %q", code), nil, "'docker openhands explain' lists all codes")
-		}
-	}
-	return found, nil
-}
-
 func explanations(entries []problem.Entry) document.Explanations {
 	var all document.Explanations
 	for _, e := range entries {
@@ -77,12 +53,12 @@ func explanations(entries []problem.Entry) document.Explanations {
 }
 
 func listCodes(w io.Writer, entries []problem.Entry) error {
-	table := newTable(w)
-	table.row("CODE", "EXIT STATUS", "TITLE")
+	table := terminal.NewTable(w)
+	table.Row("CODE", "EXIT STATUS", "TITLE")
 	for _, e := range entries {
-		table.row(string(e.Code), fmt.Sprint(e.Code.Status()), e.Title)
+		table.Row(string(e.Code), fmt.Sprint(e.Code.Status()), e.Title)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 // writeEntries prints what docs/errors.md says.

@@ -94,13 +94,13 @@ func writeInspected(w io.Writer, format string, d *engine.Details) error {
 }
 
 func writeDetails(w io.Writer, d *engine.Details, noTrunc bool) error {
-	table := newTable(w)
+	table := terminal.NewTable(w)
 	if !noTrunc {
-		table.fit()
+		table.Fit()
 	}
 	field := func(name, value string) {
 		if value != "" {
-			table.row(name, value)
+			table.Row(name, value)
 		}
 	}
 	field("Image", strings.Join(d.References, ", "))
@@ -115,28 +115,28 @@ func writeDetails(w io.Writer, d *engine.Details, noTrunc bool) error {
 	field("Containers", fmt.Sprint(d.Containers))
 
 	if len(d.Inputs) > 0 {
-		table.row()
-		table.row("INPUT OF THE PAYLOAD'S HASH", "VALUE OR HASH")
+		table.Row()
+		table.Row("INPUT OF THE PAYLOAD'S HASH", "VALUE OR HASH")
 		for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
 			field(name, d.Inputs[name])
 		}
 	}
-	table.row()
-	table.row("LABEL", "VALUE")
+	table.Row()
+	table.Row("LABEL", "VALUE")
 	for _, name := range slices.Sorted(maps.Keys(d.Labels)) {
-		table.row(name, d.Labels[name])
+		table.Row(name, d.Labels[name])
 	}
-	table.row()
-	table.row("LAYER", "COMPONENT", "SIZE", "IMAGES", "CREATED BY")
+	table.Row()
+	table.Row("LAYER", "COMPONENT", "SIZE", "IMAGES", "CREATED BY")
 	for _, l := range d.Layers {
-		table.row(imageID(l.DiffID, !noTrunc), l.Component, units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), oneLine(l.CreatedBy, noTrunc))
+		table.Row(imageID(l.DiffID, !noTrunc), l.Component, units.HumanSize(float64(l.Size)), strconv.Itoa(l.Images), oneLine(l.CreatedBy, noTrunc))
 	}
-	table.row()
-	table.row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")
+	table.Row()
+	table.Row("COMPONENT", "SIZE", "FILES", "PACKAGES", "DESCRIPTION")
 	for _, c := range d.Manifest.Components {
-		table.row(c.Name, units.HumanSize(float64(c.Bytes)), strconv.Itoa(c.Files), strconv.Itoa(len(c.Packages)), c.Description)
+		table.Row(c.Name, units.HumanSize(float64(c.Bytes)), strconv.Itoa(c.Files), strconv.Itoa(len(c.Packages)), c.Description)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 // oneLine is a command, which may be a whole script, in one line that is not
@@ -147,5 +147,5 @@ func oneLine(text string, whole bool) string {
 	if whole {
 		return text
 	}
-	return shortened(text, limit)
+	return terminal.Shortened(text, limit)
 }

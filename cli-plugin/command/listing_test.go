@@ -247,7 +247,7 @@ func TestFilters(t *testing.T) {
 		var got []string
 		inventory := stock()
 		for _, img := range inventory.Images {
-			if o.chosen(inventory)(img) {
+			if inventory.Passes(o.filter.Value())(img) {
 				got = append(got, engine.ShortID(img.ID)[:2])
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/state"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -136,20 +137,20 @@ func (o lockOptions) renewed(ctx context.Context, work string) ([]pins.File, err
 }
 
 func writePins(w io.Writer, files []pins.File) error {
-	table := newTable(w)
-	table.row("FILE", "PACKAGE", "OLD", "NEW")
+	table := terminal.NewTable(w)
+	table.Row("FILE", "PACKAGE", "OLD", "NEW")
 	for _, f := range files {
 		for _, c := range f.Changes {
-			table.row(f.Path, c.Package, orNone(c.Old), orNone(c.New))
+			table.Row(f.Path, c.Package, orNone(c.Old), orNone(c.New))
 		}
 		switch {
 		case !f.Changed:
-			table.row(f.Path, "(all)", "newest", "")
+			table.Row(f.Path, "(all)", "newest", "")
 		case len(f.Changes) == 0:
-			table.row(f.Path, "(hashes)", "", "other")
+			table.Row(f.Path, "(hashes)", "", "other")
 		}
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 func orNone(version string) string {

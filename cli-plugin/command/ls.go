@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
@@ -45,7 +46,7 @@ without a name, "superseded" those that 'docker openhands prune' removes.`,
 			if err != nil {
 				return err
 			}
-			return o.writeInventory(dockerCLI.Out(), inventory.Select(o.chosen(inventory)))
+			return o.writeInventory(dockerCLI.Out(), inventory.Select(inventory.Passes(o.filter.Value())))
 		},
 	}
 	o.flags(cmd, "f")
@@ -60,11 +61,11 @@ func (o *listOptions) writeInventory(w io.Writer, inventory *engine.Inventory) e
 	if o.forPrograms() {
 		return o.write(w, images)
 	}
-	table := newTable(w)
+	table := terminal.NewTable(w)
 	if !o.noTrunc {
-		table.fit("ID", "TAGGED", "CONTAINERS")
+		table.Fit("ID", "TAGGED", "CONTAINERS")
 	}
-	table.row("IMAGE", "BASE", "ID", "TAGGED", "SIZE", "OWN", "CONTAINERS")
+	table.Row("IMAGE", "BASE", "ID", "TAGGED", "SIZE", "OWN", "CONTAINERS")
 	payloads := 0
 	indent := map[string]string{} // of what is over a payload, by the payload's ID
 	for _, img := range images {
@@ -74,7 +75,7 @@ func (o *listOptions) writeInventory(w io.Writer, inventory *engine.Inventory) e
 		}
 		writeImage(table, indent[img.Payload], img.Stored, o.noTrunc)
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s and %s take %s (%s if they shared no layer)\n", count(payloads, "payload"),
@@ -114,7 +115,7 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-func writeImage(table *table, indent string, img engine.Stored, whole bool) {
+func writeImage(table *terminal.Table, indent string, img engine.Stored, whole bool) {
 	first, further := nameOf(img), []string(nil)
 	if len(img.References) > 1 {
 		further = img.References[1:]
@@ -126,10 +127,10 @@ func writeImage(table *table, indent string, img engine.Stored, whole bool) {
 	if img.Derived {
 		base += ", built upon"
 	}
-	table.row(indent+first, base, imageID(img.ID, !whole), ago(img.Tagged),
+	table.Row(indent+first, base, imageID(img.ID, !whole), ago(img.Tagged),
 		units.HumanSize(float64(img.Size)), units.HumanSize(float64(img.Own)), strconv.Itoa(img.Containers))
 	for _, ref := range further {
-		table.row(indent+ref, "", "", "", "", "", "")
+		table.Row(indent+ref, "", "", "", "", "", "")
 	}
 }
 

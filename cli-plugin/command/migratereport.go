@@ -10,12 +10,12 @@ import (
 
 func writeComparison(w io.Writer, r migrate.Report) error {
 	fmt.Fprintf(w, "%s\n\n", terminal.Line(fmt.Sprintf("base %s (%s)", r.Base, r.BaseFrom)))
-	table := newTable(w)
-	table.row("WHAT", "IS", "BEFORE", "AFTER")
+	table := terminal.NewTable(w)
+	table.Row("WHAT", "IS", "BEFORE", "AFTER")
 	for _, row := range r.Rows {
-		table.row(row.Subject, string(row.Effect), row.Before, row.After)
+		table.Row(row.Subject, string(row.Effect), row.Before, row.After)
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
@@ -28,12 +28,12 @@ func writeComparison(w io.Writer, r migrate.Report) error {
 		return nil
 	}
 	words := map[migrate.Effect]string{migrate.Same: "works", migrate.Different: "works differently", migrate.Unknown: "unknown", migrate.Fails: "fails"}
-	table.row()
-	table.row("EXTRA DEPENDENCY", "IT", "WHY")
+	table.Row()
+	table.Row("EXTRA DEPENDENCY", "IT", "WHY")
 	for _, row := range r.ExtraDeps {
-		table.row(row.Subject, words[row.Effect], row.Why)
+		table.Row(row.Subject, words[row.Effect], row.Why)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 func writeTrial(w io.Writer, r migrate.Report) error {
@@ -46,23 +46,23 @@ func writeTrial(w io.Writer, r migrate.Report) error {
 		fmt.Fprintln(w, terminal.Line(line))
 	}
 	fmt.Fprintln(w)
-	table := newTable(w)
-	table.row("", "IMAGE", "SIZE", "NOT SHARED", "START", "BUILD")
+	table := terminal.NewTable(w)
+	table.Row("", "IMAGE", "SIZE", "NOT SHARED", "START", "BUILD")
 	for _, side := range []struct {
 		name string
 		m    *migrate.Measured
 	}{{"old", r.Old}, {"new", r.New}} {
 		if side.m == nil {
-			table.row(side.name, "none in this engine", "", "", "", "")
+			table.Row(side.name, "none in this engine", "", "", "", "")
 			continue
 		}
 		build := side.m.BuildNote
 		if side.m.BuildSeconds > 0 {
 			build = fmt.Sprintf("%.1f s (%s)", side.m.BuildSeconds, side.m.BuildNote)
 		}
-		table.row(side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
+		table.Row(side.name, side.m.Image, megabytes(side.m.Bytes), megabytes(side.m.OwnBytes), seconds(side.m.StartSeconds), build)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(max(0, bytes))/1e6) }

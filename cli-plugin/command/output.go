@@ -9,6 +9,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/go-units"
 )
 
@@ -40,9 +41,9 @@ func (o *buildOptions) show(ctx context.Context, b *builder.Builder, w io.Writer
 }
 
 func writeResults(w io.Writer, results []builder.Result) error {
-	table := newTable(w)
-	table.fit("ID")
-	table.row("BASE", "IMAGE", "ID", "STATUS")
+	table := terminal.NewTable(w)
+	table.Fit("ID")
+	table.Row("BASE", "IMAGE", "ID", "STATUS")
 	for _, r := range results {
 		base, status := r.Base, fmt.Sprintf("made in %.1f s", r.Seconds)
 		if base == "" {
@@ -61,10 +62,10 @@ func writeResults(w io.Writer, results []builder.Result) error {
 			status = fmt.Sprintf("written in %.1f s", r.Seconds)
 		}
 		for _, ref := range r.References {
-			table.row(base, ref, engine.ShortID(r.ID), status)
+			table.Row(base, ref, engine.ShortID(r.ID), status)
 		}
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 // traffic is what a push came to, for a person.

@@ -11,6 +11,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ func (o pruneOptions) run(ctx context.Context, dockerCLI command.Cli) error {
 	if err != nil {
 		return err
 	}
-	p := document.Prune{Images: inventory.Removable(o.all, o.chosen(inventory))}
+	p := document.Prune{Images: inventory.Removable(o.all, inventory.Passes(o.filter.Value()))}
 	var images []engine.Stored
 	for _, img := range p.Images {
 		images = append(images, img.Stored)
@@ -126,15 +127,15 @@ func (o *listOptions) writePruned(w io.Writer, p document.Prune) error {
 		_, err := fmt.Fprintln(w, "There is nothing to remove")
 		return err
 	}
-	table := newTable(w)
+	table := terminal.NewTable(w)
 	if !o.noTrunc {
-		table.fit("ID", "TAGGED")
+		table.Fit("ID", "TAGGED")
 	}
-	table.row("IMAGE", "ID", "TAGGED", "OWN", "WHY")
+	table.Row("IMAGE", "ID", "TAGGED", "OWN", "WHY")
 	for _, img := range p.Images {
-		table.row(nameOf(img.Stored), imageID(img.ID, !o.noTrunc), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
+		table.Row(nameOf(img.Stored), imageID(img.ID, !o.noTrunc), ago(img.Tagged), units.HumanSize(float64(img.Own)), img.Why)
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nRemoving %s frees %s\n", count(len(p.Images), "image"), units.HumanSize(float64(p.Bytes)))

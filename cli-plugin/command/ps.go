@@ -64,16 +64,16 @@ func writeServers(w io.Writer, found []sandbox.Listed, view viewOptions) error {
 	case !view.isDefault():
 		return formatServers(w, view.format, !view.noTrunc, found)
 	}
-	table := newTable(w)
+	table := terminal.NewTable(w)
 	if !view.noTrunc {
-		table.fit("CREATED", "SERVER")
-		table.whole = []string{"NAME", "ADDRESS"}
+		table.Fit("CREATED", "SERVER")
+		table.Keep("NAME", "ADDRESS")
 	}
-	table.row("NAME", "IMAGE", "SERVER", "CREATED", "STATUS", "ADDRESS")
+	table.Row("NAME", "IMAGE", "SERVER", "CREATED", "STATUS", "ADDRESS")
 	for _, s := range found {
-		table.row(s.Name, s.Image, s.Server, ago(s.Created), s.Status, s.Address)
+		table.Row(s.Name, s.Image, s.Server, ago(s.Created), s.Status, s.Address)
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 // serverContext is what --format of ps knows of a server.

@@ -213,19 +213,19 @@ func (o *rebaseOptions) show(w io.Writer, results []builder.Rebased) error {
 	case o.how.json:
 		return document.Write(w, document.Rebase{Images: results})
 	}
-	table := newTable(w)
-	table.fit()
-	table.row("IMAGE", "BASE", "PAYLOAD", "SET-UP", "OWN LAYERS", "STATUS")
+	table := terminal.NewTable(w)
+	table.Fit()
+	table.Row("IMAGE", "BASE", "PAYLOAD", "SET-UP", "OWN LAYERS", "STATUS")
 	for _, r := range results {
 		names := r.References
 		if len(names) == 0 {
 			names = []string{r.Image}
 		}
 		for _, name := range names {
-			table.row(name, exchanged(r.Base), exchanged(r.Payload), filesOf(r.SetUp), strconv.Itoa(r.Own), rebaseStatus(r))
+			table.Row(name, exchanged(r.Base), exchanged(r.Payload), filesOf(r.SetUp), strconv.Itoa(r.Own), rebaseStatus(r))
 		}
 	}
-	return table.flush()
+	return table.Flush()
 }
 
 // exchanged is what became of a part.

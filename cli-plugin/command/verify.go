@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
@@ -45,7 +46,7 @@ The clients are those of 'docker openhands use'.`,
 				return err
 			}
 			start := time.Now()
-			chosen, err := clientsNamed(as)
+			chosen, err := client.Choose(as)
 			if err != nil {
 				return err
 			}
@@ -109,17 +110,17 @@ func verdict(r verify.Report) error {
 // writeReport prints a table, then whole what was found where it is not as it
 // should be, and the cure.
 func writeReport(w io.Writer, r verify.Report) error {
-	table := newTable(w)
-	table.fit()
-	table.row("CHECK", "RESULT", "WHAT WAS FOUND")
+	table := terminal.NewTable(w)
+	table.Fit()
+	table.Row("CHECK", "RESULT", "WHAT WAS FOUND")
 	for _, f := range r.Findings {
-		table.row(f.Check, string(f.Status), f.Detail)
+		table.Row(f.Check, string(f.Status), f.Detail)
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, f := range r.Findings {
-		if table.width > 0 && f.Status != payload.StatusOK {
+		if table.Fits() && f.Status != payload.StatusOK {
 			if _, err := fmt.Fprintln(w, terminal.Line(f.Check+": "+f.Detail)); err != nil {
 				return err
 			}
@@ -132,15 +133,15 @@ func writeReport(w io.Writer, r verify.Report) error {
 // besideDetail how wide it is without its last cell.
 const (
 	findingForm  = "%-38s  %-7s  %s\n"
-	besideDetail = 38 + columnGap + 7 + columnGap
+	besideDetail = 38 + 2 + 7 + 2
 )
 
 // writeFinding writes a row. At a terminal it fits, unless something is wrong,
 // which is told whole.
 func writeFinding(w io.Writer, f payload.Finding) {
-	detail, screen := terminal.Line(f.Detail), newTable(w)
-	if screen.fit(); screen.width > 0 && f.Status == payload.StatusOK {
-		detail = shortened(detail, max(screen.width-besideDetail, leastCell))
+	detail := terminal.Line(f.Detail)
+	if f.Status == payload.StatusOK {
+		detail = terminal.Beside(w, besideDetail, detail)
 	}
 	fmt.Fprintf(w, findingForm, terminal.Line(f.Check), terminal.Line(string(f.Status)), detail)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/problem"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
 	"github.com/docker/cli/cli/command"
@@ -148,25 +149,25 @@ func writeOwnVersion(w io.Writer, own Release) error {
 }
 
 func writeProgram(w io.Writer, p document.Program) error {
-	table := newTable(w)
+	table := terminal.NewTable(w)
 	plugin := p.Version
 	if p.Commit != "" {
 		plugin += ", commit " + p.Commit[:min(12, len(p.Commit))]
 	}
-	table.row("docker-openhands", fmt.Sprintf("%s, %s, %s", plugin, p.Go, p.Platform))
+	table.Row("docker-openhands", fmt.Sprintf("%s, %s, %s", plugin, p.Go, p.Platform))
 	for _, server := range p.Servers {
 		text := server.Newest
 		if older := len(server.Releases) - 1; older > 0 {
 			text += fmt.Sprintf(", and %s back to %s", count(older, "older release"), server.Releases[older])
 		}
-		table.row(server.Name, text)
+		table.Row(server.Name, text)
 	}
 	found := func(name string, f *document.Found, about string) {
 		switch {
 		case f == nil:
-			table.row(name, "none: "+oneLine(p.Problems[name], false))
+			table.Row(name, "none: "+oneLine(p.Problems[name], false))
 		default:
-			table.row(name, f.Version+", "+about)
+			table.Row(name, f.Version+", "+about)
 		}
 	}
 	about := ""
@@ -178,5 +179,5 @@ func writeProgram(w io.Writer, p document.Program) error {
 		about = homely(p.Buildx.Path)
 	}
 	found("buildx", p.Buildx, about)
-	return table.flush()
+	return table.Flush()
 }

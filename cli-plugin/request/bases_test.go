@@ -1,4 +1,4 @@
-package command
+package request
 
 import (
 	"context"
@@ -19,10 +19,10 @@ func TestBases(t *testing.T) {
 		"# one\n  scratch\t# none\n#\n\na\na\n":   {"scratch", "a", "a"},
 		strings.Repeat("#\n", maxBases-1) + "a\n": {"a"},
 	} {
-		lines, err := bases(t.Context(), "list", strings.NewReader(text))
+		lines, err := listed(t.Context(), "list", strings.NewReader(text))
 		var got []string
 		for _, l := range lines {
-			got = append(got, l.base)
+			got = append(got, l.Base)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%.30q: %v %s", text, err, diff)
@@ -36,8 +36,8 @@ func TestBasesWithTags(t *testing.T) {
 {"base": "debian:12", "tag": "team/eval:{base.image}#"}
  {"tag": ["a:1", "b:1"], "base": "scratch"}
 `
-	got, err := bases(t.Context(), "list", strings.NewReader(list))
-	want := []listed{{base: "alpine:3.20"}, {"debian:12", []string{"team/eval:{base.image}#"}}, {"scratch", []string{"a:1", "b:1"}}}
+	got, err := listed(t.Context(), "list", strings.NewReader(list))
+	want := []Listed{{Base: "alpine:3.20"}, {"debian:12", []string{"team/eval:{base.image}#"}}, {"scratch", []string{"a:1", "b:1"}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v: %+v", err, got)
 	}
@@ -61,7 +61,7 @@ func TestBasesRefused(t *testing.T) {
 		`{"base":"A"}`:                     `line 1 of list is no base: "A": `,
 		`{"base":"a"`:                      "unexpected EOF",
 	} {
-		_, err := bases(t.Context(), "list", strings.NewReader(text))
+		_, err := listed(t.Context(), "list", strings.NewReader(text))
 		var p *problem.Error
 		if !errors.As(err, &p) || p.Code != problem.Usage || p.Next == "" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.30q: %v, want %q", text, err, want)
@@ -70,7 +70,7 @@ func TestBasesRefused(t *testing.T) {
 	endless, _ := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := bases(ctx, "list", endless); !errors.Is(err, context.Canceled) {
+	if _, err := listed(ctx, "list", endless); !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupted list: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package command
+package terminal
 
 import (
 	"fmt"
@@ -6,38 +6,44 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker/cli/cli/command/formatter/tabwriter"
 	"github.com/mattn/go-runewidth"
 )
 
-// table writes columns for people. The words in its cells may be those of an
+// Table writes columns for people. The words in its cells may be those of an
 // image, a registry or a file: none makes a cell, a line or more than that.
-type table struct {
+type Table struct {
 	to       io.Writer
 	rows     [][]string
 	width    int      // of a line, in columns of a terminal; 0: as wide as the cells are
-	whole    []string // headings of what people copy, which no line shortens
+	whole    []string // headings of what no line shortens
 	optional []string // headings of what a line that is too narrow goes without, the first one first
 }
 
-func newTable(w io.Writer) *table { return &table{to: w} }
+// NewTable returns an empty table, which is written to w.
+func NewTable(w io.Writer) *Table { return &Table{to: w} }
 
-// fit makes the table as narrow as the terminal that it is written to, if it is
+// Fit makes the table as narrow as the terminal that it is written to, if it is
 // written to one: without optional columns, then with shorter cells.
-func (t *table) fit(optional ...string) {
+func (t *Table) Fit(optional ...string) {
 	if screen, ok := t.to.(interface{ GetTtySize() (height, width uint) }); ok {
 		_, width := screen.GetTtySize() // 0 without a terminal
 		t.width, t.optional = int(width), optional
 	}
 }
 
-// row adds a line, without cells an empty one, after which the columns may have
+// Keep says under which headings there is what people copy, which no line shortens.
+func (t *Table) Keep(headings ...string) { t.whole = headings }
+
+// Fits reports whether the table is made as narrow as a terminal.
+func (t *Table) Fits() bool { return t.width > 0 }
+
+// Row adds a line, without cells an empty one, after which the columns may have
 // other widths, headings and all.
-func (t *table) row(cells ...string) {
+func (t *Table) Row(cells ...string) {
 	shown := make([]string, len(cells))
 	for i, cell := range cells {
-		shown[i] = terminal.Line(cell)
+		shown[i] = Line(cell)
 	}
 	t.rows = append(t.rows, shown)
 }
@@ -48,8 +54,8 @@ const (
 	leastCell   = 8  // that it keeps in any case
 )
 
-// flush writes the rows since the last one.
-func (t *table) flush() error {
+// Flush writes the rows since the last one.
+func (t *Table) Flush() error {
 	columns := tabwriter.NewWriter(t.to, 0, 0, columnGap, ' ', 0)
 	for start := 0; start < len(t.rows); {
 		end := start
@@ -67,7 +73,7 @@ func (t *table) flush() error {
 }
 
 // narrow makes the rows fit. The first has the headings.
-func (t *table) narrow(rows [][]string) {
+func (t *Table) narrow(rows [][]string) {
 	if t.width == 0 || len(rows) == 0 {
 		return
 	}
@@ -98,7 +104,7 @@ func (t *table) narrow(rows [][]string) {
 	}
 	for _, row := range rows {
 		for i := range row {
-			row[i] = shortened(row[i], room[i])
+			row[i] = Shortened(row[i], room[i])
 		}
 	}
 }
@@ -127,9 +133,9 @@ func lineWidth(widths []int, limit int) int {
 	return sum
 }
 
-// shortened is text of at most width columns. Names lose their middle, since
+// Shortened is text of at most width columns. Names lose their middle, since
 // both ends tell them apart; words lose their end.
-func shortened(text string, width int) string {
+func Shortened(text string, width int) string {
 	const mark = "…"
 	whole := runewidth.StringWidth(text)
 	if whole <= width {
@@ -140,4 +146,14 @@ func shortened(text string, width int) string {
 	}
 	tail := (width - 1) / 2
 	return runewidth.Truncate(text, width-tail, mark) + runewidth.TruncateLeft(text, whole-tail, "")
+}
+
+// Beside returns text as far as a line of the terminal w has room for it, of which
+// so many columns are taken. Where w is no terminal, it is the whole text.
+func Beside(w io.Writer, taken int, text string) string {
+	table := NewTable(w)
+	if table.Fit(); !table.Fits() {
+		return text
+	}
+	return Shortened(text, max(table.width-taken, leastCell))
 }
