@@ -3,7 +3,6 @@
 package buildx
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -26,8 +25,6 @@ import (
 	"github.com/docker/cli/cli-plugins/socket"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
-	bkclient "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/util/progress/progressui"
 )
 
 // Client runs buildx.
@@ -119,13 +116,6 @@ func (c *Client) run(ctx context.Context, buildx, dir string, env []string, stdi
 		return c.problem(ctx, buildx, args[0], said, err)
 	}
 	return nil
-}
-
-// saying is what buildx said of a build.
-type saying struct {
-	text  string // beside statuses: its error message, where it failed
-	steps outputs
-	log   string // file with all of it; empty: there is none
 }
 
 // Run runs a command of buildx that builds in the folder dir, and shows its
@@ -232,52 +222,4 @@ func (t Target) definition() (file []byte, env []string, err error) {
 	}
 	file, err = json.Marshal(map[string]map[string]target{"target": {"image": image}})
 	return file, env, err
-}
-
-// errorPrefix starts the message with which buildx fails.
-const errorPrefix = "ERROR: "
-
-// show draws the status stream of buildx until its end, and keeps it in a log.
-func (c *Client) show(stream io.Reader) (said saying) {
-	send, end := c.View.Stream("Building")
-	defer end()
-	keep := func(*bkclient.SolveStatus) {}
-	if log, err := state.NewLog(); err == nil { // else there is none
-		said.log = log.Name()
-		all := progress.New(log, progressui.PlainMode)
-		var ended func()
-		keep, ended = all.Stream("Building")
-		defer func() {
-			ended()
-			if log.Close() != nil {
-				said.log = ""
-			}
-		}()
-	}
-	lines := bufio.NewReader(stream)
-	for {
-		line, err := lines.ReadBytes('\n')
-		status := new(bkclient.SolveStatus)
-		if text := bytes.TrimSpace(line); len(text) == 0 {
-		} else if text[0] == '{' && json.Unmarshal(text, status) == nil {
-			if c.View.Raw() {
-				send(status)
-				status = new(bkclient.SolveStatus)
-				_ = json.Unmarshal(text, status) // it could be read a moment ago
-			}
-			harmless(status)
-			if !c.View.Raw() {
-				send(status)
-			}
-			keep(status)
-			said.steps.note(status)
-		} else if said.text == "" || bytes.HasPrefix(text, []byte(errorPrefix)) {
-			said.text = string(text)
-		} else {
-			said.text += " " + string(text)
-		}
-		if err != nil {
-			return said // the end, or the process is gone; its exit status tells
-		}
-	}
 }

@@ -69,3 +69,26 @@ func (c Compression) PayloadTag(ordinary string) string {
 	}
 	return ordinary
 }
+
+// maxWindow is the largest window in bytes of a zstd frame. Decoders are to take
+// 8 MB, see RFC 8878; that of zstd's levels up to 20 is no larger than this.
+const maxWindow = 32 << 20
+
+// Decompress undoes the compression that the first bytes tell.
+func Decompress(head []byte, r io.Reader) (io.ReadCloser, error) {
+	switch CompressionOf(head) {
+	case Gzip:
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, err
+		}
+		return atMost(z), nil
+	case Zstd:
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return atMost(z.IOReadCloser()), nil
+	}
+	return atMost(io.NopCloser(r)), nil
+}

@@ -12,9 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
-	clients "github.com/docker-openhands/docker-openhands/cli-plugin/client"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/image"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/plan"
@@ -93,42 +91,6 @@ const anyUser = "12345:0"
 func (c Client) startAnyUser(ctx context.Context, found *image.Image) (*Server, error) {
 	server := serverOf(found)
 	return c.launch(ctx, found, server, engine.Process{Cmd: listen(server)}, Options{User: anyUser})
-}
-
-// serverOf is the profile of an image.
-func serverOf(found *image.Image) payload.Server {
-	return payload.ServerNamed(found.Labels()[payload.LabelServer])
-}
-
-// listen is what is put behind the image's entry point: OpenHands' clients say
-// where a server of its own arguments listens. Empty is the image's own.
-func listen(server payload.Server) []string {
-	if !server.OwnArguments {
-		return nil
-	}
-	return []string{"--host", "0.0.0.0", "--port", strconv.Itoa(plan.Port)}
-}
-
-// imageUser is the account that an image was made for, in the form NAME[:UID].
-func imageUser(labels map[string]string) string {
-	return cmp.Or(labels[payload.LabelUser], payload.User)
-}
-
-// accountName is the name of that account.
-func accountName(labels map[string]string) string {
-	name, _, _ := strings.Cut(imageUser(labels), ":")
-	return name
-}
-
-// asOpenHands is the process that OpenHands itself starts in a container, for
-// the account that the image was made for.
-func asOpenHands(found *image.Image, o Options) engine.Process {
-	workspace := cmp.Or(o.WorkingDir, payload.Workspace)
-	return engine.Process{
-		Entrypoint: []string{}, // not nil: the image's is not wanted
-		Cmd:        append(clients.V0Command(imageUser(found.Labels()), workspace, plan.Port, "agent_skills", "jupyter"), o.Arguments...),
-		WorkingDir: payload.Code,
-	}
 }
 
 // launch starts a server in a container and publishes it, and the VS Code that it
@@ -287,38 +249,3 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // Leave lets the container outlive this process.
 func (s *Server) Leave() error { return s.container.Lease.End() }
-
-// exec runs argv in the server's container as user, empty for the server's
-// own, and returns its exit status and the end of what it printed. It is given
-// up, not ended, after limit.
-func (s *Server) exec(ctx context.Context, user string, argv []string, limit time.Duration) (status int, output string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no end after %s", limit))
-	defer cancel()
-	fail := func(err error) (int, string, error) {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return -1, "", err
-	}
-	created, err := s.engine.API.ExecCreate(ctx, s.ID, client.ExecCreateOptions{
-		User: user, Cmd: argv, WorkingDir: payload.Workspace, AttachStdout: true, AttachStderr: true,
-	})
-	if err != nil {
-		return fail(fmt.Errorf("preparing %s: %w", argv[0], err))
-	}
-	attached, err := s.engine.API.ExecAttach(ctx, created.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return fail(fmt.Errorf("running %s: %w", argv[0], err))
-	}
-	defer attached.Close()
-	defer context.AfterFunc(ctx, attached.Close)()
-	var said engine.Tail
-	if _, err := stdcopy.StdCopy(&said, &said, attached.Reader); err != nil {
-		return fail(fmt.Errorf("reading what %s says: %w", argv[0], err))
-	}
-	ended, err := s.engine.API.ExecInspect(ctx, created.ID, client.ExecInspectOptions{})
-	if err != nil {
-		return fail(fmt.Errorf("reading the exit status of %s: %w", argv[0], err))
-	}
-	return ended.ExitCode, said.String(), nil
-}
