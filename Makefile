@@ -137,13 +137,15 @@ foreign: install bases
 	OH_FOREIGN=all $(GO) test -v -count=1 -timeout 6h ./integration/foreign
 
 # OpenHands' own tests of its runtime, from a checkout or a Git repository that
-# you name: make upstream-suite SOURCE=../OpenHands. BASES, USERS and TESTS choose.
+# you name: make upstream-suite SOURCE=../OpenHands. BASES, USERS and TESTS choose,
+# PYTHON names one of version 3.12, and RESUME=1 goes on with a run that was cut.
 upstream-suite: install engine
 	@test -n "$(SOURCE)" || { echo 'name a folder with OpenHands'"'"' sources: make upstream-suite SOURCE=../OpenHands'; exit 2; }
 	$(LAB) bases $(filter-out scratch,$(or $(BASES),alpine:3.20 debian:trixie-slim))
 	docker openhands deps build
 	$(GO) run ./integration/upstream -source "$(SOURCE)" -folder $(ARTIFACTS)/upstream -o $(ARTIFACTS)/upstream.md \
-		$(if $(REF),-ref "$(REF)") $(if $(BASES),-bases "$(BASES)") $(if $(USERS),-users "$(USERS)") $(if $(TESTS),-tests "$(TESTS)")
+		$(if $(REF),-ref "$(REF)") $(if $(BASES),-bases "$(BASES)") $(if $(USERS),-users "$(USERS)") $(if $(TESTS),-tests "$(TESTS)") \
+		$(if $(PYTHON),-python "$(PYTHON)") $(if $(RESUME),-resume)
 
 # Fifty hostile images in real engines, one of them with containerd's store. A
 # run with RECORD=FILE that was cut goes on with the same file.

@@ -1,7 +1,7 @@
 // upstream runs OpenHands' own tests of its runtime (tests/runtime), with the
 // client of a release, against runtime images over several bases:
 //
-//	upstream -source DIR [-ref REF] [-release VERSION] [-bases NAMES] [-users NAMES] [-tests NAMES] [-o FILE]
+//	upstream -source DIR [-ref REF] [-release VERSION] [-bases NAMES] [-users NAMES] [-tests NAMES] [-resume] [-o FILE]
 //
 // DIR is a checkout of OpenHands, a bare Git repository or a folder with
 // tests/runtime; the tests stay outside of this repository. What fails or passes
@@ -44,6 +44,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&bases, "bases", "alpine:3.20 debian:trixie-slim scratch", "base images")
 	flag.StringVar(&users, "users", "openhands root", "users of the sessions")
 	flag.StringVar(&tests, "tests", quick, "files or tests below tests/runtime")
+	flag.BoolVar(&s.resume, "resume", false, "go on with a run that was cut: files whose reports are in the folder are not run again")
 	flag.StringVar(&report, "o", "", "`file` for the results, in Markdown")
 	flag.Parse()
 	if s.source == "" {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/docker-openhands/docker-openhands/integration/lab"
 )
@@ -18,6 +19,7 @@ import (
 type suite struct {
 	source, ref, release, python, folder, deps string
 	tests                                      []string
+	resume                                     bool // reports that are there are read, and their tests not run again
 	out                                        io.Writer
 }
 
@@ -82,32 +84,61 @@ type testCase struct {
 	Skipped *struct{} `xml:"skipped"`
 }
 
-// over runs the tests. That some of them fail is no error.
+// over runs the tests, file by file. That some of them fail is no error.
 func (s suite) over(ctx context.Context, image, user string) ([]testCase, error) {
-	report := filepath.Join(s.folder, strings.ReplaceAll(image, ":", "-")+"-"+user+".xml")
-	if err := os.Remove(report); err != nil && !errors.Is(err, os.ErrNotExist) {
+	plain := strings.NewReplacer(":", "-", "/", "-").Replace
+	var all []testCase
+	for _, test := range s.tests {
+		report := filepath.Join(s.folder, plain(strings.Join([]string{image, user, test}, "-"))+".xml")
+		cases, err := readReport(report)
+		if !s.resume || errors.Is(err, os.ErrNotExist) {
+			cases, err = s.pytest(ctx, image, user, test, report)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", test, err)
+		}
+		all = append(all, cases...)
+	}
+	return all, nil
+}
+
+// pytest runs the tests of one file, or one test. Their report is there when all
+// of them have run.
+func (s suite) pytest(ctx context.Context, image, user, test, report string) ([]testCase, error) {
+	unfinished := report + ".new"
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := []string{"-v", "--timeout", "900", "-p", "no:cacheprovider", "--junitxml", report}
-	for _, test := range s.tests {
-		args = append(args, filepath.Join("tests", "runtime", test))
-	}
-	command := exec.CommandContext(ctx, filepath.Join(s.client(), "bin", "pytest"), args...)
+	command := exec.CommandContext(ctx, filepath.Join(s.client(), "bin", "pytest"), "-v", "--timeout", "900", "-p", "no:cacheprovider",
+		"--junitxml", unfinished, filepath.Join("tests", "runtime", test))
 	command.Dir = s.folder
 	command.Env = append(os.Environ(),
 		"TEST_RUNTIME=docker", "SANDBOX_RUNTIME_CONTAINER_IMAGE="+image, "SANDBOX_BASE_CONTAINER_IMAGE=",
 		fmt.Sprintf("RUN_AS_OPENHANDS=%v", user != "root"))
 	command.Stdout, command.Stderr = s.out, os.Stderr
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // pytest removes its containers
+	command.WaitDelay = time.Minute
 	err := command.Run()
-	text, readErr := os.ReadFile(report)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	cases, readErr := readReport(unfinished)
 	if readErr != nil {
 		return nil, errors.Join(err, readErr)
+	}
+	return cases, os.Rename(unfinished, report)
+}
+
+func readReport(name string) ([]testCase, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
 	}
 	var all struct {
 		Cases []testCase `xml:"testsuite>testcase"`
 	}
 	if err := xml.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", report, err)
+		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return all.Cases, ctx.Err()
+	return all.Cases, nil
 }
