@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"go/build"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -36,6 +38,33 @@ func TestImports(t *testing.T) {
 			if _, ours, ok := strings.Cut(name, "docker-openhands/docker-openhands/"); ok && !slices.Contains(told, path.Base(ours)) {
 				t.Errorf("%s imports %s, and the table says %q", row[1], ours, told)
 			}
+		}
+	}
+}
+
+// TestSizes holds every package to a quarter of the plugin: one that is larger has
+// more than one idea.
+func TestSizes(t *testing.T) {
+	lines, all := map[string]int{}, 0
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		count := bytes.Count(text, []byte("\n"))
+		lines[filepath.Dir(name)] += count
+		all += count
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all == 0 {
+		t.Fatal("there are no lines")
+	}
+	for name, count := range lines {
+		if 4*count > all {
+			t.Errorf("%s has %d lines, more than a quarter of %d", name, count, all)
 		}
 	}
 }

@@ -70,12 +70,16 @@ func judge(base, user string, cases []testCase, differences []difference) result
 }
 
 // markdown returns the results as a document, and whether all is as expected.
-func markdown(s suite, results []result) (string, bool) {
+func markdown(s suite, commit string, results []result) (string, bool) {
 	var text, notes strings.Builder
+	from := "a checkout of OpenHands"
+	if commit != "" {
+		from += " at " + commit
+	}
 	fmt.Fprintf(&text, "# OpenHands' own tests of its runtime\n\n"+
-		"`make upstream-suite SOURCE=DIR` runs tests/runtime of an OpenHands checkout (%s) with the client %s of the Python index.\n\n"+
+		"`make upstream-suite SOURCE=DIR` runs tests/runtime of %s (%s) with the client %s of the Python index.\n\n"+
 		"| base | sessions of | passed | skipped by OpenHands | fail as expected | others that fail |\n|---|---|---|---|---|---|\n",
-		strings.Join(s.tests, ", "), s.release)
+		from, strings.Join(s.tests, ", "), s.release)
 	sound := true
 	told := map[string]bool{}
 	for _, r := range results {

@@ -32,12 +32,12 @@ func TestJudge(t *testing.T) {
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("%s as %s:\n%s", test.base, test.user, diff)
 		}
-		if text, sound := markdown(suite{}, []result{got}); sound != (test.want.failed == nil) || strings.Contains(text, "not expected") == sound {
+		if text, sound := markdown(suite{}, "", []result{got}); sound != (test.want.failed == nil) || strings.Contains(text, "not expected") == sound {
 			t.Errorf("%s as %s: sound %v\n%s", test.base, test.user, sound, text)
 		}
 	}
 	gone := judge("alpine", "root", []testCase{{Class: "test_a", Name: "test_one"}}, differences)
-	if _, sound := markdown(suite{}, []result{gone}); sound || len(gone.gone) != 1 {
+	if _, sound := markdown(suite{}, "", []result{gone}); sound || len(gone.gone) != 1 {
 		t.Errorf("what passes against the expectation goes unsaid: %+v", gone)
 	}
 }

@@ -75,7 +75,7 @@ func run(ctx context.Context) error {
 			results = append(results, judge(base, user, cases, differences))
 		}
 	}
-	text, sound := markdown(s, results)
+	text, sound := markdown(s, s.commit(ctx), results)
 	if err := os.WriteFile(cmp.Or(report, filepath.Join(s.folder, "results.md")), []byte(text), 0o644); err != nil {
 		return err
 	}

@@ -59,6 +59,15 @@ func (s suite) prepare(ctx context.Context) error {
 	return nil
 }
 
+// commit is the short hash of the tests' commit; empty without a repository.
+func (s suite) commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "-C", s.source, "rev-parse", "--short", s.ref).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // image makes the runtime image over a base.
 func (s suite) image(ctx context.Context, base string) (string, error) {
 	tag := "oh-upstream:" + strings.NewReplacer(":", "-", "/", "-").Replace(base)
