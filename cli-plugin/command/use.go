@@ -135,9 +135,9 @@ func clientImage(name string, found *image.Image) (client.Image, error) {
 }
 
 // writeAdvice prints settings, unless they are written already, and notes.
-func writeAdvice(w io.Writer, advice *client.Advice, settings bool) error {
+func writeAdvice(w io.Writer, advice *client.Advice, unwritten bool) error {
 	var b strings.Builder
-	if settings {
+	if unwritten {
 		for _, s := range advice.Settings {
 			fmt.Fprintf(&b, "# for %s\n%s\n", s.Where, s.Text)
 		}
