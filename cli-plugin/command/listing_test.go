@@ -16,6 +16,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/engine"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/request"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/sandbox"
+	"github.com/docker-openhands/docker-openhands/cli-plugin/terminal"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/verify"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
 	"github.com/docker-openhands/docker-openhands/templates"
@@ -269,7 +270,7 @@ func TestFindingsFit(t *testing.T) {
 		s := &screen{columns: test.columns}
 		writeFinding(s, payload.Finding{Check: "proof of python, user openhands", Status: test.status, Detail: long})
 		line := strings.TrimSuffix(s.String(), "\n")
-		if strings.HasSuffix(line, "end") != test.whole || !test.whole && runewidth.StringWidth(line) > max(int(test.columns), besideDetail+leastCell) {
+		if strings.HasSuffix(line, "end") != test.whole || !test.whole && runewidth.StringWidth(line) > max(int(test.columns), besideDetail+terminal.LeastCell) {
 			t.Errorf("%d columns, %s: %q", test.columns, test.status, line)
 		}
 	}

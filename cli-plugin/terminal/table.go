@@ -51,7 +51,9 @@ func (t *Table) Row(cells ...string) {
 const (
 	columnGap   = 2
 	legibleCell = 24 // columns of a terminal that a cell keeps while there is an optional one
-	leastCell   = 8  // that it keeps in any case
+
+	// LeastCell is how many columns of a terminal a cell keeps in any case.
+	LeastCell = 8
 )
 
 // Flush writes the rows since the last one.
@@ -97,7 +99,7 @@ func (t *Table) narrow(rows [][]string) {
 				widest = i
 			}
 		}
-		if widest < 0 || room[widest] <= leastCell {
+		if widest < 0 || room[widest] <= LeastCell {
 			break
 		}
 		room[widest]--
@@ -155,5 +157,5 @@ func Beside(w io.Writer, taken int, text string) string {
 	if table.Fit(); !table.Fits() {
 		return text
 	}
-	return Shortened(text, max(table.width-taken, leastCell))
+	return Shortened(text, max(table.width-taken, LeastCell))
 }
