@@ -34,7 +34,8 @@ func judgeExtraDeps(ctx context.Context, b *builder.Builder, commands string, ex
 
 // judgeBefore judges the extra dependencies of a build that begins.
 func judgeBefore(ctx context.Context, dockerCLI command.Cli, b *builder.Builder, runtimes *runtimeOptions) error {
-	asked, err := runtimes.request(), error(nil)
+	asked := runtimes.request()
+	var err error
 	if b.Output == nil {
 		if asked, _, err = asked.ForEngine(b.Engine.Arch); err != nil {
 			return err

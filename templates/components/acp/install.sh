@@ -8,7 +8,7 @@ mkdir -p $dest
 cp -L "$RECIPE/package.json" "$RECIPE/package-lock.json" $dest/
 cd $dest
 # The builder's C library is the payload's.
-$FOR_TARGET npm ci --silent --ignore-scripts --libc=glibc
+$FOR_TARGET npm ci --loglevel=error --ignore-scripts --libc=glibc
 cp -L "$RECIPE/proof.mjs" .
 rm -rf package.json package-lock.json node_modules/.bin node_modules/.package-lock.json
 # Nothing starts these by themselves: a base's own node may be too old.

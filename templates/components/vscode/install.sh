@@ -23,10 +23,10 @@ node "$RECIPE/versions.cjs" /tmp/package
 mkdir modules
 cp -L "$RECIPE/package.json" "$RECIPE/package-lock.json" modules/
 cd modules
-$FOR_TARGET npm ci --silent --ignore-scripts
+$FOR_TARGET npm ci --loglevel=error --ignore-scripts
 # The others bring what they compile. Scripts would find the payload's node in .bin.
 rm -rf node_modules/.bin
-$FOR_TARGET npm rebuild --silent --nodedir="$PWD/node_modules/node-linux-$arch" @vscode/native-watchdog @vscode/spdlog
+$FOR_TARGET npm rebuild --loglevel=error --nodedir="$PWD/node_modules/node-linux-$arch" @vscode/native-watchdog @vscode/spdlog
 rm -rf node_modules/node-linux-* node_modules/.package-lock.json node_modules/.bin
 
 mv /tmp/package/lib/vscode $dest
