@@ -128,7 +128,7 @@ RUN --mount=type=bind,source=stage1/packages.sh,target=/stage1/packages.sh \
     --mount=type=cache,id=oh-apt-vscode,target=/var/cache/apt/archives,sharing=locked \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     --mount=type=secret,id=apt,target=/run/secrets/apt \
-    ["/bin/sh", "/stage1/packages.sh", "g++-aarch64-linux-gnu", "make", "python3"]
+    ["/bin/sh", "/stage1/packages.sh", "g++", "g++-aarch64-linux-gnu", "make", "python3"]
 RUN --mount=type=bind,source=stage1/component.sh,target=/stage1/component.sh \
     --mount=type=bind,source=stage1/for-target.sh,target=/stage1/for-target.sh \
     --mount=type=bind,source=components/vscode,target=/recipe \
