@@ -9,10 +9,12 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -188,20 +190,26 @@ func TestOtherArchitecture(t *testing.T) {
 	}
 }
 
-// proven wants an image without a finding that is worse than a note.
+// proven wants an image without a finding that is worse than a note, but for the
+// interpreter of a server that is left out.
 func proven(t *testing.T, image string) {
 	t.Helper()
-	out, err := lab.Engine{}.Docker(t.Context(), "openhands", "verify", "--json", image)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var report struct{ Findings []payload.Finding }
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
+	out, err := lab.Engine{}.Command(t.Context(), "openhands", "verify", "--json", image).Output()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
 		t.Fatal(err)
 	}
+	var report struct{ Findings []payload.Finding }
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	withoutServer := slices.Contains(without(), "agent-server")
 	seen := false
 	for _, f := range report.Findings {
 		seen = seen || f.Check == "proofs"
+		if withoutServer && f.Check == "paths" && f.Detail == payload.Venv+"/bin/python is missing" {
+			continue
+		}
 		if f.Status != payload.StatusOK {
 			t.Errorf("%s: %s: %s", f.Check, f.Status, f.Detail)
 		}
