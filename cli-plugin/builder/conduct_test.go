@@ -60,13 +60,13 @@ func TestManyAtATime(t *testing.T) {
 	whole := fleet(t, r, 24)
 	var lock sync.Mutex
 	begun := 0
-	r.Before = func(request *http.Request) {
+	r.Watch(func(request *http.Request) {
 		if request.Method == http.MethodPost && strings.Contains(request.URL.Path, "/team/") {
 			lock.Lock()
 			defer lock.Unlock()
 			begun++
 		}
-	}
+	})
 	b := withoutEngine(8)
 	told := map[string]int{}
 	b.Each = func(r Result) { told[r.Base]++ }
@@ -136,14 +136,14 @@ func TestManyAtATimeInEngine(t *testing.T) {
 func TestNothingIsBegunOnAFullDisk(t *testing.T) {
 	r := registrytest.New(t)
 	whole := fleet(t, r, 12)
-	store := r.Store
-	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	store := r.Answers()
+	r.Answer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodPatch {
 			w.WriteHeader(http.StatusInsufficientStorage)
 			return
 		}
 		store.ServeHTTP(w, request)
-	})
+	}))
 	b := withoutEngine(2)
 	results, err := b.Build(t.Context(), whole)
 	var p *problem.Error

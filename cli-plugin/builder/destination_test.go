@@ -85,7 +85,7 @@ func TestDestinationIsAskedFirst(t *testing.T) {
 			r, s := newTestRegistry(t), newFakeStore(t, false)
 			_, whole := r.publication(t, s)
 			if test.store != nil {
-				r.Store = test.store(r.Store)
+				r.Answer(test.store(r.Answers()))
 				t.Setenv("OH_PULL_SILENCE", "500ms")
 			}
 			host := test.host
@@ -127,13 +127,13 @@ func TestCheckedDestination(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
 	taken := make(chan string, 10)
-	store := r.Store
-	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	store := r.Answers()
+	r.Answer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodDelete {
 			taken <- request.URL.Path
 		}
 		store.ServeHTTP(w, request)
-	})
+	}))
 	b := publishing(s.engine(), Output{Push: true, Compression: image.Gzip})
 	if err := b.CheckDestination(t.Context(), whole); err != nil {
 		t.Fatal(err)
@@ -163,11 +163,11 @@ func TestRepositoryOfPayloads(t *testing.T) {
 	s.Infos[whole.Deps.Repository+":"+testTag] = s.Infos[whole.Deps.Image]
 	whole.Deps.Image = whole.Deps.Repository + ":" + testTag
 	var said heard
-	r.Before = func(request *http.Request) {
+	r.Watch(func(request *http.Request) {
 		if request.Method == http.MethodPatch && !said.has("the payload goes to "+whole.Deps.Image+",") {
 			t.Errorf("bytes go to %s before the place is told:\n%s", request.URL, said.all())
 		}
-	}
+	})
 	push := Output{Push: true, Compression: image.Gzip}
 	b := publishing(s.engine(), push)
 	b.Log = &said

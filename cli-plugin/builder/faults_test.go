@@ -126,9 +126,9 @@ func (h *alarm) Write(p []byte) (int, error) {
 func TestFaultyRegistry(t *testing.T) {
 	r := registrytest.New(t)
 	whole := fleet(t, r, number(t, "OH_BATCH", 60))
-	healthy := r.Store
+	healthy := r.Answers()
 	faulty := registrytest.NewFaulty(healthy, 10, 1)
-	r.Store = faulty
+	r.Answer(faulty)
 	b := withoutEngine(8)
 	b.Retries, b.Terse = 8, true
 	refused := &alarm{word: "connection refused", there: make(chan struct{})}
@@ -156,7 +156,7 @@ func TestFaultyRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	faulty.Check(t)
-	r.Store = healthy
+	r.Answer(healthy)
 	all(t, r, whole)
 	if results, err = b.Build(t.Context(), whole); err != nil || slices.ContainsFunc(results, func(r Result) bool { return !r.Reused }) {
 		t.Errorf("%v: something is made again", err)
@@ -168,9 +168,9 @@ func TestFaultyRegistry(t *testing.T) {
 func TestOneOfMany(t *testing.T) {
 	r := registrytest.New(t)
 	whole := fleet(t, r, 6)
-	store, over := r.Store, make(chan struct{})
+	store, over := r.Answers(), make(chan struct{})
 	defer close(over)
-	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	r.Answer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		switch {
 		case request.Method != http.MethodPut || path.Base(path.Dir(request.URL.Path)) != "manifests":
 		case strings.HasSuffix(request.URL.Path, "project-2"):
@@ -184,7 +184,7 @@ func TestOneOfMany(t *testing.T) {
 			return
 		}
 		store.ServeHTTP(w, request)
-	})
+	}))
 	b := withoutEngine(3)
 	b.TimeLimit, b.Retries = 5*time.Second, 3
 	results, err := b.Build(t.Context(), whole)
@@ -246,21 +246,24 @@ func TestKilledRuns(t *testing.T) {
 		return cmd.Run()
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range number(t, "OH_KILLS", 3) {
-		ctx, kill := context.WithCancel(t.Context())
-		var asked atomic.Int64
-		at := 1 + random.Int64N(3*int64(len(whole.Runtimes))) // a run has more requests than that, even with nothing to do
-		r.Before = func(*http.Request) {
-			if asked.Add(1) == at {
-				kill()
-			}
+	var left atomic.Int64 // requests until a run is killed; a killed one's may come late
+	var kill atomic.Pointer[context.CancelFunc]
+	r.Watch(func(*http.Request) {
+		if left.Add(-1) == 0 {
+			(*kill.Load())()
 		}
+	})
+	for range number(t, "OH_KILLS", 3) {
+		ctx, cancel := context.WithCancel(t.Context())
+		at := 1 + random.Int64N(3*int64(len(whole.Runtimes))) // a run has more requests than that, even with nothing to do
+		kill.Store(&cancel)
+		left.Store(at)
 		if err := run(ctx); err == nil || ctx.Err() == nil {
 			t.Errorf("it was not killed at request %d: %v", at, err)
 		}
-		kill()
+		cancel()
 	}
-	r.Before = nil
+	left.Store(0)
 	if err := run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

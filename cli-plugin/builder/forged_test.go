@@ -139,7 +139,7 @@ func TestBaseIsReadOnce(t *testing.T) {
 	base, whole := r.publication(t, s)
 	r.upload(t, s, base)
 	layers := map[string]int{}
-	r.Before = r.Counting("/lib/base/blobs/", layers)
+	r.Watch(r.Counting("/lib/base/blobs/", layers))
 	push := Output{Push: true, Compression: image.Gzip}
 	if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 func TestPushToFullRegistry(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
-	store, uploads, full := r.Store, atomic.Int64{}, atomic.Bool{}
-	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	store, uploads, full := r.Answers(), atomic.Int64{}, atomic.Bool{}
+	r.Answer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		switch {
 		case request.Method == http.MethodPatch:
 			uploads.Add(1)
@@ -29,7 +29,7 @@ func TestPushToFullRegistry(t *testing.T) {
 		default:
 			store.ServeHTTP(w, request)
 		}
-	})
+	}))
 	var p *problem.Error
 	_, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole)
 	if !errors.As(err, &p) || p.Code != problem.DiskFull {

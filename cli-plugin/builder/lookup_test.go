@@ -138,7 +138,7 @@ func TestRegistryOfBase(t *testing.T) {
 			whole.Runtimes[0].Image = to.Host + "/me/app:1"
 			whole.Deps.Repository = to.Host + "/me/payload"
 			asked := map[string]int{}
-			from.Before = from.Counting("/lib/base/", asked)
+			from.Watch(from.Counting("/lib/base/", asked))
 			if _, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), whole); err != nil {
 				t.Fatal(err)
 			}

@@ -369,12 +369,12 @@ func TestSightingRefused(t *testing.T) {
 		if _, err := publishing(s.engine(), push).Build(t.Context(), whole); err != nil {
 			t.Fatal(err)
 		}
-		r.Store = withTokens(r.Store, func(scope string) int {
+		r.Answer(withTokens(r.Answers(), func(scope string) int {
 			if strings.Contains(scope, "team/runtime") {
 				return status
 			}
 			return http.StatusOK
-		})
+		}))
 		whole.Runtimes[0].Tags = []string{r.Host + "/other/app:1"}
 		results, err := publishing(s.engine(), push).Build(t.Context(), whole)
 		if err != nil || results[1].Digest == "" {
@@ -404,11 +404,11 @@ func TestInterruptedPush(t *testing.T) {
 	r, s := newTestRegistry(t), newFakeStore(t, false)
 	_, whole := r.publication(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	r.Before = func(request *http.Request) {
+	r.Watch(func(request *http.Request) {
 		if request.Method == http.MethodPatch {
 			cancel()
 		}
-	}
+	})
 	_, err := publishing(s.engine(), Output{Push: true, Compression: image.Gzip}).Build(ctx, whole)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)

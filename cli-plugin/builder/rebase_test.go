@@ -636,12 +636,12 @@ func TestRebaseInterrupted(t *testing.T) {
 	app := f.Host + "/team/runtime:app"
 	f.build(f.pushing(), f.base[0], f.deps[0], app)
 	before := f.digestOf(app)
-	answers := f.Store
+	answers := f.Answers()
 	for _, method := range []string{http.MethodPatch, http.MethodPut} {
 		for _, s := range []Swap{{Image: app, Base: f.base[1]}, {Image: app, Deps: f.deps[1].Ref}} {
 			ctx, cancel := context.WithCancel(t.Context())
 			var seen atomic.Bool
-			f.Store = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f.Answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == method {
 					seen.Store(true)
 					cancel()
@@ -649,10 +649,10 @@ func TestRebaseInterrupted(t *testing.T) {
 					return
 				}
 				answers.ServeHTTP(w, r)
-			})
+			}))
 			_, err := f.pushing().Rebase(ctx, []Swap{s}, "", nil)
 			cancel()
-			f.Store = answers
+			f.Answer(answers)
 			if err == nil || !seen.Load() {
 				t.Errorf("at the first %s: %v", method, err)
 			}

@@ -110,7 +110,7 @@ func (d *repairDay) mend(weak string) {
 // counting begins to count what is asked of the registry.
 func (d *repairDay) counting() {
 	d.layers = map[string]int{}
-	d.Before = func(r *http.Request) {
+	d.Watch(func(r *http.Request) {
 		d.lock.Lock()
 		defer d.lock.Unlock()
 		if strings.Contains(r.URL.Path, "/dataset/") {
@@ -119,7 +119,7 @@ func (d *repairDay) counting() {
 		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/") {
 			d.layers[r.URL.Query().Get("digest")]++
 		}
-	}
+	})
 }
 
 // repair rebases all images onto the mended payload and returns what that came to.

@@ -214,13 +214,13 @@ func TestIndex(t *testing.T) {
 	w.plan.Runtimes[0].Tags = names
 	var lock sync.Mutex
 	var puts []string
-	w.Before = func(request *http.Request) {
+	w.Watch(func(request *http.Request) {
 		lock.Lock()
 		defer lock.Unlock()
 		if _, of, ok := strings.Cut(request.URL.Path, "/manifests/"); ok && request.Method == http.MethodPut {
 			puts = append(puts, of)
 		}
-	}
+	})
 	results, err := push.Build(t.Context(), w.plan)
 	if err != nil {
 		t.Fatal(err)
@@ -381,11 +381,11 @@ func TestIndexLacks(t *testing.T) {
 			w := newWorld(t)
 			test.change(w, t)
 			var put sync.Map
-			w.Before = func(request *http.Request) {
+			w.Watch(func(request *http.Request) {
 				if request.Method == http.MethodPut {
 					put.Store(request.URL.Path, true)
 				}
-			}
+			})
 			_, err := publishing(w.here.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), w.plan)
 			var p *problem.Error
 			if !errors.As(err, &p) || p.Code != test.code {
@@ -420,14 +420,14 @@ func TestIndexHalfPushed(t *testing.T) {
 	w := newWorld(t)
 	names := []string{w.Host + "/me/app:1", w.Host + "/other/app:1"}
 	w.plan.Runtimes[0].Tags = names
-	answers := w.Store
-	w.Store = http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
+	answers := w.Answers()
+	w.Answer(http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodPut && request.Header.Get("Content-Type") == string(types.OCIImageIndex) && strings.Contains(request.URL.Path, "/other/") {
 			http.Error(out, "no", http.StatusForbidden)
 			return
 		}
 		answers.ServeHTTP(out, request)
-	})
+	}))
 	if _, err := publishing(w.here.engine(), Output{Push: true, Compression: image.Gzip}).Build(t.Context(), w.plan); err == nil {
 		t.Fatal("it ended well")
 	}

@@ -49,7 +49,7 @@ func TestSilentRegistry(t *testing.T) {
 				whole.Runtimes[0].Image += "-2"
 				whole.Runtimes[0].User = "agent"
 			}
-			r.Store = r.Silenced(t, test.silent)
+			r.Answer(r.Silenced(t, test.silent))
 			t.Setenv("OH_PULL_SILENCE", "500ms")
 			test.out.File = filepath.Join(t.TempDir(), "app.tar")
 			_, err := publishing(e, test.out).Build(t.Context(), whole)

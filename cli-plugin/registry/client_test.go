@@ -25,11 +25,11 @@ import (
 func answering(t *testing.T, answer func(w http.ResponseWriter, request *http.Request)) (*Client, string) {
 	t.Helper()
 	r := registrytest.New(t)
-	r.Store = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	r.Answer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path != "/v2/" {
 			answer(w, request)
 		}
-	})
+	}))
 	return &Client{Config: configfile.New(""), Logf: t.Logf}, r.Host + "/a/b:1"
 }
 

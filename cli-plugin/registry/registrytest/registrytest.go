@@ -21,18 +21,20 @@ import (
 
 // Registry is a registry on the loopback interface. It does not mount.
 type Registry struct {
-	Host     string              // and port
-	Uploaded atomic.Int64        // bytes of blobs
-	Before   func(*http.Request) // sees each request; nil: nobody does
-	Store    http.Handler        // answers
+	Host     string       // and port
+	Uploaded atomic.Int64 // bytes of blobs
 
 	server *http.Server
+
+	lock    sync.Mutex // requests of what has ended may still come
+	watch   func(*http.Request)
+	answers http.Handler
 }
 
 // New returns a registry that ends with the test.
 func New(t testing.TB) *Registry {
 	t.Helper()
-	r := &Registry{Store: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	r := &Registry{answers: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
 	r.listen(t, "127.0.0.1:0")
 	t.Cleanup(func() { r.Stop(t) })
 	return r
@@ -67,13 +69,37 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if request.Method == http.MethodPatch {
 		r.Uploaded.Add(request.ContentLength)
 	}
-	if r.Before != nil {
-		r.Before(request)
+	r.lock.Lock()
+	watch, answers := r.watch, r.answers
+	r.lock.Unlock()
+	if watch != nil {
+		watch(request)
 	}
-	r.Store.ServeHTTP(w, request)
+	answers.ServeHTTP(w, request)
 }
 
-// Counting returns a Before that counts what is got below a path, by paths.
+// Watch has a function see each request from now on; nil: nobody does.
+func (r *Registry) Watch(see func(*http.Request)) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.watch = see
+}
+
+// Answer has a handler answer from now on.
+func (r *Registry) Answer(handler http.Handler) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.answers = handler
+}
+
+// Answers returns what answers.
+func (r *Registry) Answers() http.Handler {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.answers
+}
+
+// Counting returns a function for Watch that counts what is got below a path, by paths.
 func (r *Registry) Counting(path string, into map[string]int) func(*http.Request) {
 	var lock sync.Mutex
 	return func(request *http.Request) {
@@ -95,10 +121,10 @@ func (r *Registry) Image(t testing.TB, text string) (v1.Image, error) {
 	return remote.Image(ref)
 }
 
-// Silenced returns a Store that answers as before, but for requests of which it
+// Silenced returns a handler that answers as before, but for requests of which it
 // sends no more than the first half of the answer.
 func (r *Registry) Silenced(t testing.TB, silent func(*http.Request) bool) http.Handler {
-	answers, over := r.Store, make(chan struct{})
+	answers, over := r.Answers(), make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if !silent(request) {
