@@ -90,7 +90,7 @@ fuzz: helpers
 # The live tests share one engine and its images: one package at a time. What
 # failed is printed once more at the end. Suites run over these bases of theirs;
 # make matrix-docs has all of them.
-SAMPLE ?= debian:12 alpine:3.20 busybox:musl el-like:9 scratch
+SAMPLE ?= debian:12 alpine:3.20 scratch
 live: deps
 	OH_SAMPLE="$(SAMPLE)" OH_ARTIFACTS=$(ARTIFACTS) $(call tool,gotestsum) --format standard-verbose -- -count=1 -p 1 -parallel 2 -timeout 75m $(LIVE) ./integration/foreign
 

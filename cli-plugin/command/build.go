@@ -65,6 +65,7 @@ image of somebody else's is refused before anything is done.`,
 	}
 	runtimes.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	how.quietFlag(cmd.Flags())
 	mode.flags(cmd.Flags())
 	old.flags(cmd.Flags())
 	dry.flags(cmd.Flags())

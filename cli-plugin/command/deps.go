@@ -47,6 +47,7 @@ without emulation.`,
 	}
 	runtimes.payloadOptions.flags(cmd.Flags())
 	how.flags(cmd.Flags())
+	how.quietFlag(cmd.Flags())
 	to.flags(cmd.Flags())
 	dry.flags(cmd.Flags())
 	configurable(cmd, dockerCLI)

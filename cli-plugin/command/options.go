@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
@@ -119,6 +120,7 @@ type buildOptions struct {
 	packageConfig []string
 	metadataFile  string
 	json          bool
+	quiet         bool            // only the IDs of the images are printed
 	output        *builder.Output // nil: the engine
 }
 
@@ -141,6 +143,18 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 		"metadata-file":  {group: groupTo, modes: bothModes(), suggests: suggestFiles},
 		"json":           {group: groupHow, call: true},
 	})
+}
+
+// quietFlag is for commands that make images and nothing else.
+func (o *buildOptions) quietFlag(f *pflag.FlagSet) {
+	f.BoolFuncP("quiet", "q", "Show no progress, and print only the IDs of the images", func(text string) error {
+		on, err := strconv.ParseBool(text)
+		if o.quiet = on; err != nil || !on {
+			return err
+		}
+		return f.Set("progress", "quiet")
+	})
+	annotate(f, map[string]facts{"quiet": {group: groupHow, modes: bothModes(), call: true}})
 }
 
 func pullChoices() []string {

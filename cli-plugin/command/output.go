@@ -1,9 +1,11 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/docker-openhands/docker-openhands/cli-plugin/builder"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/document"
@@ -36,8 +38,26 @@ func (o *buildOptions) show(ctx context.Context, b *builder.Builder, w io.Writer
 		return nil
 	case o.json:
 		return document.Write(w, imagesOf(ctx, b, results))
+	case o.quiet:
+		return writeIDs(w, results)
 	}
 	return writeResults(w, results)
+}
+
+// writeIDs prints what each runtime image is known by where it was put; of a
+// command that makes none, the payload.
+func writeIDs(w io.Writer, results []builder.Result) error {
+	payloads := !slices.ContainsFunc(results, func(r builder.Result) bool { return r.Base != "" })
+	for _, r := range results {
+		id := cmp.Or(r.Digest, r.ID)
+		if payloads != (r.Base == "") || r.Failure != nil || id == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, terminal.Line(id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeResults(w io.Writer, results []builder.Result) error {
