@@ -38,7 +38,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{
-		image, "shared libraries", "site-packages", "Apache-2.0", "openhands:x:1000:1000:", "/etc/sudoers.d/zz-openhands",
+		image, "shared libraries", "litellm", "Apache-2.0", "openhands:x:1000:1000:", "/etc/sudoers.d/zz-openhands",
 	} {
 		if !strings.Contains(seen, part) {
 			t.Errorf("%q is not on the page", part)
