@@ -630,6 +630,26 @@ func TestRebaseToday(t *testing.T) {
 	}
 }
 
+// What a registry that fails may have is not said to be missing.
+func TestRebaseFromFailingRegistry(t *testing.T) {
+	f := newStock(t, false)
+	app := f.Host + "/team/runtime:app"
+	f.build(f.pushing(), f.base[0], f.deps[0], app)
+	id, answers := f.digestOf(f.deps[0].Ref), f.Answers()
+	f.Answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/manifests/") && (strings.Contains(r.URL.Path, "oh_deps") || strings.HasSuffix(r.URL.Path, id)) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		answers.ServeHTTP(w, r)
+	}))
+	_, err := f.pushing().Rebase(t.Context(), []Swap{{Image: app, Base: f.base[1]}}, "", nil)
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.RegistryFailed {
+		t.Errorf("it ends with %v, want %s", err, problem.RegistryFailed)
+	}
+}
+
 // A push that breaks off leaves the name where it was.
 func TestRebaseInterrupted(t *testing.T) {
 	f := newStock(t, false)

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,8 @@ type place struct {
 }
 
 // search returns the first of the images that fits, nil where none does. What was
-// asked for is not asked for again.
+// asked for is not asked for again. A registry that fails may be the one that has
+// it: it is passed over, and its error is the search's where no other has it.
 func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.Image) bool) (*image.Image, error) {
 	// Layers of registries need not be read to go into one, those of an engine need
 	// not be pulled.
@@ -140,20 +142,34 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 		}
 		return 1
 	})
+	var failed error
+	failing := map[string]bool{} // registries
 	for _, at := range places {
 		r.finding.Lock()
 		found, asked := r.found[at]
 		r.finding.Unlock()
-		if !asked {
+		if !asked && at.engine {
 			var err error
-			if at.engine {
-				found, err = r.Engine.Image(ctx, at.ref)
-			} else {
-				found, err = r.registry().Ask(ctx, at.ref, r.Engine.Arch)
-			}
-			if err != nil {
+			if found, err = r.Engine.Image(ctx, at.ref); err != nil {
 				return nil, err
 			}
+		}
+		if !asked && !at.engine {
+			parsed, err := r.registry().Parse(at.ref)
+			if err != nil || failing[parsed.Context().RegistryStr()] {
+				continue
+			}
+			found, err = r.registry().Find(ctx, at.ref, r.Engine.Arch)
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case err != nil:
+				failing[parsed.Context().RegistryStr()] = true
+				failed = cmp.Or(failed, err)
+				continue
+			}
+		}
+		if !asked {
 			r.finding.Lock()
 			r.found[at] = found
 			r.finding.Unlock()
@@ -162,7 +178,7 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 			return found, nil
 		}
 	}
-	return nil, nil
+	return nil, failed
 }
 
 // isDigest reports whether an image can be asked for by a text as its digest.
