@@ -13,6 +13,7 @@ import (
 	"github.com/docker-openhands/docker-openhands/cli-plugin/registry"
 	"github.com/docker-openhands/docker-openhands/cli-plugin/tag"
 	"github.com/docker-openhands/docker-openhands/internal/payload"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -164,7 +165,10 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 			case ctx.Err() != nil:
 				return nil, ctx.Err()
 			case err != nil:
-				failing[parsed.Context().RegistryStr()] = true
+				// One that answers may know another name: distribution fails where a
+				// digest is that of a configuration.
+				var answer *transport.Error
+				failing[parsed.Context().RegistryStr()] = !errors.As(err, &answer)
 				failed = cmp.Or(failed, err)
 				continue
 			}
@@ -195,12 +199,6 @@ func (r *rebaser) formerPayload(ctx context.Context, ref string, have *image.Ima
 		repositories = append([]string{parsed.Context().Name()}, repositories...)
 	}
 	var places []place
-	if isDigest(labels.DepsDigest) {
-		places = append(places, place{labels.DepsDigest, true})
-		for _, repository := range repositories {
-			places = append(places, place{repository + "@" + labels.DepsDigest, false})
-		}
-	}
 	if _, ok := tag.HashOf(labels.DepsTag); ok {
 		for _, repository := range append(repositories, plan.DefaultRepository) {
 			for _, form := range []string{"", tag.Zstd, tag.Flat, tag.Flat + tag.Zstd} {
@@ -210,6 +208,12 @@ func (r *rebaser) formerPayload(ctx context.Context, ref string, have *image.Ima
 					places = append(places, place{name, false})
 				}
 			}
+		}
+	}
+	if isDigest(labels.DepsDigest) {
+		places = append(places, place{labels.DepsDigest, true})
+		for _, repository := range repositories {
+			places = append(places, place{repository + "@" + labels.DepsDigest, false})
 		}
 	}
 	found, err := r.search(ctx, places, func(found *image.Image) bool {
