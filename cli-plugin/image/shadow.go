@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker-openhands/docker-openhands/internal/account"
@@ -191,57 +190,42 @@ func (c *comparison) layer(l *Listing) error {
 // owners notes what a layer has of an owner or a group, root apart, whose number
 // has another name on the other side.
 func (c *comparison) owners(l *Listing) error {
-	var others [2]map[uint32]bool // users and groups that differ
-	for i, file := range []string{account.PasswdFile, account.GroupFile} {
-		was, err := c.was.numbers(file)
-		if err != nil {
-			return err
-		}
-		is, err := c.is.numbers(file)
-		if err != nil {
-			return err
-		}
-		others[i] = map[uint32]bool{}
-		for _, side := range []map[uint32]string{was, is} {
-			for number := range side {
-				others[i][number] = number != 0 && was[number] != is[number]
-			}
-		}
+	was, err := account.Read(c.was)
+	if err != nil {
+		return err
+	}
+	is, err := account.Read(c.is)
+	if err != nil {
+		return err
+	}
+	sameUser := func(uid int) bool {
+		before, _ := was.UserOf(uid)
+		now, _ := is.UserOf(uid)
+		return uid == 0 || before.Name == now.Name
+	}
+	sameGroup := func(gid int) bool {
+		before, _ := was.GroupOf(gid)
+		now, _ := is.GroupOf(gid)
+		return gid == 0 || before.Name == now.Name
 	}
 	for i := uint32(1); int(i) < l.nodes.len(); i++ {
 		if n := l.nodes.at(i); n.Kind == dir || n.Kind == file || n.Kind == symlink {
-			c.note(l.path(i), !others[0][n.UID] && !others[1][n.GID])
+			c.note(l.path(i), sameUser(int(n.UID)) && sameGroup(int(n.GID)))
 		}
 	}
 	return nil
 }
 
-// numbers are the names of users or groups by their numbers, the first of each as
-// in getpwuid(3). Without the file there are none.
-func (s side) numbers(file string) (map[uint32]string, error) {
-	names := map[uint32]string{}
-	e, err := s.Lstat(file)
+// ReadAccounts implements account.Reader. What is no file has no lines.
+func (s side) ReadAccounts(name string) (content []byte, ok bool, err error) {
+	e, err := s.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !e.Mode.IsRegular() {
-		return names, nil
+		return nil, false, nil
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		content, err = s.ReadFile(name)
 	}
-	content, err := s.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(string(content)) {
-		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) < 3 {
-			continue
-		}
-		number, err := strconv.ParseUint(fields[2], 10, 32)
-		if _, known := names[uint32(number)]; err == nil && !known {
-			names[uint32(number)] = fields[0]
-		}
-	}
-	return names, nil
+	return content, err == nil, err
 }
 
 // find looks a name up on both sides; nothing is no error.
