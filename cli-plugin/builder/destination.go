@@ -13,11 +13,18 @@ import (
 // whether they take them, which minutes of work may come before. Other places
 // need not be asked. Errors are those of a push.
 func (b *Builder) CheckDestination(ctx context.Context, p plan.Plan) error {
+	_, err := b.destinations(ctx, p)
+	return err
+}
+
+// destinations are the repositories that the images of a plan are pushed to, once
+// each of them takes images of this user.
+func (b *Builder) destinations(ctx context.Context, p plan.Plan) ([]name.Repository, error) {
 	repositories, err := b.repositories(p)
 	if err != nil || len(repositories) == 0 {
-		return err
+		return nil, err
 	}
-	return b.registry().CheckPush(ctx, repositories)
+	return repositories, b.registry().CheckPush(ctx, repositories)
 }
 
 // repositories are those that the images of a plan are pushed to, in its order.

@@ -52,11 +52,8 @@ func (b *Builder) publisher(ctx context.Context, p plan.Plan) (*publisher, error
 	if err := f.checkEngine(p); err != nil {
 		return nil, err
 	}
-	repositories, err := b.repositories(p)
+	repositories, err := b.destinations(ctx, p)
 	if err != nil {
-		return nil, err
-	}
-	if err := b.CheckDestination(ctx, p); err != nil {
 		return nil, err
 	}
 	return f.publisher(repositories), nil

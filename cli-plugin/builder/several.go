@@ -49,11 +49,8 @@ func (b *Builder) several(ctx context.Context, p plan.Plan) (*several, error) {
 	if err := b.checkPlatforms(p); err != nil {
 		return nil, err
 	}
-	repositories, err := b.repositories(p)
+	repositories, err := b.destinations(ctx, p)
 	if err != nil {
-		return nil, err
-	}
-	if err := b.CheckDestination(ctx, p); err != nil {
 		return nil, err
 	}
 	s := &several{Builder: b, whole: p, bases: map[string][]*image.Image{}}
