@@ -46,7 +46,7 @@ func (f finder) ask(ctx context.Context, ref string) (*image.Image, error) {
 
 // find asks the registry of ref, which cannot be done without, for an image that can.
 func (f finder) find(ctx context.Context, ref string) (*image.Image, error) {
-	return f.registry().Find(ctx, ref, f.arch)
+	return f.registry().FindAtDestination(ctx, ref, f.arch)
 }
 
 func (f finder) checkArch(what, ref string, found *image.Image) error {

@@ -43,7 +43,7 @@ func (b *Builder) Published(ctx context.Context, repository string, further Swap
 		group.Go(func() error {
 			ref := repository + ":" + tag
 			return b.patiently(asking, ref, func() (err error) {
-				found[i], err = b.registry().Find(ctx, ref, b.Engine.Arch)
+				found[i], err = b.registry().FindAtDestination(ctx, ref, b.Engine.Arch)
 				if err != nil && ctx.Err() == nil {
 					err = fmt.Errorf("looking at %s: %w", ref, err)
 				}
@@ -82,6 +82,6 @@ func (s Swap) Labels() payload.Labels { return payload.ReadLabels(s.found.Labels
 
 // HasPayload reports whether a registry has the payload ref.
 func (b *Builder) HasPayload(ctx context.Context, ref string) (bool, error) {
-	found, err := b.registry().Find(ctx, ref, b.Engine.Arch)
+	found, err := b.registry().FindAtDestination(ctx, ref, b.Engine.Arch)
 	return err == nil && found.Labels()[payload.LabelKind] == payload.KindDeps, err
 }

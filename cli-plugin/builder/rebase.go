@@ -63,12 +63,11 @@ type Exchange struct {
 func (e Exchange) Changed() bool { return e.Before != e.After }
 
 // Rebase puts images over other bases and payloads, as many at a time as Jobs says.
-// Images go
-// where those of a build go; without an Output, to the engine, which has to have
-// them already. One that cannot be rebased keeps no other from it. Payloads are
-// looked for in the images' repositories and in depsRepository, if there is one.
-// Each result is passed to done as it comes, one at a time; they are returned in
-// the order of the swaps.
+// Images go where those of a build go; without an Output, to the engine, which has
+// to have them already. One that cannot be rebased keeps no other from it. Payloads
+// are looked for in the images' repositories and in depsRepository, if there is
+// one. Each result is passed to done as it comes, one at a time; they are returned
+// in the order of the swaps.
 func (b *Builder) Rebase(ctx context.Context, swaps []Swap, depsRepository string, done func(Rebased)) (_ []Rebased, err error) {
 	r, err := b.rebaser(ctx, swaps, depsRepository)
 	if err != nil {

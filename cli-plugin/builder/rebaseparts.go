@@ -144,45 +144,54 @@ func (r *rebaser) search(ctx context.Context, places []place, fits func(*image.I
 		return 1
 	})
 	var failed error
-	failing := map[string]bool{} // registries
+	silent := map[string]bool{} // registries
 	for _, at := range places {
-		r.finding.Lock()
-		found, asked := r.found[at]
-		r.finding.Unlock()
-		if !asked && at.engine {
-			var err error
-			if found, err = r.Engine.Image(ctx, at.ref); err != nil {
-				return nil, err
-			}
+		host := ""
+		if !at.engine {
+			host = registry.HostOf(at.ref)
 		}
-		if !asked && !at.engine {
-			parsed, err := r.registry().Parse(at.ref)
-			if err != nil || failing[parsed.Context().RegistryStr()] {
-				continue
-			}
-			found, err = r.registry().Find(ctx, at.ref, r.Engine.Arch)
-			switch {
-			case ctx.Err() != nil:
-				return nil, ctx.Err()
-			case err != nil:
-				// One that answers may know another name: distribution fails where a
-				// digest is that of a configuration.
-				var answer *transport.Error
-				failing[parsed.Context().RegistryStr()] = !errors.As(err, &answer)
-				failed = cmp.Or(failed, err)
-				continue
-			}
+		if silent[host] {
+			continue
 		}
-		if !asked {
-			r.finding.Lock()
-			r.found[at] = found
-			r.finding.Unlock()
-		}
-		if found != nil && fits(found) {
+		found, err := r.lookAt(ctx, at)
+		var answer *transport.Error
+		switch {
+		case err != nil && (at.engine || ctx.Err() != nil):
+			return nil, err
+		case err != nil:
+			// One that answers may know another name: distribution fails where a
+			// digest is that of a configuration.
+			silent[host] = !errors.As(err, &answer)
+			failed = cmp.Or(failed, err)
+		case found != nil && fits(found):
 			return found, nil
 		}
 	}
 	return nil, failed
+}
+
+// lookAt returns the image of a place, nil where there is none, and keeps what it is
+// told.
+func (r *rebaser) lookAt(ctx context.Context, at place) (*image.Image, error) {
+	r.finding.Lock()
+	found, asked := r.found[at]
+	r.finding.Unlock()
+	if asked {
+		return found, nil
+	}
+	var err error
+	if at.engine {
+		found, err = r.Engine.Image(ctx, at.ref)
+	} else if found, err = r.registry().Find(ctx, at.ref, r.arch); err != nil && ctx.Err() == nil {
+		err = registry.PullProblem(registry.ThisMachine, "image", at.ref, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.finding.Lock()
+	defer r.finding.Unlock()
+	r.found[at] = found
+	return found, nil
 }
 
 // isDigest reports whether an image can be asked for by a text as its digest.

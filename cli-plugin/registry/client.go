@@ -95,8 +95,15 @@ func (c *Client) Find(ctx context.Context, ref, arch string) (*image.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.find(ctx, open, parsed, arch, describingLimit)
-	if err != nil && ctx.Err() == nil {
+	return c.find(ctx, open, parsed, arch, describingLimit)
+}
+
+// FindAtDestination is Find in a repository that is pushed to. Errors are those of
+// a push.
+func (c *Client) FindAtDestination(ctx context.Context, ref, arch string) (*image.Image, error) {
+	found, err := c.Find(ctx, ref, arch)
+	parsed, invalid := c.Parse(ref)
+	if err != nil && invalid == nil && ctx.Err() == nil {
 		err = pushProblem(parsed.Context().Name(), err)
 	}
 	return found, err
